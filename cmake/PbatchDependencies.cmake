@@ -1,0 +1,30 @@
+# Everything comes from the distribution's packages; see scripts/install-deps.
+find_package(nlohmann_json REQUIRED)
+find_package(fmt REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(ZLIB REQUIRED)
+# oneDNN's own CMake package asks for OpenCL headers, which a CPU-only user has no need of.
+find_path(PBATCH_DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
+find_library(PBATCH_DNNL_LIBRARY dnnl REQUIRED)
+add_library(DNNL::dnnl SHARED IMPORTED)
+set_target_properties(DNNL::dnnl PROPERTIES
+  IMPORTED_LOCATION ${PBATCH_DNNL_LIBRARY}
+  INTERFACE_INCLUDE_DIRECTORIES ${PBATCH_DNNL_INCLUDE_DIR})
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
+add_library(pbatch_openblas INTERFACE)
+target_link_libraries(pbatch_openblas INTERFACE PkgConfig::openblas)
+
+# ONNX's own schema, compiled here.
+find_package(Protobuf REQUIRED)
+find_file(PBATCH_ONNX_PROTO onnx/onnx.proto PATHS /usr/include REQUIRED)
+get_filename_component(onnx_include_dir ${PBATCH_ONNX_PROTO}/../.. ABSOLUTE)
+set(onnx_generated ${CMAKE_BINARY_DIR}/generated)
+file(MAKE_DIRECTORY ${onnx_generated})
+add_custom_command(
+  OUTPUT ${onnx_generated}/onnx/onnx.pb.cc ${onnx_generated}/onnx/onnx.pb.h
+  COMMAND protobuf::protoc --cpp_out=lite:${onnx_generated} -I${onnx_include_dir} ${PBATCH_ONNX_PROTO}
+  DEPENDS ${PBATCH_ONNX_PROTO} VERBATIM)
+add_library(pbatch_onnx_proto STATIC ${onnx_generated}/onnx/onnx.pb.cc)
+target_include_directories(pbatch_onnx_proto SYSTEM PUBLIC ${onnx_generated})
+target_link_libraries(pbatch_onnx_proto PUBLIC protobuf::libprotobuf-lite)

@@ -1,0 +1,38 @@
+// How many bits a run uses.
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace pbatch {
+
+/// Bits of one layer. weight_bits: 1 to 16 bit-layers, or 32 for float weights
+/// and float arithmetic. activation_bits: 8, 16 or 32; ignored with float weights.
+struct LayerPrecision {
+  int weight_bits = 4;
+  int activation_bits = 16;
+  friend bool operator==(const LayerPrecision&, const LayerPrecision&) = default;
+  friend auto operator<=>(const LayerPrecision&, const LayerPrecision&) = default;
+};
+
+/// The precision of a run: one default and overrides by layer name.
+/// A value, passed to every run; no session remembers it.
+struct Precision {
+  LayerPrecision all;
+  std::map<std::string, LayerPrecision> layers;
+
+  static Precision bits(int weight_bits, int activation_bits = 16) {
+    return {{weight_bits, activation_bits}, {}};
+  }
+  static Precision f32() { return {{32, 32}, {}}; }
+
+  /// The precision of the layer of that name.
+  const LayerPrecision& of(const std::string& layer) const {
+    auto it = layers.find(layer);
+    return it == layers.end() ? all : it->second;
+  }
+  friend bool operator==(const Precision&, const Precision&) = default;
+  friend auto operator<=>(const Precision&, const Precision&) = default;
+};
+
+}  // namespace pbatch

@@ -1,0 +1,47 @@
+// From a float ONNX network to one model file for every precision.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+struct QuantizeOptions {
+  int planes = 8;                     ///< bit-layers stored per matrix, 1 to 16
+  int group = 64;                     ///< columns per scale: 32, 64, 128, or 0 for whole rows
+  std::int64_t min_elements = 4096;   ///< smaller matrices stay float
+  std::vector<std::string> exclude;   ///< node names that stay float; '*' matches any run of characters
+  int threads = 1;
+};
+
+/// What became of one candidate matrix.
+struct LayerReport {
+  std::string name;                ///< the node's name
+  std::string op_type;             ///< Gemm, MatMul or Conv
+  std::int64_t rows = 0, cols = 0;
+  bool quantized = false;
+  std::string reason;              ///< why it stayed float; empty if quantized
+  int planes = 0;
+  std::vector<double> sqnr_db;     ///< signal to quantization noise at width i + 1, decibels
+  std::int64_t plane_bytes = 0;    ///< bytes of one plane
+  std::int64_t scale_bytes = 0;    ///< bytes of all scales
+  std::int64_t float_bytes = 0;    ///< what the float matrix took, as float32
+};
+
+struct QuantizeReport {
+  std::vector<LayerReport> layers;
+  std::string model_path, data_path;
+  std::int64_t model_bytes = 0, data_bytes = 0, float_bytes = 0;
+};
+
+/// Reads the float network `onnx_path` and writes `out_path` (must end in
+/// .onnx) and, beside it, the same name with .safetensors. Both appear whole or
+/// not at all: an error leaves nothing behind and an existing pair as it was.
+/// Needs no data and retrains nothing. Thread-safe for different outputs.
+Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::string& out_path,
+                                     const QuantizeOptions& options);
+
+}  // namespace pbatch

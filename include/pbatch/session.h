@@ -1,0 +1,119 @@
+// A loaded network, ready to run at any precision.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pbatch/precision.h"
+#include "pbatch/status.h"
+#include "pbatch/tensor.h"
+
+namespace pbatch {
+
+/// Which library multiplies float matrices.
+enum class FloatBackend {
+  fastest,   ///< measure both once per layer and shape, keep the faster
+  onednn,
+  openblas,
+};
+
+struct SessionOptions {
+  int threads = 0;                 ///< threads of the session's pool; 0: one per core
+  FloatBackend float_backend = FloatBackend::fastest;
+};
+
+/// An input or output of the network. A dimension of -1 is free.
+struct PortInfo {
+  std::string name;
+  DType dtype = DType::f32;
+  Shape shape;
+};
+
+/// A matrix held as bit-layers.
+struct LayerInfo {
+  std::string name;                     ///< the key for Precision::layers
+  std::string op_type;
+  std::int64_t rows = 0, cols = 0;
+  int group = 0;                        ///< columns per scale; 0: whole rows
+  int planes_stored = 0;                ///< as the model declares
+  int planes_available = 0;             ///< as the data file holds; fewer if it was cut
+  std::int64_t plane_bytes = 0, scale_bytes = 0;
+};
+
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+
+/// One node of a plan, as `pbatch plan` prints it.
+struct PlanStep {
+  std::string node, op_type;
+  std::string kernel;                   ///< kernel name, or "float"
+  int weight_bits = 32, activation_bits = 32;
+  std::int64_t rows = 0, cols = 0;
+  std::int64_t weight_bytes = 0;        ///< bytes of weights and scales read per run
+  std::string repack;                   ///< layout change done once before the first run; empty if none
+};
+
+/// Wall time of one node in one run.
+struct NodeTime {
+  std::string node, op_type;
+  double us = 0;
+};
+
+class Session {
+ public:
+  /// Loads a float ONNX file or a pbatch model (recognised by its content).
+  /// Everything that can be refused without data is refused here: damaged
+  /// files, unsupported operators, impossible shapes.
+  static Result<Session> load(const std::string& path, const SessionOptions& options = {});
+  /// Quantizes in memory: the float network `path` becomes a session over bit-layers.
+  static Result<Session> quantize_in_memory(const std::string& path,
+                                            const struct QuantizeOptions& quantize,
+                                            const SessionOptions& options = {});
+
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  const std::vector<PortInfo>& inputs() const;
+  const std::vector<PortInfo>& outputs() const;
+  const std::vector<LayerInfo>& layers() const;
+  int threads() const;
+  /// The greatest width that every layer can run at; 0 for a float network.
+  int max_weight_bits() const;
+  /// Path of the float network this model was made from, if the model records
+  /// one and a file with the recorded checksum is there; else empty.
+  std::string float_source() const;
+
+  /// Runs the network. Inputs in any order, by name; results in the order of
+  /// outputs(). Any number of threads may call run() on one session at once,
+  /// each with its own precision; the same inputs and precision give the same
+  /// bits. A float network ignores `precision`. With weight_bits 32 a
+  /// quantized network runs on floats rebuilt from all its bit-layers.
+  Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs,
+                                  const Precision& precision) const;
+  /// The same, with the time of every node.
+  Result<std::vector<Tensor>> run_timed(std::span<const NamedTensor> inputs,
+                                        const Precision& precision,
+                                        std::vector<NodeTime>* times) const;
+  /// Does now what the first run at this precision would do: checks it against
+  /// the planes at hand, chooses kernels, maps and repacks weights.
+  Status prepare(const Precision& precision) const;
+
+  /// What a run at this precision would do, for vectors of batch `batch`.
+  Result<std::vector<PlanStep>> plan(const Precision& precision, std::int64_t batch = 1) const;
+  /// Bytes of weights, scales and float constants that one run at this precision reads.
+  Result<std::int64_t> weight_bytes(const Precision& precision) const;
+
+ private:
+  struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pbatch

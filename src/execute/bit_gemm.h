@@ -1,0 +1,55 @@
+// A bit-layer product as the operators call it: Y = X W^T (+ bias, activation).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/buffer_pool.h"
+#include "base/thread_pool.h"
+#include "isa/isa.h"
+#include "kernel/epilogue.h"
+#include "kernel/registry.h"
+#include "pack/bit_matrix.h"
+#include "pbatch/precision.h"
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+/// A matrix made ready for one kernel at one width: plane pointers in the
+/// kernel's layout and group scales expanded to one byte per row and run.
+/// Immutable.
+struct PreparedMatrix;
+
+/// Makes and keeps the PreparedMatrix of every width and kernel asked for;
+/// repacked planes are made once and shared between widths. Thread-safe.
+class MatrixCache {
+ public:
+  explicit MatrixCache(std::shared_ptr<const BitMatrix> matrix);
+  ~MatrixCache();
+  /// precision_unavailable if weight_bits exceeds the planes at hand.
+  Result<std::shared_ptr<const PreparedMatrix>> get(const BitKernel& kernel, int weight_bits);
+  const BitMatrix& matrix() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct BitGemmCall {
+  const float* x = nullptr;      ///< [batch][cols], rows ldx floats apart
+  std::int64_t ldx = 0;
+  float* y = nullptr;            ///< [batch][rows], rows ldy floats apart
+  std::int64_t ldy = 0;
+  std::int64_t batch = 1;
+  int activation_bits = 16;      ///< 8, 16 or 32
+  const float* bias = nullptr;   ///< [rows] or null
+  Activation activation = Activation::none;
+};
+
+/// Quantizes the activations, multiplies, and finishes, on `pool`. Scratch
+/// comes from `buffers`. not_finite if x holds a NaN or an infinity. The result
+/// does not depend on kernel, ISA, threads or batch size.
+Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPool& pool,
+                BufferPool& buffers);
+
+}  // namespace pbatch

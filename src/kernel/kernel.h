@@ -1,0 +1,75 @@
+// The kernels' side of a bit-layer product: plain structs and C-like functions.
+//
+// A product y = W x at n weight bits and A activation bits goes
+//   floats x --quantize--> int32 q, scale --pack--> the kernel's activation layout
+//   planes, packed activations --kernel--> float accumulators --epilogue--> y.
+// What is exact and what is rounded, in which order, is fixed here, so that
+// every kernel gives the same bits (docs/bit-layers.md):
+//
+//   quantize  scale = max|x| / qmax, q = clamp(round-to-nearest-even(x * (qmax / max|x|)));
+//             qmax = 127, 32767, 2^30 for A = 8, 16, 32. A vector whose
+//             max|x| < 2^-100 counts as zeros: q = 0, scale = 0.
+//   halves    A = 8, 16: one half, q itself. A = 32: q = 65536 * hi + lo with
+//             lo in -32768..32767; half 0 is hi, half 1 is lo.
+//   digits    n <= 8: one digit, all planes. n > 8: digit 0 is the first 8
+//             planes, digit 1 the other n - 8. A kernel sees one digit: p planes.
+//   run       columns are summed in runs of run_blocks * 32 columns (32, 64, 128).
+//             For each row, half and run: S = sum (2u - (2^p - 1)) q, exact in int32
+//             (|S| <= 255 * 32768 * 128 < 2^31), u = the number the p planes spell.
+//   acc       acc = fl(acc + fl(fl(S) * fl(scale_q))), runs ascending, from 0,
+//             one accumulator per row and half; no fused multiply-add.
+//   epilogue  epilogue.h: combines halves and digits, applies scales, bias, activation.
+//
+// Kernels check nothing and report nothing: plan and the driver did. Kernel
+// files include only C headers, layout.h, this file and intrinsics, so that no
+// inline function compiled for a newer ISA can end up in the rest of the program.
+#pragma once
+
+#include <stdint.h>
+
+#include "pack/layout.h"
+
+namespace pbatch {
+
+/// Bit order inside the 64-byte blocks of a plane. Block order and size are the same for all.
+enum PlaneLayout {
+  kLayoutNibbles,    ///< the canonical one of pack/layout.h, as stored
+  kLayoutRowLanes,   ///< little-endian 32-bit lane r of a block = row r, bit c = column c
+};
+
+/// One digit of the weights times a batch of packed vectors.
+struct BitKernelArgs {
+  const uint8_t* planes[8];      ///< most significant first, each [row_blocks][col_blocks][64]
+  int n_planes;                  ///< p: 1 to 8
+  int64_t col_blocks;            ///< blocks of 32 columns
+  int run_blocks;                ///< col blocks per run: 1, 2 or 4; the last run may be shorter
+  const uint8_t* scales;         ///< scale_q: [row_blocks][runs][16], runs = ceil(col_blocks / run_blocks)
+  int activation_bits;           ///< A: 8, 16 or 32
+  const uint8_t* activations;    ///< batch vectors in the kernel's layout, 64-byte aligned
+  int64_t activation_stride;     ///< bytes from one vector to the next, a multiple of 64
+  const int32_t* run_sums;       ///< [batch][halves][runs]: sum of q over each run
+  int64_t batch;
+  float* acc;                    ///< out: [batch][halves][acc_stride]
+  int64_t acc_stride;            ///< floats from one half to the next, >= 16 * all row blocks
+};
+
+/// Computes row blocks begin .. end - 1, all rows of each (also padding rows,
+/// whose scale_q is 0). Safe to call from many threads on disjoint row blocks.
+typedef void (*BitKernelFn)(const BitKernelArgs* args, int64_t row_block_begin,
+                            int64_t row_block_end);
+
+/// Bytes that one packed vector takes (a multiple of 64).
+typedef int64_t (*PackedBytesFn)(int64_t col_blocks, int activation_bits);
+/// Packs one vector: q has 32 * col_blocks elements, zero beyond the columns.
+typedef void (*PackActivationsFn)(const int32_t* q, int64_t col_blocks, int activation_bits,
+                                  uint8_t* out);
+
+/// Quantizes one vector of `cols` floats to q (32 * col_blocks elements, padding
+/// zeroed) and fills run_sums[halves][runs]. Returns 0, and leaves the rest
+/// undefined, if an element is NaN or infinite; else 1.
+typedef int (*QuantizeFn)(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,
+                          int activation_bits, int32_t* q, int32_t* run_sums, float* scale);
+
+static inline int activation_halves(int activation_bits) { return activation_bits == 32 ? 2 : 1; }
+
+}  // namespace pbatch

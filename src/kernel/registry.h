@@ -1,0 +1,36 @@
+// The table that kernels.inc grows into.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "isa/isa.h"
+#include "kernel/kernel.h"
+
+namespace pbatch {
+
+struct BitKernel {
+  const char* name;              ///< also the file's name: <method>_<isa>
+  Isa isa;
+  PlaneLayout layout;
+  BitKernelFn run;
+  PackedBytesFn packed_bytes;
+  PackActivationsFn pack_activations;
+};
+
+struct ActivationQuantizer {
+  const char* name;
+  Isa isa;
+  QuantizeFn run;
+};
+
+/// All kernels of this build, also those this CPU cannot run. The first is "reference".
+std::span<const BitKernel> all_kernels();
+/// Null if there is none of that name.
+const BitKernel* find_kernel(std::string_view name);
+
+/// The quantizer of an ISA (the best one not above it).
+const ActivationQuantizer& quantizer_for(Isa isa);
+std::span<const ActivationQuantizer> all_quantizers();
+
+}  // namespace pbatch

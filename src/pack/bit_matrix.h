@@ -1,0 +1,47 @@
+// A weight matrix as bit-layers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace pbatch {
+
+/// A rows x cols matrix W (y = W x) in offset-binary, mid-rise codes.
+///
+/// With u in 0 .. 2^n - 1 the number that the n most significant planes spell,
+///   w[r][c] ~ row_scale[r] * q(n, r, g) * 2^-n * (2 u - (2^n - 1)),
+///   q(n, r, g) = codebook[min(n, codebook_widths) - 1][ group_codes[r][g] ],
+/// where g = c / group. Every prefix of planes is the code of that width.
+/// q is an integer from 0 to 255: two-level group scales, as in VS-Quant
+/// (Dai et al. 2021), and one byte per group serves every width because the
+/// codebook, shared by the matrix, holds the best scale for each width.
+///
+/// All pointers stay valid while `owner` lives. Immutable, so shared freely
+/// between threads.
+struct BitMatrix {
+  std::int64_t rows = 0, cols = 0;
+  int group = 0;            ///< columns per group, a multiple of 32; 0: one group per row
+  int planes_stored = 0;    ///< planes of the full model, 1 to 16
+  int codebook_widths = 0;  ///< rows of the codebook, 1 to 16
+
+  /// Planes at hand, most significant first, each plane_bytes(rows, cols) long
+  /// (layout.h). Fewer than planes_stored when the data file was cut.
+  std::vector<std::span<const std::uint8_t>> planes;
+  std::span<const std::uint8_t> group_codes;  ///< [rows][groups()]
+  std::span<const std::uint8_t> codebook;     ///< [codebook_widths][256]
+  std::span<const float> row_scale;           ///< [rows]
+  std::shared_ptr<const void> owner;
+
+  std::int64_t groups() const { return group == 0 ? 1 : (cols + group - 1) / group; }
+  int planes_available() const { return static_cast<int>(planes.size()); }
+  /// q of the comment above. Precondition: 1 <= width.
+  std::uint8_t group_scale(int width, std::int64_t row, std::int64_t g) const {
+    const int w = width < codebook_widths ? width : codebook_widths;
+    const auto code = group_codes[static_cast<std::size_t>(row * groups() + g)];
+    return codebook[static_cast<std::size_t>(w - 1) * 256 + code];
+  }
+};
+
+}  // namespace pbatch
