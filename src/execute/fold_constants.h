@@ -1,0 +1,14 @@
+// Constant folding: runs every node whose inputs are all constants.
+#pragma once
+
+#include "graph/graph.h"
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+/// Replaces the outputs of nodes that depend on constants alone by their values
+/// (Cast of a half-precision weight, shape arithmetic, a transposed weight).
+/// Nodes whose operator is unknown are left for the caller to refuse.
+Status fold_constants(Graph& graph);
+
+}  // namespace pbatch
