@@ -14,6 +14,9 @@
 
 namespace pbatch {
 
+struct Graph;
+struct QuantizeOptions;
+
 /// Which library multiplies float matrices.
 enum class FloatBackend {
   fastest,   ///< measure both once per layer and shape, keep the faster
@@ -73,7 +76,7 @@ class Session {
   static Result<Session> load(const std::string& path, const SessionOptions& options = {});
   /// Quantizes in memory: the float network `path` becomes a session over bit-layers.
   static Result<Session> quantize_in_memory(const std::string& path,
-                                            const struct QuantizeOptions& quantize,
+                                            const QuantizeOptions& quantize,
                                             const SessionOptions& options = {});
 
   Session(Session&&) noexcept;
@@ -112,6 +115,7 @@ class Session {
 
  private:
   struct Impl;
+  static Result<Session> from_graph(Graph graph, const SessionOptions& options);
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

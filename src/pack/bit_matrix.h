@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
+
+#include "pbatch/status.h"
 
 namespace pbatch {
 
@@ -33,6 +36,9 @@ struct BitMatrix {
   std::span<const std::uint8_t> codebook;     ///< [codebook_widths][256]
   std::span<const float> row_scale;           ///< [rows]
   std::shared_ptr<const void> owner;
+  /// Checks the stored checksums of the first n planes, each only once;
+  /// thread-safe. Empty when the planes were made in memory.
+  std::function<Status(int n)> verify_planes;
 
   std::int64_t groups() const { return group == 0 ? 1 : (cols + group - 1) / group; }
   int planes_available() const { return static_cast<int>(planes.size()); }

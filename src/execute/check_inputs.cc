@@ -1,0 +1,100 @@
+#include "execute/check_inputs.h"
+
+#include <map>
+#include <string>
+
+namespace pbatch {
+namespace {
+
+std::string input_names(const Graph& graph) {
+  std::string names;
+  for (const ValueId id : graph.inputs) {
+    if (!names.empty()) names += ", ";
+    names += "'" + graph.values[static_cast<std::size_t>(id)].name + "'";
+  }
+  return names;
+}
+
+std::string declared_shape(const std::vector<Dim>& dims) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (i != 0) text += ", ";
+    if (dims[i].value >= 0) {
+      text += std::to_string(dims[i].value);
+    } else {
+      text += dims[i].symbol.empty() ? "?" : dims[i].symbol;
+    }
+  }
+  return text + "]";
+}
+
+bool shape_fits(const Shape& shape, const std::vector<Dim>& dims,
+                std::map<std::string, std::int64_t>& symbols) {
+  if (shape.size() != dims.size()) return false;
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i].value >= 0) {
+      if (shape[i] != dims[i].value) return false;
+    } else if (!dims[i].symbol.empty()) {
+      if (symbols.emplace(dims[i].symbol, shape[i]).first->second != shape[i]) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+PortInfo describe_port(const Graph& graph, ValueId id) {
+  const Value& value = graph.values[static_cast<std::size_t>(id)];
+  PortInfo port{value.name, value.dtype, {}};
+  if (value.dims) {
+    for (const Dim& d : *value.dims) port.shape.push_back(d.value);
+  }
+  return port;
+}
+
+Result<std::vector<Tensor>> check_inputs(const Graph& graph, std::span<const NamedTensor> inputs) {
+  std::vector<Tensor> ordered;
+  std::map<std::string, std::int64_t> symbols;
+  for (const ValueId id : graph.inputs) {
+    const Value& value = graph.values[static_cast<std::size_t>(id)];
+    const Tensor* found = nullptr;
+    for (const NamedTensor& given : inputs) {
+      if (given.name != value.name) continue;
+      if (found != nullptr) {
+        return Status(ErrorCode::invalid_argument, "input '" + value.name + "' is given twice",
+                      "give each input once");
+      }
+      found = &given.tensor;
+    }
+    if (found == nullptr) {
+      return Status(ErrorCode::invalid_argument, "input '" + value.name + "' is missing",
+                    "the network's inputs are " + input_names(graph));
+    }
+    if (found->dtype() != value.dtype) {
+      return Status(ErrorCode::invalid_argument,
+                    "input '" + value.name + "' is " + dtype_name(found->dtype()) +
+                        " but the network takes " + dtype_name(value.dtype),
+                    "convert it first");
+    }
+    if (value.dims && !shape_fits(found->shape(), *value.dims, symbols)) {
+      return Status(ErrorCode::shape_mismatch,
+                    "input '" + value.name + "' has shape " + shape_to_string(found->shape()) +
+                        " but the network takes " + declared_shape(*value.dims),
+                    "reshape it to fit");
+    }
+    ordered.push_back(*found);
+  }
+  for (const NamedTensor& given : inputs) {
+    bool known = false;
+    for (const ValueId id : graph.inputs) {
+      known = known || graph.values[static_cast<std::size_t>(id)].name == given.name;
+    }
+    if (!known) {
+      return Status(ErrorCode::invalid_argument, "the network has no input '" + given.name + "'",
+                    "its inputs are " + input_names(graph));
+    }
+  }
+  return ordered;
+}
+
+}  // namespace pbatch

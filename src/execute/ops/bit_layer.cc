@@ -1,0 +1,140 @@
+#include "execute/ops/bit_layer.h"
+
+#include <algorithm>
+
+#include "isa/isa.h"
+#include "pack/layout.h"
+#include "plan/choose_kernel.h"
+#include "quantize/dequantize.h"
+
+namespace pbatch {
+namespace {
+
+Status missing_planes(const BitMatrix& m, int weight_bits) {
+  const bool cut = m.planes_available() < m.planes_stored;
+  return {ErrorCode::precision_unavailable,
+          std::to_string(weight_bits) + " weight bits asked for, but " +
+              (cut ? "the data file was cut and holds " : "the model has ") +
+              std::to_string(m.planes_available()) + " bit-layers of this matrix" +
+              (cut ? " of " + std::to_string(m.planes_stored) : ""),
+          cut ? "ask for fewer bits or restore the data file"
+              : "ask for fewer bits or quantize with more planes"};
+}
+
+}  // namespace
+
+BitLayer::BitLayer(std::shared_ptr<const BitMatrix> matrix)
+    : matrix_(matrix), cache_(std::move(matrix)) {}
+
+Result<std::unique_ptr<BitLayer>> BitLayer::create(const Graph& graph, const Node& node) {
+  if (node.matrix == nullptr) {
+    return Status(ErrorCode::malformed, "a pbatch operator without its bit-layers",
+                  "make the model anew with 'pbatch quantize'");
+  }
+  std::unique_ptr<BitLayer> layer(new BitLayer(node.matrix));
+  layer->node_ = node;
+  PBATCH_ASSIGN_OR_RETURN(const std::string activation, node.string_attr("activation", ""));
+  if (activation == "relu") {
+    layer->activation_ = Activation::relu;
+  } else if (!activation.empty()) {
+    return Status(ErrorCode::unsupported, "unknown activation '" + activation + "'",
+                  "update pbatch or make the model anew");
+  }
+  if (node.inputs.size() > 1 && node.inputs[1] != kNoValue) {
+    const Tensor* bias = graph.constant(node.inputs[1]);
+    if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != node.matrix->rows) {
+      return Status(ErrorCode::malformed,
+                    "the bias must be a constant of " + std::to_string(node.matrix->rows) +
+                        " float32 values",
+                    "make the model anew with 'pbatch quantize'");
+    }
+    layer->bias_ = *bias;
+    layer->has_bias_ = true;
+  }
+  return layer;
+}
+
+Result<std::shared_ptr<const PreparedMatrix>> BitLayer::get(const LayerPrecision& precision,
+                                                            std::int64_t batch) const {
+  if (precision.weight_bits > matrix_->planes_available()) {
+    return missing_planes(*matrix_, precision.weight_bits);
+  }
+  if (matrix_->verify_planes) PBATCH_RETURN_IF_ERROR(matrix_->verify_planes(precision.weight_bits));
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  const GemmShape shape{matrix_->rows, matrix_->cols, batch, precision.weight_bits,
+                        precision.activation_bits};
+  return cache_.get(choose_kernel(shape, isa), precision.weight_bits);
+}
+
+BitGemmCall BitLayer::call(const LayerPrecision& precision) const {
+  BitGemmCall call;
+  call.activation_bits = precision.activation_bits;
+  call.bias = has_bias_ ? bias_.data<float>() : nullptr;
+  call.activation = activation_;
+  return call;
+}
+
+Result<PlanStep> BitLayer::plan(const LayerPrecision& precision, std::int64_t batch) const {
+  PlanStep step;
+  step.rows = matrix_->rows;
+  step.cols = matrix_->cols;
+  if (precision.weight_bits == 32) {
+    step.weight_bytes = step.rows * step.cols * 4;
+    return step;
+  }
+  if (precision.weight_bits > matrix_->planes_available()) {
+    return missing_planes(*matrix_, precision.weight_bits);
+  }
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  const BitKernel& kernel = choose_kernel(
+      {step.rows, step.cols, batch, precision.weight_bits, precision.activation_bits}, isa);
+  step.kernel = kernel.name;
+  step.weight_bits = precision.weight_bits;
+  step.activation_bits = precision.activation_bits;
+  const int run = matrix_->group == 0 ? kMaxRunCols : std::min<int>(matrix_->group, kMaxRunCols);
+  step.weight_bytes = precision.weight_bits * plane_bytes(step.rows, step.cols) +
+                      row_blocks(step.rows) * kBlockRows * ((step.cols + run - 1) / run) +
+                      step.rows * 4;
+  if (kernel.layout == kLayoutRowLanes) step.repack = "nibbles to row lanes";
+  return step;
+}
+
+Result<const Op*> BitLayer::float_twin() const {
+  const std::lock_guard lock(twin_mutex_);
+  if (twin_ == nullptr) {
+    PBATCH_ASSIGN_OR_RETURN(twin_, build_float_twin());
+  }
+  return static_cast<const Op*>(twin_.get());
+}
+
+Result<std::unique_ptr<Op>> BitLayer::build_float_twin() const {
+  if (matrix_->verify_planes) {
+    PBATCH_RETURN_IF_ERROR(matrix_->verify_planes(matrix_->planes_available()));
+  }
+  const bool conv = node_.op_type == "BitConv";
+  auto graph = std::make_unique<Graph>();
+  const ValueId x = graph->add_value({.name = "x"});
+  // Linear keeps its weight as [cols][rows], Conv as [rows][channels][kernel...].
+  PBATCH_ASSIGN_OR_RETURN(Tensor weight,
+                          dequantize(*matrix_, matrix_->planes_available(), /*transposed=*/!conv));
+  if (conv) {
+    PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> kernel,
+                            node_.ints_attr("kernel_shape", {}));
+    std::int64_t taps = 1;
+    for (const std::int64_t k : kernel) taps *= k;
+    Shape shape{matrix_->rows, matrix_->cols / std::max<std::int64_t>(taps, 1)};
+    shape.insert(shape.end(), kernel.begin(), kernel.end());
+    weight = weight.reshaped(std::move(shape));
+  }
+  const ValueId w = graph->add_value({.name = "w", .constant = std::move(weight)});
+  Node twin = node_;
+  twin.matrix = nullptr;
+  twin.op_type = conv ? "Conv" : "Linear";
+  twin.inputs = {x, w};
+  if (has_bias_) twin.inputs.push_back(graph->add_value({.name = "b", .constant = bias_}));
+  PBATCH_ASSIGN_OR_RETURN(const OpFactory factory, find_op(twin));
+  twin_graph_ = std::move(graph);   // operators may keep references into it
+  return factory(*twin_graph_, twin);
+}
+
+}  // namespace pbatch

@@ -1,0 +1,48 @@
+// What the operators over bit-layers share: choice of kernel, cache, float twin.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "execute/bit_gemm.h"
+#include "execute/op.h"
+#include "kernel/epilogue.h"
+
+namespace pbatch {
+
+/// The matrix of one node, ready at any width.
+class BitLayer {
+ public:
+  /// Reads node.matrix, the constant bias (input 1, if any) and the attribute "activation".
+  static Result<std::unique_ptr<BitLayer>> create(const Graph& graph, const Node& node);
+
+  const BitMatrix& matrix() const { return *matrix_; }
+
+  /// Checks the planes that the width needs and prepares the matrix for `batch` vectors.
+  Result<std::shared_ptr<const PreparedMatrix>> get(const LayerPrecision& precision,
+                                                    std::int64_t batch) const;
+  /// A call with bias and activation filled in; the caller adds x, y and the batch.
+  BitGemmCall call(const LayerPrecision& precision) const;
+
+  Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t batch) const;
+
+  /// The same node as a float operator, on weights rebuilt from all planes at
+  /// hand: what weight_bits 32 runs. Built at the first use.
+  Result<const Op*> float_twin() const;
+
+ private:
+  explicit BitLayer(std::shared_ptr<const BitMatrix> matrix);
+  Result<std::unique_ptr<Op>> build_float_twin() const;
+
+  std::shared_ptr<const BitMatrix> matrix_;
+  Node node_;
+  Tensor bias_;
+  bool has_bias_ = false;
+  Activation activation_ = Activation::none;
+  mutable MatrixCache cache_;
+  mutable std::mutex twin_mutex_;
+  mutable std::unique_ptr<Graph> twin_graph_;
+  mutable std::unique_ptr<Op> twin_;
+};
+
+}  // namespace pbatch

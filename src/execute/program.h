@@ -1,0 +1,41 @@
+// A graph with its operators built: what a session runs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "execute/op.h"
+#include "graph/graph.h"
+#include "pbatch/session.h"
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+/// Immutable after build(), but for caches inside operators that guard themselves.
+class Program {
+ public:
+  /// Builds every operator; the first one that cannot be built is the error,
+  /// with its node. Precondition: the graph is sorted.
+  static Result<Program> build(Graph graph);
+
+  const Graph& graph() const { return *graph_; }
+  std::size_t size() const { return ops_.size(); }
+  const Node& node(std::size_t i) const { return graph_->nodes[i]; }
+  const Op& op(std::size_t i) const { return *ops_[i]; }
+
+  /// Runs all nodes on `inputs`, one for each graph input in its order. Tensors
+  /// are released after their last use. `times` may be null.
+  Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs,
+                                  std::vector<NodeTime>* times) const;
+
+ private:
+  Program() = default;
+
+  std::unique_ptr<const Graph> graph_;   // on the heap: operators may keep references
+  std::vector<std::unique_ptr<Op>> ops_;
+  std::vector<std::vector<ValueId>> release_after_;   // per node: values used last there
+};
+
+}  // namespace pbatch

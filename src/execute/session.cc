@@ -1,0 +1,209 @@
+#include "pbatch/session.h"
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+
+#include "base/buffer_pool.h"
+#include "base/thread_pool.h"
+#include "execute/check_inputs.h"
+#include "execute/program.h"
+#include "execute/simplify.h"
+#include "format/model_file.h"
+#include "isa/isa.h"
+#include "pack/bit_matrix.h"
+#include "pack/layout.h"
+#include "pbatch/quantize.h"
+#include "quantize/quantize_graph.h"
+
+namespace pbatch {
+
+struct Session::Impl {
+  Impl(Program p, const SessionOptions& options)
+      : program(std::move(p)), pool(options.threads), float_backend(options.float_backend) {}
+
+  Program program;
+  ThreadPool pool;
+  BufferPool buffers;
+  FloatBackend float_backend;
+  std::vector<PortInfo> inputs, outputs;
+  std::vector<LayerInfo> layers;
+  std::string float_source;
+
+  std::shared_mutex prepared_mutex;
+  std::set<Precision> prepared;
+
+  void describe();
+  Status check_precision(const Precision& precision) const;
+  Status prepare(const Precision& precision);
+};
+
+namespace {
+
+LayerInfo describe_layer(const Node& node) {
+  const BitMatrix& m = *node.matrix;
+  LayerInfo layer;
+  layer.name = node.name;
+  layer.op_type = node.op_type;
+  layer.rows = m.rows;
+  layer.cols = m.cols;
+  layer.group = m.group;
+  layer.planes_stored = m.planes_stored;
+  layer.planes_available = m.planes_available();
+  layer.plane_bytes = plane_bytes(m.rows, m.cols);
+  layer.scale_bytes = static_cast<std::int64_t>(m.group_codes.size() + m.codebook.size() +
+                                                m.row_scale.size_bytes());
+  return layer;
+}
+
+Status check_layer_precision(const LayerPrecision& p) {
+  const bool weights_ok = p.weight_bits == 32 || (p.weight_bits >= 1 && p.weight_bits <= 16);
+  if (!weights_ok) {
+    return {ErrorCode::invalid_argument,
+            "weight bits of " + std::to_string(p.weight_bits) + " do not exist",
+            "use 1 to 16, or 32 for float"};
+  }
+  if (p.weight_bits != 32 && p.activation_bits != 8 && p.activation_bits != 16 &&
+      p.activation_bits != 32) {
+    return {ErrorCode::invalid_argument,
+            "activation bits of " + std::to_string(p.activation_bits) + " do not exist",
+            "use 8, 16 or 32"};
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+void Session::Impl::describe() {
+  const Graph& graph = program.graph();
+  for (const ValueId id : graph.inputs) inputs.push_back(describe_port(graph, id));
+  for (const ValueId id : graph.outputs) outputs.push_back(describe_port(graph, id));
+  for (const Node& node : graph.nodes) {
+    if (node.matrix != nullptr) layers.push_back(describe_layer(node));
+  }
+}
+
+Status Session::Impl::check_precision(const Precision& precision) const {
+  PBATCH_RETURN_IF_ERROR(check_layer_precision(precision.all));
+  for (const auto& [name, p] : precision.layers) {
+    if (Status s = check_layer_precision(p); !s) return std::move(s).at_node(name);
+    const bool known = std::any_of(layers.begin(), layers.end(),
+                                   [&](const LayerInfo& layer) { return layer.name == name; });
+    if (!known) {
+      return Status(ErrorCode::not_found, "no bit-layered matrix is named '" + name + "'",
+                    "'pbatch inspect' lists the names");
+    }
+  }
+  return Status::ok();
+}
+
+Status Session::Impl::prepare(const Precision& precision) {
+  if (layers.empty()) return Status::ok();
+  {
+    const std::shared_lock lock(prepared_mutex);
+    if (prepared.contains(precision)) return Status::ok();
+  }
+  const std::string& file = program.graph().source_file;
+  if (Status s = check_precision(precision); !s) return std::move(s).in_file(file);
+  for (std::size_t i = 0; i < program.size(); ++i) {
+    const Node& node = program.node(i);
+    if (node.matrix == nullptr) continue;
+    if (Status s = program.op(i).prepare(precision.of(node.name)); !s) {
+      return std::move(s).at_node(node.name).in_file(file);
+    }
+  }
+  const std::unique_lock lock(prepared_mutex);
+  prepared.insert(precision);
+  return Status::ok();
+}
+
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) {
+  if (Result<Isa> isa = select_isa(); !isa) return isa.status();
+  std::string source = float_source_of(graph);
+  PBATCH_ASSIGN_OR_RETURN(Program program, Program::build(std::move(graph)));
+  auto impl = std::make_unique<Impl>(std::move(program), options);
+  impl->describe();
+  impl->float_source = std::move(source);
+  return Session(std::move(impl));
+}
+
+Result<Session> Session::load(const std::string& path, const SessionOptions& options) {
+  PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(path));
+  const bool is_float = std::none_of(graph.nodes.begin(), graph.nodes.end(),
+                                     [](const Node& n) { return n.matrix != nullptr; });
+  if (is_float) PBATCH_RETURN_IF_ERROR(simplify(graph));
+  return from_graph(std::move(graph), options);
+}
+
+Result<Session> Session::quantize_in_memory(const std::string& path,
+                                            const QuantizeOptions& quantize,
+                                            const SessionOptions& options) {
+  PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(path));
+  PBATCH_RETURN_IF_ERROR(simplify(graph));
+  if (auto report = quantize_graph(graph, quantize); !report) return report.status();
+  return from_graph(std::move(graph), options);
+}
+
+const std::vector<PortInfo>& Session::inputs() const { return impl_->inputs; }
+const std::vector<PortInfo>& Session::outputs() const { return impl_->outputs; }
+const std::vector<LayerInfo>& Session::layers() const { return impl_->layers; }
+int Session::threads() const { return impl_->pool.threads(); }
+std::string Session::float_source() const { return impl_->float_source; }
+
+int Session::max_weight_bits() const {
+  if (impl_->layers.empty()) return 0;
+  int bits = 16;
+  for (const LayerInfo& layer : impl_->layers) bits = std::min(bits, layer.planes_available);
+  return bits;
+}
+
+Status Session::prepare(const Precision& precision) const { return impl_->prepare(precision); }
+
+Result<std::vector<Tensor>> Session::run(std::span<const NamedTensor> inputs,
+                                         const Precision& precision) const {
+  return run_timed(inputs, precision, nullptr);
+}
+
+Result<std::vector<Tensor>> Session::run_timed(std::span<const NamedTensor> inputs,
+                                               const Precision& precision,
+                                               std::vector<NodeTime>* times) const {
+  PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
+  Result<std::vector<Tensor>> ordered = check_inputs(impl_->program.graph(), inputs);
+  if (!ordered) return ordered.status().in_file(impl_->program.graph().source_file);
+  RunContext context{impl_->pool, impl_->buffers, precision, impl_->float_backend};
+  return impl_->program.run(context, *ordered, times);
+}
+
+Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int64_t batch) const {
+  PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
+  std::vector<PlanStep> steps;
+  for (std::size_t i = 0; i < impl_->program.size(); ++i) {
+    const Node& node = impl_->program.node(i);
+    PBATCH_ASSIGN_OR_RETURN(PlanStep step, impl_->program.op(i).plan(precision.of(node.name), batch,
+                                                                     threads()));
+    step.node = node.name;
+    step.op_type = node.op_type;
+    if (step.kernel.empty()) step.kernel = "float";
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+Result<std::int64_t> Session::weight_bytes(const Precision& precision) const {
+  PBATCH_ASSIGN_OR_RETURN(const std::vector<PlanStep> steps, plan(precision));
+  std::int64_t bytes = 0;
+  for (const PlanStep& step : steps) bytes += step.weight_bytes;
+  const Graph& graph = impl_->program.graph();
+  for (const Value& value : graph.values) {
+    if (value.constant) bytes += static_cast<std::int64_t>(value.constant->bytes());
+  }
+  return bytes;
+}
+
+}  // namespace pbatch

@@ -1,0 +1,14 @@
+// The float passes in the order in which they are applied.
+#pragma once
+
+#include "graph/graph.h"
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+/// What happens to every float network before it is run or quantized: half
+/// precision becomes float32, constants are folded, batch normalizations fold
+/// into the layer before them, biases and Relu fuse, what nothing needs goes.
+Status simplify(Graph& graph);
+
+}  // namespace pbatch

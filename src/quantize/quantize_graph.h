@@ -1,0 +1,18 @@
+// Float graph -> graph whose weight matrices are bit-layers.
+#pragma once
+
+#include <vector>
+
+#include "graph/graph.h"
+#include "pbatch/quantize.h"
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+/// Replaces every pbatch.Linear, MatMul and Gemm with a constant matrix by
+/// pbatch.BitLinear, and every Conv and pbatch.Conv of one group by
+/// pbatch.BitConv. What stays float is reported with the reason.
+/// Precondition: simplify() has run. The graph is unchanged after an error.
+Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options);
+
+}  // namespace pbatch
