@@ -53,7 +53,7 @@ struct Node {
   Result<std::string> string_attr(const std::string& name, const std::string& fallback) const;
   Result<std::vector<std::int64_t>> ints_attr(const std::string& name,
                                               std::vector<std::int64_t> fallback) const;
-  bool has_attr(const std::string& name) const { return attributes.count(name) != 0; }
+  bool has_attr(const std::string& key) const { return attributes.count(key) != 0; }
 };
 
 /// A network. Nodes stand in an order in which they can run.
