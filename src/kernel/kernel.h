@@ -8,7 +8,7 @@
 //
 //   quantize  scale = max|x| / qmax, q = clamp(round-to-nearest-even(x * (qmax / max|x|)));
 //             qmax = 127, 32767, 2^30 for A = 8, 16, 32. A vector whose
-//             max|x| < 2^-100 counts as zeros: q = 0, scale = 0.
+//             max|x| < 2^-90 counts as zeros: q = 0, scale = 0.
 //   halves    A = 8, 16: one half, q itself. A = 32: q = 65536 * hi + lo with
 //             lo in -32768..32767; half 0 is hi, half 1 is lo.
 //   digits    n <= 8: one digit, all planes. n > 8: digit 0 is the first 8
