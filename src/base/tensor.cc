@@ -56,7 +56,7 @@ std::string shape_to_string(const Shape& shape) {
 Result<std::int64_t> checked_element_count(const Shape& shape, std::size_t element_size) {
   constexpr std::int64_t limit = std::int64_t{1} << 62;
   std::int64_t bytes = static_cast<std::int64_t>(element_size);
-  bool empty = false;
+  bool empty = false;   // a zero does not excuse the other dimensions
   for (const std::int64_t d : shape) {
     if (d < 0) {
       return Status(ErrorCode::invalid_argument, "negative dimension in " + shape_to_string(shape));
