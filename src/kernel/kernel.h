@@ -39,7 +39,7 @@ enum PlaneLayout {
 
 /// One digit of the weights times a batch of packed vectors.
 struct BitKernelArgs {
-  const uint8_t* planes[8];      ///< most significant first, each [row_blocks][col_blocks][64]
+  const uint8_t* planes[8];      ///< most significant first, each [row_blocks][col_blocks][64]; any alignment
   int n_planes;                  ///< p: 1 to 8
   int64_t col_blocks;            ///< blocks of 32 columns
   int run_blocks;                ///< col blocks per run: 1, 2 or 4; the last run may be shorter

@@ -13,7 +13,7 @@ struct GemmShape {
   int weight_bits = 4, activation_bits = 16;
 };
 
-/// The kernel for a shape on an ISA. Never null: "generic" runs everything.
+/// The kernel for a shape on an ISA; never the reference.
 const BitKernel& choose_kernel(const GemmShape& shape, Isa isa);
 
 }  // namespace pbatch

@@ -1,0 +1,179 @@
+// The AND+popcount kernel in portable C: the precision batch of Lam et al. 2020. Each bit-layer of
+// the weights meets each bit-plane of the activations; a weight word is loaded once for all of
+// them.
+//
+// Packed activations: per block of 32 columns and half, one little-endian 32-bit word per
+// bit-plane, least significant first (8 words for A = 8, else 16 a half); bit c belongs to column
+// c. The top plane of a half counts negative (two's complement).
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/kernel.h"
+
+namespace pbatch {
+namespace {
+
+enum { kLanes = 4, kVectors = kBlockRows / kLanes };
+typedef uint32_t Lanes __attribute__((vector_size(4 * kLanes)));  // four rows
+
+struct Rows {
+  Lanes v[kVectors];  // sixteen
+};
+
+inline int planes_per_half(int activation_bits) { return activation_bits == 8 ? 8 : 16; }
+
+// Number of ones in each byte.
+inline Lanes byte_counts(Lanes v) {
+  v = v - ((v >> 1) & 0x55555555u);
+  v = (v & 0x33333333u) + ((v >> 2) & 0x33333333u);
+  return (v + (v >> 4)) & 0x0f0f0f0fu;
+}
+
+inline Lanes sum_of_bytes(Lanes v) {
+  v = (v & 0x00ff00ffu) + ((v >> 8) & 0x00ff00ffu);
+  return (v + (v >> 16)) & 0x0000ffffu;
+}
+
+// sum over columns of w * x for one plane word w of each row and one vector's bit-planes x, plus
+// kTopOffset * 2^(planes - 4): the top plane enters as 8 minus its count, which keeps bytes
+// positive.
+enum { kTopOffset = 4 * 64 };
+inline Lanes weigh_plane(Lanes w, const uint32_t* x, int planes) {
+  Lanes sum = {0, 0, 0, 0};
+  for (int top = planes - 1; top > 0; top -= 4) {
+    // Four planes at a time, so that a byte counts to at most 8 * 15.
+    Lanes bytes = byte_counts(w & x[top]);
+    if (top == planes - 1) bytes = 0x08080808u - bytes;
+    for (int j = 1; j < 4; ++j) bytes = bytes + bytes + byte_counts(w & x[top - j]);
+    sum = (sum << 4) + sum_of_bytes(bytes);
+  }
+  return sum;
+}
+
+inline Rows load_rows(const uint8_t* block) {
+  Rows rows;
+  memcpy(&rows, block, sizeof rows);
+  return rows;
+}
+
+// Sum of u * x over one run of `blocks` blocks, modulo 2^32.
+inline Rows run_products(const BitKernelArgs* args, int64_t first_block, int64_t blocks,
+                         const uint32_t* x, int64_t x_stride, int planes) {
+  Rows total;
+  memset(&total, 0, sizeof total);
+  for (int64_t b = 0; b < blocks; ++b) {
+    Rows sum;
+    memset(&sum, 0, sizeof sum);
+    for (int i = 0; i < args->n_planes; ++i) {
+      const Rows w = load_rows(args->planes[i] + (first_block + b) * kBlockBytes);
+      for (int v = 0; v < kVectors; ++v) {
+        sum.v[v] = sum.v[v] + sum.v[v] + weigh_plane(w.v[v], x + b * x_stride, planes);
+      }
+    }
+    for (int v = 0; v < kVectors; ++v) total.v[v] += sum.v[v];
+  }
+  return total;
+}
+
+// acc[r] += S * scale for the rows of a block, S = 2 (total - offset) - correction.
+inline void add_run(const Rows& total, uint32_t offset, uint32_t correction, const uint8_t* scales,
+                    float* acc) {
+  uint32_t products[kBlockRows];
+  memcpy(products, &total, sizeof products);
+  for (int r = 0; r < kBlockRows; ++r) {
+    const int32_t s = (int32_t)(2 * (products[r] - offset) - correction);
+    const float product = (float)s * (float)scales[r];
+    acc[r] = acc[r] + product;
+  }
+}
+
+void run_row_block(const BitKernelArgs* args, int64_t row_block, const uint8_t* vector,
+                   const int32_t* run_sums, int half, float* acc) {
+  const int planes = planes_per_half(args->activation_bits);
+  const int64_t x_stride = (int64_t)planes * activation_halves(args->activation_bits);
+  const uint32_t* x = (const uint32_t*)vector + half * planes;
+  const uint32_t top = (1u << args->n_planes) - 1;
+  const int64_t runs = (args->col_blocks + args->run_blocks - 1) / args->run_blocks;
+  float sums[kBlockRows] = {0};
+  for (int64_t run = 0; run < runs; ++run) {
+    const int64_t begin = run * args->run_blocks;
+    const int64_t left = args->col_blocks - begin;
+    const int64_t blocks = left < args->run_blocks ? left : args->run_blocks;
+    const Rows total = run_products(args, row_block * args->col_blocks + begin, blocks,
+                                    x + begin * x_stride, x_stride, planes);
+    const uint32_t offset = (uint32_t)blocks * top * ((uint32_t)kTopOffset << (planes - 4));
+    add_run(total, offset, top * (uint32_t)run_sums[run],
+            args->scales + (row_block * runs + run) * kBlockRows, sums);
+  }
+  memcpy(acc + row_block * kBlockRows, sums, sizeof sums);
+}
+
+// The eight bits at the same place of eight bytes change sides: bit b of byte k becomes bit k of
+// byte b.
+inline uint64_t transpose_8x8(uint64_t x) {
+  uint64_t t = (x ^ (x >> 7)) & 0x00aa00aa00aa00aaULL;
+  x ^= t ^ (t << 7);
+  t = (x ^ (x >> 14)) & 0x0000cccc0000ccccULL;
+  x ^= t ^ (t << 14);
+  t = (x ^ (x >> 28)) & 0x00000000f0f0f0f0ULL;
+  return x ^ t ^ (t << 28);
+}
+
+// Planes `shift` .. `shift` + 7 of 32 values.
+void pack_eight_planes(const int32_t* values, int shift, uint32_t* words) {
+  for (int j = 0; j < 8; ++j) words[j] = 0;
+  for (int quarter = 0; quarter < 4; ++quarter) {
+    uint64_t bytes = 0;
+    for (int c = 0; c < 8; ++c) {
+      const uint32_t value = (uint32_t)values[8 * quarter + c] >> shift;
+      bytes |= (uint64_t)(value & 0xff) << (8 * c);
+    }
+    bytes = transpose_8x8(bytes);
+    for (int j = 0; j < 8; ++j) {
+      words[j] |= (uint32_t)((bytes >> (8 * j)) & 0xff) << (8 * quarter);
+    }
+  }
+}
+
+}  // namespace
+
+int64_t popcnt_generic_packed_bytes(int64_t col_blocks, int activation_bits) {
+  const int64_t bytes = col_blocks * activation_bits * (int64_t)sizeof(uint32_t);
+  return (bytes + 63) / 64 * 64;
+}
+
+void popcnt_generic_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
+  const int halves = activation_halves(activation_bits);
+  const int planes = planes_per_half(activation_bits);
+  uint32_t* words = (uint32_t*)out;
+  for (int64_t block = 0; block < col_blocks; ++block) {
+    for (int half = 0; half < halves; ++half) {
+      int32_t values[kBlockCols];
+      for (int c = 0; c < kBlockCols; ++c) {
+        const int32_t value = q[block * kBlockCols + c];
+        // Of the low half the sixteen low bits are taken, and they are right as they stand.
+        values[c] = halves == 2 && half == 0 ? (value + 32768) >> 16 : value;
+      }
+      for (int shift = 0; shift < planes; shift += 8) {
+        pack_eight_planes(values, shift, words);
+        words += 8;
+      }
+    }
+  }
+}
+
+void popcnt_generic_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
+  const int halves = activation_halves(args->activation_bits);
+  const int64_t runs = (args->col_blocks + args->run_blocks - 1) / args->run_blocks;
+  for (int64_t row_block = row_block_begin; row_block < row_block_end; ++row_block) {
+    for (int64_t vector = 0; vector < args->batch; ++vector) {
+      for (int half = 0; half < halves; ++half) {
+        const int64_t index = vector * halves + half;
+        run_row_block(args, row_block, args->activations + vector * args->activation_stride,
+                      args->run_sums + index * runs, half, args->acc + index * args->acc_stride);
+      }
+    }
+  }
+}
+
+}  // namespace pbatch
