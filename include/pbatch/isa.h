@@ -4,15 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "pbatch/export.h"
 #include "pbatch/status.h"
 
 namespace pbatch {
 
 /// Names of the instruction sets this build has kernels for, slowest first.
-std::vector<std::string> compiled_isas();
+PBATCH_API std::vector<std::string> compiled_isas();
 /// The instruction set in use: the best this CPU runs, or the one that the
 /// environment variable PBATCH_ISA names. Naming an unknown one, or one that
 /// this CPU cannot run, is an error (nothing falls back in silence).
-Result<std::string> active_isa();
+PBATCH_API Result<std::string> active_isa();
 
 }  // namespace pbatch

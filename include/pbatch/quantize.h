@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pbatch/export.h"
 #include "pbatch/status.h"
 
 namespace pbatch {
@@ -41,7 +42,8 @@ struct QuantizeReport {
 /// .onnx) and, beside it, the same name with .safetensors. Both appear whole or
 /// not at all: an error leaves nothing behind and an existing pair as it was.
 /// Needs no data and retrains nothing. Thread-safe for different outputs.
-Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::string& out_path,
-                                     const QuantizeOptions& options);
+PBATCH_API Result<QuantizeReport> quantize_file(const std::string& onnx_path,
+                                                const std::string& out_path,
+                                                const QuantizeOptions& options);
 
 }  // namespace pbatch

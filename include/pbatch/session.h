@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "pbatch/export.h"
 #include "pbatch/precision.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
@@ -68,7 +69,7 @@ struct NodeTime {
   double us = 0;
 };
 
-class Session {
+class PBATCH_API Session {
  public:
   /// Loads a float ONNX file or a pbatch model (recognised by its content).
   /// Everything that can be refused without data is refused here: damaged

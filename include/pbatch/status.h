@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "pbatch/export.h"
+
 namespace pbatch {
 
 enum class ErrorCode {
@@ -23,10 +25,10 @@ enum class ErrorCode {
 };
 
 /// The stable lower-case name of a code, e.g. "shape_mismatch".
-const char* error_code_name(ErrorCode code);
+PBATCH_API const char* error_code_name(ErrorCode code);
 
 /// What went wrong, where, and what to do about it. `file` and `node` may be empty.
-class [[nodiscard]] Status {
+class [[nodiscard]] PBATCH_API Status {
  public:
   Status() = default;
   Status(ErrorCode code, std::string message, std::string remedy = {})

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pbatch/export.h"
 #include "pbatch/status.h"
 
 namespace pbatch {
@@ -17,24 +18,25 @@ enum class DType : std::uint8_t {
 };
 
 /// Bytes of one element.
-std::size_t dtype_size(DType type);
+PBATCH_API std::size_t dtype_size(DType type);
 /// The lower-case name, e.g. "float32", "int64", "bool".
-const char* dtype_name(DType type);
+PBATCH_API const char* dtype_name(DType type);
 
 /// Dimensions, outermost first; a scalar has none.
 using Shape = std::vector<std::int64_t>;
 
 /// "[1, 784]".
-std::string shape_to_string(const Shape& shape);
+PBATCH_API std::string shape_to_string(const Shape& shape);
 
 /// Product of the dimensions; an error for a negative dimension or a product
 /// whose size in bytes (with `element_size`) does not fit in 2^62.
-Result<std::int64_t> checked_element_count(const Shape& shape, std::size_t element_size);
+PBATCH_API Result<std::int64_t> checked_element_count(const Shape& shape,
+                                                      std::size_t element_size);
 
 /// A row-major, contiguous tensor. Copies share storage; storage is 64-byte
 /// aligned when the tensor owns it. Reading one tensor from many threads is
 /// safe; writing needs that nobody else holds a copy.
-class Tensor {
+class PBATCH_API Tensor {
  public:
   /// An empty tensor: f32, shape [0].
   Tensor() = default;
