@@ -16,6 +16,10 @@ namespace pbatch {
 
 struct BitMatrix;
 
+/// The domain of our own operators, and its version.
+inline constexpr const char* kPbatchDomain = "pbatch";
+inline constexpr int kPbatchOpset = 1;
+
 /// Index into Graph::values; kNoValue stands for an absent optional input.
 using ValueId = std::int32_t;
 inline constexpr ValueId kNoValue = -1;
@@ -68,7 +72,7 @@ struct Graph {
 
   ValueId add_value(Value value);
   const Tensor* constant(ValueId id) const;   ///< null unless `id` is a constant
-  /// Consumers of each value, by node index; index = ValueId.
+  /// Consumers of each value, by node index, once per use; index = ValueId.
   std::vector<std::vector<std::int32_t>> consumers() const;
   /// Node that makes each value, -1 for inputs and constants; index = ValueId.
   std::vector<std::int32_t> producers() const;
