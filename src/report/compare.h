@@ -1,0 +1,36 @@
+// How far a network's outputs are from the float network's, without labels.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "report/contender.h"
+#include "report/metrics.h"
+
+namespace pbatch {
+
+struct CompareRow {
+  OutputError error;
+  Cost cost;
+};
+
+/// Every contender on the same inputs; the first is the float network and its own reference.
+Result<std::vector<CompareRow>> compare(std::span<const Contender> contenders,
+                                        const std::vector<NamedTensor>& inputs,
+                                        const TimingOptions& timing, Progress& progress);
+
+/// What narrowing one layer alone does to the outputs.
+struct LayerErrors {
+  std::string layer;
+  std::vector<double> rel_error;  ///< one per width
+};
+
+/// Runs the network with one layer at each of `widths` and all others at float
+/// arithmetic on all their bit-layers, and compares with all layers so.
+Result<std::vector<LayerErrors>> layer_errors(const Session& session,
+                                              const std::vector<NamedTensor>& inputs,
+                                              std::span<const int> widths, int activation_bits,
+                                              Progress& progress);
+
+}  // namespace pbatch

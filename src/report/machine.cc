@@ -1,0 +1,47 @@
+#include "report/machine.h"
+
+#include <sched.h>
+
+#include <ctime>
+#include <fstream>
+
+#include "isa/isa.h"
+
+namespace pbatch {
+namespace {
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(info, line)) {
+    const std::size_t colon = line.find(": ");
+    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) {
+      return line.substr(colon + 2);
+    }
+  }
+  return "unknown processor";
+}
+
+int usable_cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  char text[32] = "";
+  if (gmtime_r(&now, &parts) != nullptr) {
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<RunConditions> run_conditions(int threads, const std::string& command) {
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  return RunConditions{cpu_name(), usable_cores(), isa_name(isa), threads, utc_now(), command};
+}
+
+}  // namespace pbatch

@@ -1,0 +1,69 @@
+#include "report/timing.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace pbatch {
+namespace {
+
+// A contender's turn lasts about this long, so that fast ones are sampled as long as slow ones.
+constexpr double kTurnUs = 10000;
+constexpr std::int64_t kMaxCallsPerTurn = 1000;
+constexpr std::int64_t kMaxRounds = 1000;
+
+struct Contender {
+  const TimedCall* call;
+  std::int64_t calls = 0;
+  std::int64_t per_turn = 1;
+  std::vector<double> us;
+};
+
+Result<double> time_once(Contender& c) {
+  const auto begin = std::chrono::steady_clock::now();
+  PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));
+  const auto end = std::chrono::steady_clock::now();
+  return std::chrono::duration<double, std::micro>(end - begin).count();
+}
+
+}  // namespace
+
+Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contenders,
+                                             const TimingOptions& options, Progress& progress) {
+  std::vector<Contender> all;
+  double round_us = 0;
+  for (const TimedCall& call : contenders) {
+    Contender c{&call, 0, 1, {}};
+    PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));  // first use prepares; not a sample
+    PBATCH_ASSIGN_OR_RETURN(const double us, time_once(c));
+    c.per_turn = std::clamp(static_cast<std::int64_t>(kTurnUs / std::max(us, 0.01)),
+                            std::int64_t{1}, kMaxCallsPerTurn);
+    round_us += us * static_cast<double>(c.per_turn);
+    all.push_back(std::move(c));
+  }
+  const double budget_us = options.seconds * 1e6 * static_cast<double>(all.size());
+  const auto rounds =
+      std::clamp(static_cast<std::int64_t>(budget_us / std::max(round_us, 1.0)),
+                 static_cast<std::int64_t>(std::max(options.min_rounds, 1)), kMaxRounds);
+  progress.begin("timing", rounds);
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    for (Contender& c : all) {
+      PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));
+      for (std::int64_t i = 0; i < c.per_turn; ++i) {
+        PBATCH_ASSIGN_OR_RETURN(const double us, time_once(c));
+        c.us.push_back(us);
+      }
+    }
+    progress.step();
+  }
+  std::vector<Timing> timings;
+  for (Contender& c : all) {
+    std::sort(c.us.begin(), c.us.end());
+    const std::size_t n = c.us.size();
+    timings.push_back(
+        {c.us[0], (c.us[(n - 1) / 2] + c.us[n / 2]) / 2, static_cast<std::int64_t>(n)});
+  }
+  return timings;
+}
+
+}  // namespace pbatch
