@@ -1,0 +1,202 @@
+/* The C interface: the same library for C and for every language that can call C.
+ *
+ * Rules that hold for every function:
+ *  - Success is PBATCH_OK (0). After any other code, `error`, if not NULL, holds
+ *    the code and one line that names the file, the node and what to do.
+ *  - Strings are UTF-8 and end with a zero byte. Pointers that the library hands
+ *    out are valid as long as the object they came from.
+ *  - A session may be used from any number of threads at once, each with its own
+ *    precision and its own pbatch_error. Freeing it must wait for all of them.
+ *  - Sizes of structs may grow before version 1.0; compile against the header you link.
+ */
+#ifndef PBATCH_PBATCH_H_
+#define PBATCH_PBATCH_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pbatch/export.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What went wrong; docs/errors.md has an example and a remedy for each. */
+typedef enum pbatch_code {
+  PBATCH_OK = 0,
+  PBATCH_INVALID_ARGUMENT = 1,
+  PBATCH_NOT_FOUND = 2,
+  PBATCH_IO = 3,
+  PBATCH_MALFORMED = 4,
+  PBATCH_UNSUPPORTED = 5,
+  PBATCH_SHAPE_MISMATCH = 6,
+  PBATCH_PRECISION_UNAVAILABLE = 7,
+  PBATCH_NOT_FINITE = 8,
+  PBATCH_OUT_OF_MEMORY = 9,
+  PBATCH_INTERNAL = 10
+} pbatch_code;
+
+/* Lives with the caller. A longer message is cut; it always ends with a zero byte. */
+typedef struct pbatch_error {
+  pbatch_code code;
+  char message[1024];
+} pbatch_error;
+
+/* The stable lower-case name of a code, e.g. "shape_mismatch". */
+PBATCH_API const char* pbatch_code_name(pbatch_code code);
+/* The library's version, e.g. "0.1.0". */
+PBATCH_API const char* pbatch_version(void);
+
+typedef enum pbatch_dtype {
+  PBATCH_F32 = 0,
+  PBATCH_F64 = 1,
+  PBATCH_F16 = 2,
+  PBATCH_BF16 = 3,
+  PBATCH_I8 = 4,
+  PBATCH_U8 = 5,
+  PBATCH_I16 = 6,
+  PBATCH_U16 = 7,
+  PBATCH_I32 = 8,
+  PBATCH_U32 = 9,
+  PBATCH_I64 = 10,
+  PBATCH_U64 = 11,
+  PBATCH_BOOL = 12
+} pbatch_dtype;
+
+/* Bytes of one element; 0 for a value that is no type. */
+PBATCH_API size_t pbatch_dtype_size(pbatch_dtype type);
+
+/* ---- Sessions ---- */
+
+typedef struct pbatch_session pbatch_session;
+
+typedef enum pbatch_float_backend {
+  PBATCH_BACKEND_FASTEST = 0, /* measures both once per layer and shape, keeps the faster */
+  PBATCH_BACKEND_ONEDNN = 1,
+  PBATCH_BACKEND_OPENBLAS = 2
+} pbatch_float_backend;
+
+typedef struct pbatch_session_options {
+  int threads; /* threads of the session's pool; 0: one per core */
+  pbatch_float_backend float_backend;
+} pbatch_session_options;
+
+/* Loads a float ONNX file or a pbatch model. NULL options mean all zeros.
+ * *session is NULL after an error; else free it with pbatch_session_free. */
+PBATCH_API pbatch_code pbatch_session_load(const char* path, const pbatch_session_options* options,
+                                           pbatch_session** session, pbatch_error* error);
+/* NULL is allowed. */
+PBATCH_API void pbatch_session_free(pbatch_session* session);
+
+/* An input or output of the network. A dimension of -1 is free. */
+typedef struct pbatch_port {
+  const char* name;
+  pbatch_dtype dtype;
+  size_t rank;
+  const int64_t* shape;
+} pbatch_port;
+
+PBATCH_API size_t pbatch_input_count(const pbatch_session* session);
+PBATCH_API size_t pbatch_output_count(const pbatch_session* session);
+/* PBATCH_INVALID_ARGUMENT if there is no port of that index. */
+PBATCH_API pbatch_code pbatch_input(const pbatch_session* session, size_t index, pbatch_port* port,
+                                    pbatch_error* error);
+PBATCH_API pbatch_code pbatch_output(const pbatch_session* session, size_t index, pbatch_port* port,
+                                     pbatch_error* error);
+
+/* A matrix held as bit-layers. */
+typedef struct pbatch_layer {
+  const char* name; /* the key of pbatch_layer_bits */
+  const char* op_type;
+  int64_t rows, cols;
+  int group;            /* columns per scale; 0: whole rows */
+  int planes_stored;    /* as the model declares */
+  int planes_available; /* as the data file holds; fewer if it was cut */
+  int64_t plane_bytes, scale_bytes;
+} pbatch_layer;
+
+/* 0 for a float network. */
+PBATCH_API size_t pbatch_layer_count(const pbatch_session* session);
+PBATCH_API pbatch_code pbatch_layer_at(const pbatch_session* session, size_t index,
+                                       pbatch_layer* layer, pbatch_error* error);
+/* The greatest width that every layer can run at; 0 for a float network. */
+PBATCH_API int pbatch_max_weight_bits(const pbatch_session* session);
+
+/* ---- Runs ---- */
+
+/* weight_bits: 1 to 16, or 32 for float; activation_bits: 8, 16 or 32. */
+typedef struct pbatch_bits {
+  int weight_bits;
+  int activation_bits;
+} pbatch_bits;
+
+typedef struct pbatch_layer_bits {
+  const char* layer;
+  pbatch_bits bits;
+} pbatch_layer_bits;
+
+/* The precision of one run: a default, and overrides for layers by name. */
+typedef struct pbatch_precision {
+  pbatch_bits all;
+  const pbatch_layer_bits* layers; /* may be NULL if layer_count is 0 */
+  size_t layer_count;
+} pbatch_precision;
+
+/* A tensor, row-major and without gaps. */
+typedef struct pbatch_tensor {
+  const char* name;
+  pbatch_dtype dtype;
+  size_t rank;
+  const int64_t* shape;
+  const void* data;
+  size_t bytes; /* of data; must be what dtype and shape need */
+} pbatch_tensor;
+
+typedef struct pbatch_outputs pbatch_outputs;
+
+/* Runs the network on `count` inputs, in any order. The inputs are read during
+ * the call only. *outputs is NULL after an error; else free it with
+ * pbatch_outputs_free. A float network ignores the precision. */
+PBATCH_API pbatch_code pbatch_run(const pbatch_session* session, const pbatch_tensor* inputs,
+                                  size_t count, const pbatch_precision* precision,
+                                  pbatch_outputs** outputs, pbatch_error* error);
+
+/* Results stand in the order of pbatch_output; their pointers, the name apart,
+ * are valid until pbatch_outputs_free, also after the session is gone. */
+PBATCH_API size_t pbatch_outputs_count(const pbatch_outputs* outputs);
+PBATCH_API pbatch_code pbatch_outputs_get(const pbatch_outputs* outputs, size_t index,
+                                          pbatch_tensor* tensor, pbatch_error* error);
+/* NULL is allowed. */
+PBATCH_API void pbatch_outputs_free(pbatch_outputs* outputs);
+
+/* ---- Quantization ---- */
+
+typedef struct pbatch_quantize_options {
+  int planes;                 /* bit-layers stored per matrix, 1 to 16 */
+  int group;                  /* columns per scale: 32, 64, 128, or 0 for whole rows */
+  int64_t min_elements;       /* smaller matrices stay float */
+  const char* const* exclude; /* node names that stay float; '*' matches any characters */
+  size_t exclude_count;
+  int threads;
+} pbatch_quantize_options;
+
+/* The defaults; change what you need. */
+PBATCH_API pbatch_quantize_options pbatch_quantize_defaults(void);
+
+typedef struct pbatch_quantize_summary {
+  size_t layers_quantized, layers_float;
+  int64_t float_bytes;             /* of the matrices before, as float32 */
+  int64_t model_bytes, data_bytes; /* of the two files written */
+} pbatch_quantize_summary;
+
+/* Writes `out_path` (must end in .onnx) and the .safetensors file beside it, or
+ * neither. NULL options mean the defaults; `summary` may be NULL. */
+PBATCH_API pbatch_code pbatch_quantize(const char* onnx_path, const char* out_path,
+                                       const pbatch_quantize_options* options,
+                                       pbatch_quantize_summary* summary, pbatch_error* error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PBATCH_PBATCH_H_ */

@@ -1,0 +1,61 @@
+// Quantization from C.
+#include "api/c_guard.h"
+#include "pbatch/pbatch.h"
+#include "pbatch/quantize.h"
+
+namespace pbatch {
+namespace {
+
+Result<QuantizeOptions> read_options(const pbatch_quantize_options* given) {
+  QuantizeOptions options;
+  if (given == nullptr) return options;
+  if (given->exclude_count > 0 && given->exclude == nullptr) return null_argument("exclude");
+  options.planes = given->planes;
+  options.group = given->group;
+  options.min_elements = given->min_elements;
+  options.threads = given->threads;
+  for (std::size_t i = 0; i < given->exclude_count; ++i) {
+    if (given->exclude[i] == nullptr) return null_argument("an excluded name");
+    options.exclude.emplace_back(given->exclude[i]);
+  }
+  return options;
+}
+
+pbatch_quantize_summary summarize(const QuantizeReport& report) {
+  pbatch_quantize_summary summary{};
+  for (const LayerReport& layer : report.layers) {
+    ++(layer.quantized ? summary.layers_quantized : summary.layers_float);
+  }
+  summary.float_bytes = report.float_bytes;
+  summary.model_bytes = report.model_bytes;
+  summary.data_bytes = report.data_bytes;
+  return summary;
+}
+
+}  // namespace
+}  // namespace pbatch
+
+using pbatch::Status;
+
+extern "C" {
+
+pbatch_quantize_options pbatch_quantize_defaults(void) {
+  const pbatch::QuantizeOptions defaults;
+  return {defaults.planes, defaults.group, defaults.min_elements, nullptr, 0, defaults.threads};
+}
+
+pbatch_code pbatch_quantize(const char* onnx_path, const char* out_path,
+                            const pbatch_quantize_options* options,
+                            pbatch_quantize_summary* summary, pbatch_error* error) {
+  return pbatch::guard_c(error, [&]() -> Status {
+    if (onnx_path == nullptr) return pbatch::null_argument("onnx_path");
+    if (out_path == nullptr) return pbatch::null_argument("out_path");
+    PBATCH_ASSIGN_OR_RETURN(const pbatch::QuantizeOptions chosen, pbatch::read_options(options));
+    PBATCH_ASSIGN_OR_RETURN(const pbatch::QuantizeReport report,
+                            pbatch::quantize_file(onnx_path, out_path, chosen));
+    if (summary != nullptr) *summary = pbatch::summarize(report);
+    return Status::ok();
+  });
+}
+
+}  // extern "C"
