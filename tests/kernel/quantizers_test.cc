@@ -1,0 +1,199 @@
+// Every activation quantizer against the closed form of kernel.h, computed in doubles: the quotient
+// and the product of two floats are exact enough there that rounding them to float is rounding
+// once.
+#include <gtest/gtest.h>
+
+#include <cfloat>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernel/registry.h"
+#include "tests/kernel/problem.h"
+#include "tests/kernel/time_box.h"
+
+namespace pbatch::testing {
+namespace {
+
+constexpr std::int32_t kGuard = 0x3c3c3c3c;
+
+struct Quantized {
+  int ok = 0;
+  float scale = -1.0f;
+  std::vector<std::int32_t> q, run_sums;
+};
+
+Quantized quantize_with(const ActivationQuantizer& quantizer, const std::vector<float>& x,
+                        int activation_bits, int run_blocks) {
+  const auto cols = static_cast<std::int64_t>(x.size());
+  const std::int64_t blocks = col_blocks(cols);
+  const std::int64_t runs = (blocks + run_blocks - 1) / run_blocks;
+  const auto sums = static_cast<std::size_t>(runs * activation_halves(activation_bits));
+  Quantized result;
+  result.q.assign(static_cast<std::size_t>(blocks * kBlockCols) + 1, kGuard);
+  result.run_sums.assign(sums + 1, kGuard);
+  result.ok = quantizer.run(x.data(), cols, blocks, run_blocks, activation_bits, result.q.data(),
+                            result.run_sums.data(), &result.scale);
+  EXPECT_EQ(result.q.back(), kGuard);
+  EXPECT_EQ(result.run_sums.back(), kGuard);
+  result.q.pop_back();
+  result.run_sums.pop_back();
+  return result;
+}
+
+Quantized closed_form(const std::vector<float>& x, int activation_bits, int run_blocks) {
+  const auto cols = static_cast<std::int64_t>(x.size());
+  Problem p;
+  p.shape = {1, cols, 1, 1, activation_bits, run_blocks};
+  p.q.resize(static_cast<std::size_t>(p.shape.padded_cols()));
+  Quantized result;
+  result.ok = 1;
+  double max = 0;
+  for (const float value : x) max = std::max(max, std::fabs(static_cast<double>(value)));
+  const double qmax = q_max(activation_bits);
+  result.scale = 0.0f;
+  if (max >= std::ldexp(1.0, -90)) {
+    result.scale = static_cast<float>(max / qmax);
+    const double inverse = static_cast<float>(qmax / max);
+    for (std::size_t c = 0; c < x.size(); ++c) {
+      const double product = static_cast<float>(static_cast<double>(x[c]) * inverse);
+      const double rounded = std::nearbyint(product);
+      p.q[c] = static_cast<std::int32_t>(std::max(-qmax, std::min(qmax, rounded)));
+    }
+  }
+  result.q = p.q;
+  result.run_sums = run_sums_of(p);
+  return result;
+}
+
+class QuantizerTest : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+    if (!isa_runs_here(quantizer().isa)) {
+      GTEST_SKIP() << "this CPU lacks " << isa_name(quantizer().isa);
+    }
+  }
+  static const ActivationQuantizer& quantizer() {
+    return all_quantizers()[static_cast<std::size_t>(GetParam())];
+  }
+  static void expect_closed_form(const std::vector<float>& x, int activation_bits, int run_blocks) {
+    const Quantized actual = quantize_with(quantizer(), x, activation_bits, run_blocks);
+    const Quantized expected = closed_form(x, activation_bits, run_blocks);
+    ASSERT_EQ(actual.ok, 1);
+    ASSERT_EQ(actual.scale, expected.scale) << "cols " << x.size() << " bits " << activation_bits;
+    ASSERT_EQ(actual.q, expected.q) << "cols " << x.size() << " bits " << activation_bits;
+    ASSERT_EQ(actual.run_sums, expected.run_sums) << "cols " << x.size() << " run " << run_blocks;
+  }
+  static void expect_closed_form_everywhere(const std::vector<float>& x) {
+    for (const int activation_bits : {8, 16, 32}) {
+      for (const int run_blocks : {1, 2, 4}) {
+        expect_closed_form(x, activation_bits, run_blocks);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+};
+
+TEST_P(QuantizerTest, IsTheClosedForm) {
+  std::mt19937_64 rng(kSeed);
+  std::normal_distribution<float> normal;
+  TimeBox box(200);
+  while (box.next()) {
+    std::vector<float> x(1 + rng() % 500);
+    const int exponent = static_cast<int>(rng() % 215) - 89;
+    for (float& value : x) value = std::ldexp(normal(rng), exponent);
+    expect_closed_form(x, 8 << (rng() % 3), 1 << (rng() % 3));
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_P(QuantizerTest, EveryLength) {
+  std::mt19937_64 rng(kSeed);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (std::size_t cols = 1; cols <= 300; ++cols) {
+    std::vector<float> x(cols);
+    for (float& value : x) value = uniform(rng);
+    expect_closed_form_everywhere(x);
+    if (HasFatalFailure()) return;
+  }
+}
+
+// max = 127 makes the factor 1, so the halves are exact: ties go to the even neighbour.
+TEST_P(QuantizerTest, TiesGoToEven) {
+  const std::vector<float> x = {127, 0.5f, 1.5f, 2.5f, 3.5f, -0.5f, -1.5f, -2.5f, 126.5f, -126.5f};
+  const Quantized result = quantize_with(quantizer(), x, 8, 1);
+  const std::vector<std::int32_t> expected = {127, 0, 2, 2, 4, 0, -2, -2, 126, -126};
+  ASSERT_EQ(result.ok, 1);
+  EXPECT_EQ(result.scale, 1.0f);
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), result.q.begin()));
+}
+
+TEST_P(QuantizerTest, SaturatesAtTheLargest) {
+  std::mt19937_64 rng(kSeed);
+  std::uniform_real_distribution<float> uniform(0.5f, 2.0f);
+  for (int round = 0; round < 2000; ++round) {
+    const float largest = uniform(rng);
+    const std::vector<float> x = {largest, -largest, std::nextafter(largest, 0.0f)};
+    for (const int activation_bits : {8, 16, 32}) {
+      const Quantized result = quantize_with(quantizer(), x, activation_bits, 4);
+      const double limit = q_max(activation_bits);
+      for (const std::int32_t q : result.q) ASSERT_LE(std::fabs(q), limit);
+      ASSERT_NEAR(result.q[0], limit, limit * 1e-6);
+      ASSERT_EQ(result.q[1], -result.q[0]);
+      ASSERT_NEAR(result.scale * limit, largest, largest * 1e-6);
+    }
+  }
+}
+
+TEST_P(QuantizerTest, ExtremeMagnitudes) {
+  const float tiny = std::ldexp(1.0f, -90);
+  const float denormal = std::numeric_limits<float>::denorm_min();
+  for (const std::vector<float>& x :
+       std::vector<std::vector<float>>{{FLT_MAX, -FLT_MAX, FLT_MIN, denormal, 1.0f},
+                                       {tiny, -tiny / 2, denormal},
+                                       {std::nextafter(tiny, 0.0f), -tiny / 2},
+                                       {denormal, -denormal},
+                                       {0.0f, -0.0f, 0.0f},
+                                       {-FLT_MAX},
+                                       {1.0f, denormal, -denormal, -0.0f}}) {
+    expect_closed_form_everywhere(x);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_P(QuantizerTest, ZeroVectorHasScaleZero) {
+  for (const float value : {0.0f, -0.0f, std::ldexp(0.99f, -90)}) {
+    const Quantized result = quantize_with(quantizer(), std::vector<float>(45, value), 16, 1);
+    EXPECT_EQ(result.ok, 1);
+    EXPECT_EQ(result.scale, 0.0f);
+    EXPECT_EQ(result.q, std::vector<std::int32_t>(64, 0));
+    EXPECT_EQ(result.run_sums, std::vector<std::int32_t>(2, 0));
+  }
+}
+
+TEST_P(QuantizerTest, RefusesWhatIsNotFinite) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const std::size_t cols : {1, 7, 8, 16, 31, 32, 33, 100}) {
+    for (std::size_t at = 0; at < cols; ++at) {
+      for (const float bad : {nan, -nan, infinity, -infinity}) {
+        std::vector<float> x(cols, 0.25f);
+        x[at] = bad;
+        EXPECT_EQ(quantize_with(quantizer(), x, 16, 2).ok, 0) << cols << " columns, at " << at;
+      }
+    }
+  }
+}
+
+std::string quantizer_name(const ::testing::TestParamInfo<int>& test) {
+  return all_quantizers()[static_cast<std::size_t>(test.param)].name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, QuantizerTest,
+                         ::testing::Range(0, static_cast<int>(all_quantizers().size())),
+                         quantizer_name);
+
+}  // namespace
+}  // namespace pbatch::testing
