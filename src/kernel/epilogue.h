@@ -19,7 +19,7 @@ struct EpilogueArgs {
 };
 
 /// y[r] for rows begin .. end - 1 (y indexed by row):
-///   d_i = A == 32 ? fl(fl(hi_i * 65536) + lo_i) : acc_i
+///   d_i = A == 32 ? fl(fl(hi_i * 32768) + lo_i) : acc_i
 ///   v   = n > 8 ? fl(fl(d_0 * 2^(n-8)) + d_1) : d_0
 ///   y   = fl(fl(v * fl(row_scale * 2^-n)) * activation_scale), then fl(y + bias), then the activation.
 void epilogue(const EpilogueArgs& args, int64_t row_begin, int64_t row_end, float* y);

@@ -7,15 +7,16 @@
 // every kernel gives the same bits (docs/bit-layers.md):
 //
 //   quantize  scale = max|x| / qmax, q = clamp(round-to-nearest-even(x * (qmax / max|x|)));
-//             qmax = 127, 32767, 2^30 for A = 8, 16, 32. A vector whose
+//             qmax = 127, 32639, 2^29 for A = 8, 16, 32. A vector whose
 //             max|x| < 2^-90 counts as zeros: q = 0, scale = 0.
-//   halves    A = 8, 16: one half, q itself. A = 32: q = 65536 * hi + lo with
-//             lo in -32768..32767; half 0 is hi, half 1 is lo.
+//   halves    A = 8, 16: one half, q itself. A = 32: q = 32768 * hi + lo with
+//             lo in -16384..16383; half 0 is hi, half 1 is lo. So every half is
+//             one signed byte, or 256 times one plus another (127 * 256 + 127 = 32639).
 //   digits    n <= 8: one digit, all planes. n > 8: digit 0 is the first 8
 //             planes, digit 1 the other n - 8. A kernel sees one digit: p planes.
 //   run       columns are summed in runs of run_blocks * 32 columns (32, 64, 128).
 //             For each row, half and run: S = sum (2u - (2^p - 1)) q, exact in int32
-//             (|S| <= 255 * 32768 * 128 < 2^31), u = the number the p planes spell.
+//             (|S| <= 255 * 32639 * 128 < 2^31), u = the number the p planes spell.
 //   acc       acc = fl(acc + fl(fl(S) * fl(scale_q))), runs ascending, from 0,
 //             one accumulator per row and half; no fused multiply-add.
 //   epilogue  epilogue.h: combines halves and digits, applies scales, bias, activation.
