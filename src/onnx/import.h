@@ -17,6 +17,8 @@ class ExternalData {
   virtual ~ExternalData() = default;
   /// A tensor of `type` and `shape` from `length` bytes at `offset` of `location`.
   /// `length` < 0: the file gave none; as many as the shape needs.
+  /// The tensor may have another shape (none of the data is there, say): the
+  /// importer takes it as it comes and keeps `shape` in Value::dims.
   virtual Result<Tensor> load(const std::string& tensor_name, DType type, const Shape& shape,
                               const std::string& location, std::int64_t offset,
                               std::int64_t length) = 0;

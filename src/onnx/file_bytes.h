@@ -1,0 +1,31 @@
+// A regular file open for reading.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+class FileBytes {
+ public:
+  /// Fails with one clear line for what is missing, unreadable or not a regular file.
+  static Result<FileBytes> open(const std::string& path);
+
+  FileBytes(FileBytes&& other) noexcept;
+  FileBytes& operator=(FileBytes&& other) noexcept;
+  ~FileBytes();
+
+  std::int64_t size() const { return size_; }
+  /// Exactly `count` bytes from `offset`; an error if the file ends before.
+  Status read(std::int64_t offset, std::int64_t count, void* to) const;
+
+ private:
+  FileBytes() = default;
+  int descriptor_ = -1;
+  std::int64_t size_ = 0;
+  std::string path_;
+};
+
+}  // namespace pbatch
