@@ -8,21 +8,26 @@
 namespace pbatch {
 
 /// Turns every float16, bfloat16 and float64 constant, Cast and declared type
-/// into float32. Inputs and outputs become float32 too.
+/// into float32. Inputs and outputs become float32 too. Finite numbers beyond
+/// float32 become the greatest float32 of their sign.
 Status widen_to_float32(Graph& graph);
 
-/// Folds BatchNormalization into the Conv or Gemm before it.
+/// Folds BatchNormalization with constant parameters into the Conv or matrix
+/// product before it. Matrix products with a constant become pbatch.Linear on the way.
 Status fold_batch_norm(Graph& graph);
 
-/// Fuses MatMul + Add of a constant vector into one Gemm-like node: the Add's
-/// constant becomes the third input of the MatMul, renamed to pbatch.Linear
-/// (inputs X [..., K], W [K, N], optional bias [N]; Y = X W + bias). Gemm with a
-/// constant B, alpha = beta = 1 and transA = 0 becomes the same. A following
-/// Relu that is the only consumer becomes attribute activation = "relu" of
+/// Every MatMul with a constant matrix on its right becomes pbatch.Linear
+/// (inputs X [..., K], W [K, N], optional bias [N]; Y = X W + bias), and takes
+/// over an Add of a constant vector behind it if broadcasting stays the same.
+/// So does Gemm with a constant matrix, transA = 0, and a bias that is constant
+/// or absent; transB, alpha and beta go into new constants. A following Relu
+/// that is the only consumer becomes attribute activation = "relu" of
 /// pbatch.Linear and of Conv (as pbatch.Conv, ONNX Conv plus that attribute).
+/// The node keeps the name of the MatMul, Gemm or Conv.
 Status fuse_linear(Graph& graph);
 
-/// Drops Identity, Dropout in inference form, and nodes and values that no output needs.
+/// Drops Identity, Dropout in inference form, and nodes and values that no
+/// output needs. Renumbers the values. Inputs and outputs keep their names.
 Status remove_unused(Graph& graph);
 
 }  // namespace pbatch

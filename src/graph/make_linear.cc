@@ -1,0 +1,171 @@
+#include "graph/make_linear.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "graph/rewrite.h"
+
+namespace pbatch {
+namespace {
+
+Result<Tensor> transposed(const Tensor& from) {
+  constexpr std::int64_t tile = 32;  // both sides of a tile stay in the cache
+  const std::int64_t rows = from.dim(0), cols = from.dim(1);
+  PBATCH_ASSIGN_OR_RETURN(Tensor to, Tensor::create(DType::f32, {cols, rows}));
+  const auto* in = from.data<float>();
+  auto* out = to.mutable_data<float>();
+  for (std::int64_t r0 = 0; r0 < rows; r0 += tile) {
+    for (std::int64_t c0 = 0; c0 < cols; c0 += tile) {
+      for (std::int64_t r = r0; r < std::min(rows, r0 + tile); ++r) {
+        for (std::int64_t c = c0; c < std::min(cols, c0 + tile); ++c) {
+          out[c * rows + r] = in[r * cols + c];
+        }
+      }
+    }
+  }
+  return to;
+}
+
+Result<Tensor> scaled(const Tensor& from, float factor) {
+  PBATCH_ASSIGN_OR_RETURN(Tensor to, Tensor::create(DType::f32, from.shape()));
+  std::transform(from.data<float>(), from.data<float>() + from.size(), to.mutable_data<float>(),
+                 [factor](float x) { return x * factor; });
+  return to;
+}
+
+// True if adding `bias` to [..., n] of rank `rank` (0: unknown, at least 1) adds
+// one number, or n of them along the last axis, and changes no shape.
+bool adds_along_last_axis(const Tensor& bias, std::int64_t n, std::size_t rank) {
+  if (bias.rank() > std::max<std::size_t>(rank, 1)) return false;
+  if (bias.size() == 1) return true;
+  return bias.size() == n && bias.rank() > 0 && bias.dim(bias.rank() - 1) == n;
+}
+
+class LinearMaker {
+ public:
+  explicit LinearMaker(Graph& graph)
+      : graph_(graph), uses_(graph), constants_(graph), dead_(graph.nodes.size(), false) {}
+
+  Status run() {
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      Node& node = graph_.nodes[n];
+      const Tensor* matrix = float_constant(graph_, node, 1);
+      if (matrix == nullptr || matrix->rank() != 2 || node.outputs.size() != 1) continue;
+      if (input_or_none(node, 0) == kNoValue || node.outputs[0] == kNoValue) continue;
+      if (is_onnx(node, "MatMul") && node.inputs.size() == 2) {
+        PBATCH_RETURN_IF_ERROR(from_matmul(node));
+      } else if (is_onnx(node, "Gemm")) {
+        PBATCH_RETURN_IF_ERROR(from_gemm(node));
+      }
+    }
+    erase_nodes(graph_, dead_);
+    return Status::ok();
+  }
+
+ private:
+  Value& value(ValueId id) { return graph_.values[static_cast<std::size_t>(id)]; }
+
+  std::size_t known_rank(ValueId id) { return value(id).dims ? value(id).dims->size() : 0; }
+
+  // The constant `id` as a vector of n numbers times `factor`.
+  Result<ValueId> bias_vector(ValueId id, std::int64_t n, float factor) {
+    const Tensor& from = *graph_.constant(id);
+    if (from.shape() == Shape{n} && factor == 1) return id;
+    PBATCH_ASSIGN_OR_RETURN(Tensor to, Tensor::create(DType::f32, {n}));
+    const auto* in = from.data<float>();
+    auto* out = to.mutable_data<float>();
+    for (std::int64_t i = 0; i < n; ++i) out[i] = factor * in[from.size() == 1 ? 0 : i];
+    return constants_.add(value(id).name + "_bias", std::move(to));
+  }
+
+  Status from_matmul(Node& node) {
+    const ValueId product = node.outputs[0];
+    const std::int64_t n = float_constant(graph_, node, 1)->dim(1);
+    const std::int32_t consumer = uses_.sole_consumer(product);
+    if (consumer >= 0) {
+      const Node& add = graph_.nodes[static_cast<std::size_t>(consumer)];
+      const std::size_t rank = std::max(known_rank(product), known_rank(node.inputs[0]));
+      if (const ValueId addend = constant_addend(add, product);
+          addend != kNoValue && adds_along_last_axis(*graph_.constant(addend), n, rank)) {
+        PBATCH_ASSIGN_OR_RETURN(const ValueId bias, bias_vector(addend, n, 1));
+        node.inputs.push_back(bias);
+        node.outputs[0] = add.outputs[0];
+        dead_[static_cast<std::size_t>(consumer)] = true;
+      }
+    }
+    make_pbatch(graph_, node, "Linear");
+    return Status::ok();
+  }
+
+  // What an Add adds to `to`, if that is a float constant.
+  ValueId constant_addend(const Node& add, ValueId to) const {
+    if (!is_onnx(add, "Add") || add.inputs.size() != 2 || add.outputs.size() != 1) return kNoValue;
+    const std::size_t other = add.inputs[0] == to ? 1 : 0;
+    return float_constant(graph_, add, other) != nullptr ? add.inputs[other] : kNoValue;
+  }
+
+  Status from_gemm(Node& node) {
+    PBATCH_ASSIGN_OR_RETURN(const float alpha, node.float_attr("alpha", 1));
+    PBATCH_ASSIGN_OR_RETURN(const float beta, node.float_attr("beta", 1));
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t trans_a, node.int_attr("transA", 0));
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t trans_b, node.int_attr("transB", 0));
+    if (trans_a != 0 || !std::isfinite(alpha) || !std::isfinite(beta)) return Status::ok();
+    const std::int64_t n = float_constant(graph_, node, 1)->dim(trans_b != 0 ? 0 : 1);
+
+    const ValueId addend = input_or_none(node, 2);
+    const bool has_bias = addend != kNoValue && beta != 0;
+    if (has_bias) {
+      const Tensor* bias = float_constant(graph_, node, 2);
+      if (bias == nullptr || !adds_along_last_axis(*bias, n, 2)) return Status::ok();
+    }
+    PBATCH_ASSIGN_OR_RETURN(const ValueId matrix, gemm_matrix(node.inputs[1], trans_b != 0, alpha));
+    node.inputs = {node.inputs[0], matrix};
+    if (has_bias) {
+      PBATCH_ASSIGN_OR_RETURN(const ValueId bias, bias_vector(addend, n, beta));
+      node.inputs.push_back(bias);
+    }
+    node.attributes.clear();
+    make_pbatch(graph_, node, "Linear");
+    // Gemm's result is a matrix; a Linear's need not be, so write down what is known.
+    Value& result = value(node.outputs[0]);
+    if (!result.dims) result.dims = std::vector<Dim>{Dim{}, Dim{n, {}}};
+    return Status::ok();
+  }
+
+  // Layers that share a matrix share its transpose.
+  Result<ValueId> gemm_matrix(ValueId id, bool transpose, float alpha) {
+    if (!transpose && alpha == 1) return id;
+    const auto known = matrices_.find({id, transpose, alpha});
+    if (known != matrices_.end()) return known->second;
+    const std::string name = value(id).name;
+    Tensor matrix = *graph_.constant(id);
+    if (transpose) {
+      PBATCH_ASSIGN_OR_RETURN(matrix, transposed(matrix));
+    }
+    if (alpha != 1) {
+      PBATCH_ASSIGN_OR_RETURN(matrix, scaled(matrix, alpha));
+    }
+    const ValueId made =
+        constants_.add(name + (transpose ? "_transposed" : "_scaled"), std::move(matrix));
+    matrices_.emplace(std::tuple(id, transpose, alpha), made);
+    return made;
+  }
+
+  Graph& graph_;
+  Uses uses_;
+  NewConstants constants_;
+  std::vector<bool> dead_;
+  std::map<std::tuple<ValueId, bool, float>, ValueId> matrices_;
+};
+
+}  // namespace
+
+Status make_linear(Graph& graph) { return LinearMaker(graph).run(); }
+
+}  // namespace pbatch

@@ -1,0 +1,13 @@
+// Matrix products with a constant become pbatch.Linear.
+#pragma once
+
+#include "graph/graph.h"
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+/// The part of fuse_linear() before activations; batch normalizations fold
+/// into its results. Applying it again changes nothing.
+Status make_linear(Graph& graph);
+
+}  // namespace pbatch
