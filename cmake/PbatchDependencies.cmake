@@ -3,17 +3,8 @@ find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
-# oneDNN's own CMake package asks for OpenCL headers, which a CPU-only user has no need of.
-find_path(PBATCH_DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
-find_library(PBATCH_DNNL_LIBRARY dnnl REQUIRED)
-add_library(DNNL::dnnl SHARED IMPORTED)
-set_target_properties(DNNL::dnnl PROPERTIES
-  IMPORTED_LOCATION ${PBATCH_DNNL_LIBRARY}
-  INTERFACE_INCLUDE_DIRECTORIES ${PBATCH_DNNL_INCLUDE_DIR})
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
-add_library(pbatch_openblas INTERFACE)
-target_link_libraries(pbatch_openblas INTERFACE PkgConfig::openblas)
+find_package(Threads REQUIRED)
+include(PbatchSystemLibraries)
 
 # ONNX's own schema, compiled here.
 find_package(Protobuf REQUIRED)

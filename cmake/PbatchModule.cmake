@@ -1,10 +1,11 @@
 # pbatch_module(NAME [DEPENDS modules...] [LINKS targets...])
-# Makes the object library pbatch_NAME of src/NAME/**.cc.
+# Makes the static library pbatch_NAME of src/NAME/**.cc.
 set(PBATCH_MODULES "" CACHE INTERNAL "")
 
 add_library(pbatch_flags INTERFACE)
 target_compile_options(pbatch_flags INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>   # GCC 12: false alarms inside std::string
   -ffp-contract=off                       # float results must not depend on the ISA
   $<$<BOOL:${PBATCH_WERROR}>:-Werror>)
 if(PBATCH_SANITIZE)
@@ -16,7 +17,7 @@ endif()
 function(pbatch_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINKS;SOURCES" ${ARGN})
   if(NOT ARG_SOURCES)
-    file(GLOB_RECURSE ARG_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+    file(GLOB_RECURSE ARG_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
   endif()
   if(NOT ARG_SOURCES)
     message(STATUS "module ${name} has no sources yet")
@@ -26,7 +27,7 @@ function(pbatch_module name)
     add_library(pbatch_${name} STATIC ${ARG_SOURCES})
     set(scope PUBLIC)
   endif()
-  target_include_directories(pbatch_${name} ${scope} ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  target_include_directories(pbatch_${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   list(TRANSFORM ARG_DEPENDS PREPEND pbatch_)
   target_link_libraries(pbatch_${name} ${scope} ${ARG_DEPENDS} ${ARG_LINKS} pbatch_flags)
   set(PBATCH_MODULES ${PBATCH_MODULES} pbatch_${name} CACHE INTERNAL "")
@@ -34,12 +35,12 @@ endfunction()
 
 # The kernel module: each ISA's folder is compiled with that ISA's flags.
 function(pbatch_kernel_module)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernel/*.cc ${CMAKE_SOURCE_DIR}/src/kernel/generic/*.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernel/*.cc ${PROJECT_SOURCE_DIR}/src/kernel/generic/*.cc)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     foreach(isa avx2 avx512)
-      file(GLOB isa_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernel/${isa}/*.cc)
+      file(GLOB isa_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernel/${isa}/*.cc)
       list(APPEND sources ${isa_sources})
-      include(${CMAKE_SOURCE_DIR}/src/kernel/${isa}/flags.cmake OPTIONAL)
+      include(${PROJECT_SOURCE_DIR}/src/kernel/${isa}/flags.cmake OPTIONAL)
     endforeach()
   endif()
   pbatch_module(kernel SOURCES ${sources} ${ARGN})
