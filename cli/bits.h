@@ -1,0 +1,39 @@
+// Precisions as the command line spells them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "pbatch/precision.h"
+#include "pbatch/session.h"
+#include "pbatch/status.h"
+
+namespace pbatch::cli {
+
+/// "4", "1:8", "1,2,4", "1:4,8,32": widths 1 to 16, or 32 for float. In the
+/// order given, each once. Throws CLI::ValidationError, naming `option`.
+std::vector<int> parse_weight_bits(const std::string& text, const std::string& option = "--bits");
+/// "8", "8,16": of 8, 16 and 32.
+std::vector<int> parse_activation_bits(const std::string& text);
+/// "W" or "W,A"; A defaults to 16.
+LayerPrecision parse_precision(const std::string& text, const std::string& option);
+/// Positive integers, "1,4,16".
+std::vector<int> parse_counts(const std::string& text, const std::string& option, int greatest);
+
+/// --layer NAME=W[,A], repeated.
+struct LayerOverrides {
+  std::vector<std::string> texts;
+  std::map<std::string, LayerPrecision> layers;
+
+  void add_to(CLI::App& command);
+  /// Reads the texts; throws CLI::ValidationError.
+  void parse();
+  /// An error that lists the layers if one is unknown.
+  Status check(const Session& session) const;
+};
+
+/// "4-bit" or "float"; "4-bit + layers" with overrides.
+std::string width_name(const Precision& precision);
+
+}  // namespace pbatch::cli

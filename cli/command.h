@@ -1,0 +1,32 @@
+// A command of the program: options first, work later.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/output.h"
+#include "pbatch/status.h"
+
+namespace pbatch::cli {
+
+/// What main does after the command line has been read; set by the command it names.
+using Work = std::function<Status()>;
+
+/// Each adds its command and options to the program. Options that are wrong by
+/// themselves throw CLI::ValidationError, which main turns into exit code 2.
+void add_quantize(CLI::App& app, Work& work);
+void add_inspect(CLI::App& app, Work& work);
+void add_run(CLI::App& app, Work& work);
+void add_eval(CLI::App& app, Work& work);
+void add_compare(CLI::App& app, Work& work);
+void add_sweep(CLI::App& app, Work& work);
+void add_bench(CLI::App& app, Work& work);
+void add_plan(CLI::App& app, Work& work);
+
+/// Options that several commands share.
+void add_json_option(CLI::App& command, OutputOptions& output);
+void add_threads_option(CLI::App& command, int& threads);
+
+}  // namespace pbatch::cli

@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/command.h"
+#include "cli/ports.h"
+#include "pbatch/session.h"
+#include "report/table.h"
+#include "report/text.h"
+
+namespace pbatch::cli {
+namespace {
+
+struct InspectCommand {
+  std::string file;
+  OutputOptions output;
+
+  Status run() const;
+};
+
+nlohmann::json ports_json(const std::vector<PortInfo>& ports) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const PortInfo& p : ports) {
+    list.push_back({{"name", p.name}, {"dtype", dtype_name(p.dtype)}, {"shape", p.shape}});
+  }
+  return list;
+}
+
+std::string ports_text(const char* kind, const std::vector<PortInfo>& ports) {
+  std::string text;
+  for (const PortInfo& p : ports) {
+    text += fmt::format("{}: {} {}\n", kind, printable(p.name), describe_type(p));
+  }
+  return text;
+}
+
+// Bytes of a layer's weights and scales at width n.
+std::int64_t layer_bytes(const LayerInfo& l, int n) { return n * l.plane_bytes + l.scale_bytes; }
+
+nlohmann::json layers_json(const Session& session) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const LayerInfo& l : session.layers()) {
+    nlohmann::json bytes = nlohmann::json::array();
+    for (int n = 1; n <= l.planes_available; ++n) bytes.push_back(layer_bytes(l, n));
+    list.push_back({{"name", l.name},
+                    {"op_type", l.op_type},
+                    {"rows", l.rows},
+                    {"cols", l.cols},
+                    {"group", l.group},
+                    {"planes_stored", l.planes_stored},
+                    {"planes_available", l.planes_available},
+                    {"plane_bytes", l.plane_bytes},
+                    {"scale_bytes", l.scale_bytes},
+                    {"bytes_by_width", bytes}});
+  }
+  return list;
+}
+
+std::string layers_text(const Session& session) {
+  if (session.layers().empty()) return "no quantized layers: a float network\n";
+  Table table({"layer", "rows", "cols", "group", "planes", "bytes/plane", "scales", "all planes"});
+  for (const LayerInfo& l : session.layers()) {
+    table.add({l.name, std::to_string(l.rows), std::to_string(l.cols),
+               l.group == 0 ? "row" : std::to_string(l.group),
+               l.planes_available == l.planes_stored
+                   ? std::to_string(l.planes_stored)
+                   : fmt::format("{} of {}", l.planes_available, l.planes_stored),
+               human_bytes(double(l.plane_bytes)), human_bytes(double(l.scale_bytes)),
+               human_bytes(double(layer_bytes(l, l.planes_available)))});
+  }
+  return table.to_string();
+}
+
+Status InspectCommand::run() const {
+  PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = 1}));
+  PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(1));
+  const int widths = session.max_weight_bits();
+  nlohmann::json json = json_head(conditions);
+  json["file"] = file;
+  json["kind"] = session.layers().empty() ? "float" : "bit-layers";
+  json["inputs"] = ports_json(session.inputs());
+  json["outputs"] = ports_json(session.outputs());
+  json["layers"] = layers_json(session);
+  json["max_weight_bits"] = widths;
+  json["float_source"] = session.float_source();
+
+  std::error_code error;
+  const auto file_bytes = std::filesystem::file_size(file, error);
+  json["file_bytes"] = error ? 0 : static_cast<std::int64_t>(file_bytes);
+  std::string text = fmt::format(
+      "{}: {}\n", printable(file),
+      widths == 0 ? "a float network" : fmt::format("bit-layers, 1 to {} bits", widths));
+  text += ports_text("input", session.inputs()) + ports_text("output", session.outputs());
+  text += layers_text(session);
+
+  std::int64_t float_bytes = 0;
+  Table sizes({"weights", "bytes a run reads"});
+  nlohmann::json by_width = nlohmann::json::array();
+  for (int n = 1; n <= widths; ++n) {
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t bytes, session.weight_bytes(Precision::bits(n)));
+    std::int64_t layered = 0;
+    for (const LayerInfo& l : session.layers()) layered += layer_bytes(l, n);
+    float_bytes = bytes - layered;
+    by_width.push_back(bytes);
+    sizes.add({fmt::format("{}-bit", n), human_bytes(double(bytes))});
+  }
+  if (widths == 0) {
+    PBATCH_ASSIGN_OR_RETURN(float_bytes, session.weight_bytes(Precision::f32()));
+  } else {
+    text += sizes.to_string();
+  }
+  json["weight_bytes_by_width"] = by_width;
+  json["float_constant_bytes"] = float_bytes;
+  text += fmt::format("constants kept as floats: {}\n", human_bytes(double(float_bytes)));
+  return deliver(output, text, json);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Work& work) {
+  auto command = std::make_shared<InspectCommand>();
+  CLI::App* sub = app.add_subcommand("inspect", "Show inputs, outputs, layers, planes and sizes");
+  sub->add_option("file", command->file, "A pbatch model or a float ONNX network")->required();
+  add_json_option(*sub, command->output);
+  sub->callback([command, &work] { work = [command] { return command->run(); }; });
+}
+
+}  // namespace pbatch::cli

@@ -1,0 +1,55 @@
+// The program `pbatch`: exit code 0, 1 for a failed run, 2 for wrong usage.
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "cli/command.h"
+
+namespace pbatch::cli {
+namespace {
+
+// Every failure is one line, also where a message has several.
+int fail(int code, std::string line) {
+  for (char& c : line) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  std::fprintf(stderr, "pbatch: %s\n", line.c_str());
+  return code;
+}
+
+int run(int argc, char** argv) {
+  set_command_line(argc, argv);
+  CLI::App app{"Runs neural networks stored as bit-layers: one model file, every precision"};
+  app.name("pbatch");
+  app.set_version_flag("--version", "pbatch " PBATCH_VERSION);
+  app.require_subcommand(1);
+  Work work;
+  for (const auto add : {add_quantize, add_inspect, add_run, add_eval, add_compare, add_sweep,
+                         add_bench, add_plan}) {
+    add(app, work);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    app.exit(asked);
+    return std::fflush(stdout) == 0 ? 0 : fail(1, "cannot write to the standard output");
+  } catch (const CLI::ParseError& error) {
+    return fail(2, std::string(error.what()) + "; 'pbatch --help' tells the usage");
+  }
+  const Status status = work();
+  return status.is_ok() ? 0 : fail(1, status.to_line());
+}
+
+}  // namespace
+}  // namespace pbatch::cli
+
+int main(int argc, char** argv) {
+  try {
+    return pbatch::cli::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return pbatch::cli::fail(1, "memory ran out; free some, or take a smaller batch");
+  } catch (const std::exception& error) {
+    return pbatch::cli::fail(1, std::string("internal error: ") + error.what());
+  }
+}

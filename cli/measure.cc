@@ -1,0 +1,118 @@
+#include "cli/measure.h"
+
+#include <fmt/format.h>
+
+#include "report/array_file.h"
+#include "report/table.h"
+#include "report/text.h"
+
+namespace pbatch::cli {
+
+void DataFlags::add_to(CLI::App& command, bool required) {
+  command
+      .add_option("--data", data, "Items: .npy or IDX, also .gz; the first dimension counts them")
+      ->required(required)
+      ->type_name("FILE");
+  command.add_option("--labels", labels, "Class numbers, or float targets: .npy or IDX, also .gz")
+      ->required(required)
+      ->type_name("FILE");
+  command
+      .add_option("--batch", options.batch,
+                  "Items a run when accuracy is measured; default: up to 64 where the network "
+                  "takes them. Latency is always of one item")
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("N");
+  command.add_option("--limit", options.limit, "Only the first N items")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+}
+
+void DataFlags::parse() const {
+  if (data.empty() != labels.empty()) {
+    throw CLI::ValidationError(data.empty() ? "--labels" : "--data",
+                               "data and labels go together; give both");
+  }
+}
+
+Result<Dataset> DataFlags::load() const {
+  PBATCH_ASSIGN_OR_RETURN(ArrayFile items, read_array(data));
+  PBATCH_ASSIGN_OR_RETURN(ArrayFile targets, read_array(labels));
+  const bool pixels = items.idx && items.tensor.dtype() == DType::u8;
+  return Dataset{std::move(items.tensor), std::move(targets.tensor), pixels};
+}
+
+void add_seconds_option(CLI::App& command, TimingOptions& timing) {
+  command.add_option("--seconds", timing.seconds, "Timed work per row, about")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str()
+      ->type_name("S");
+}
+
+nlohmann::json eval_row_json(const Contender& c, const Evaluation& e, std::size_t row) {
+  const Cost& cost = e.rows[row].cost;
+  return {{"weight_bits", c.precision.all.weight_bits},
+          {"activation_bits", c.precision.all.activation_bits},
+          {"metric", metric_name(e.metric)},
+          {"value", e.rows[row].value},
+          {"latency_us", cost.latency_us},
+          {"speedup_vs_f32", cost.speedup_vs_f32},
+          {"weight_bytes", cost.weight_bytes}};
+}
+
+std::string eval_table(const Networks& nets, const Evaluation& e) {
+  const bool percent = e.metric == Metric::accuracy;
+  Table table({"weights", "activations", percent ? "accuracy %" : "mse", "latency", "speed-up",
+               "weight bytes"});
+  for (std::size_t i = 0; i < nets.contenders.size(); ++i) {
+    const Contender& c = nets.contenders[i];
+    const EvalRow& row = e.rows[i];
+    table.add({width_name(c.precision),
+               c.precision.all.weight_bits == 32
+                   ? "float"
+                   : std::to_string(c.precision.all.activation_bits) + "-bit",
+               percent ? fmt::format("{:.2f}", 100 * row.value) : short_number(row.value),
+               human_time(row.cost.latency_us), fmt::format("{:.2f}x", row.cost.speedup_vs_f32),
+               human_bytes(double(row.cost.weight_bytes))});
+  }
+  return table.to_string() + fmt::format("{} items, {}; batches of {} for the {}, 1 for latency\n",
+                                         e.items, e.input_note, e.batch, metric_name(e.metric));
+}
+
+nlohmann::json compare_row_json(const Contender& c, const CompareRow& row) {
+  return {{"weight_bits", c.precision.all.weight_bits},
+          {"activation_bits", c.precision.all.activation_bits},
+          {"rel_error", row.error.rel_error},
+          {"cosine", row.error.cosine},
+          {"max_abs_error", row.error.max_abs_error},
+          {"latency_us", row.cost.latency_us},
+          {"speedup_vs_f32", row.cost.speedup_vs_f32},
+          {"weight_bytes", row.cost.weight_bytes}};
+}
+
+std::string compare_table(const Networks& nets, const std::vector<CompareRow>& rows) {
+  Table table({"weights", "activations", "rel. error", "cosine", "max abs error", "latency",
+               "speed-up", "weight bytes"});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Contender& c = nets.contenders[i];
+    const CompareRow& row = rows[i];
+    table.add({width_name(c.precision),
+               c.precision.all.weight_bits == 32
+                   ? "float"
+                   : std::to_string(c.precision.all.activation_bits) + "-bit",
+               short_number(row.error.rel_error), fmt::format("{:.6f}", row.error.cosine),
+               short_number(row.error.max_abs_error), human_time(row.cost.latency_us),
+               fmt::format("{:.2f}x", row.cost.speedup_vs_f32),
+               human_bytes(double(row.cost.weight_bytes))});
+  }
+  return table.to_string();
+}
+
+std::string float_side_line(const Networks& nets) {
+  if (nets.float_source == "dequantized") {
+    return "float side: the model's own bit-layers turned back into floats (--float names the "
+           "original)\n";
+  }
+  return "float side: " + printable(nets.float_source) + "\n";
+}
+
+}  // namespace pbatch::cli

@@ -1,0 +1,56 @@
+// What eval, compare and sweep have in common.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/networks.h"
+#include "report/compare.h"
+#include "report/evaluate.h"
+
+namespace pbatch::cli {
+
+/// Labelled data: --data, --labels, --batch, --limit.
+struct DataFlags {
+  std::string data, labels;
+  EvalOptions options;
+
+  void add_to(CLI::App& command, bool required);
+  bool given() const { return !data.empty() || !labels.empty(); }
+  /// Throws CLI::ValidationError if one of --data and --labels stands alone.
+  void parse() const;
+  Result<Dataset> load() const;
+};
+
+/// Inputs without labels: --input NAME=FILE, or random ones.
+struct InputFlags {
+  std::vector<std::string> files, shapes;
+  std::optional<std::uint64_t> seed;
+
+  void add_to(CLI::App& command);
+  /// Throws CLI::ValidationError.
+  void parse() const;
+  /// The inputs, and a line that says where they came from.
+  Result<std::vector<NamedTensor>> load(const Session& session, std::string* note) const;
+};
+
+/// --seconds: how long each row is timed.
+void add_seconds_option(CLI::App& command, TimingOptions& timing);
+
+/// One element of results[] of eval; see docs/command-line.md.
+nlohmann::json eval_row_json(const Contender& contender, const Evaluation& evaluation,
+                             std::size_t row);
+std::string eval_table(const Networks& nets, const Evaluation& evaluation);
+
+/// The same for compare.
+nlohmann::json compare_row_json(const Contender& contender, const CompareRow& row);
+std::string compare_table(const Networks& nets, const std::vector<CompareRow>& rows);
+
+/// "float side: PATH" or what stands in for it.
+std::string float_side_line(const Networks& nets);
+
+}  // namespace pbatch::cli

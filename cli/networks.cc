@@ -1,0 +1,133 @@
+#include "cli/networks.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace pbatch::cli {
+namespace {
+
+constexpr int kDefaultWidths = 8;
+
+Status open_float_side(const NetworkFlags& flags, const SessionOptions& options, Networks* nets) {
+  std::string path = flags.float_file;
+  if (path.empty()) path = nets->quantized->float_source();
+  if (path.empty()) {
+    nets->float_source = "dequantized";
+    return Status::ok();
+  }
+  PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(path, options));
+  if (!nets->float_net->layers().empty()) {
+    return Status(ErrorCode::invalid_argument, "it is not a float network",
+                  "give --float the ONNX file that the model was made from")
+        .in_file(path);
+  }
+  nets->float_source = path;
+  return Status::ok();
+}
+
+Status add_contenders(const NetworkFlags& flags, Networks* nets) {
+  const Session& quantized = *nets->quantized;
+  nets->contenders.push_back({nets->float_net ? &*nets->float_net : &quantized, Precision::f32()});
+  std::vector<int> widths = flags.weight_bits;
+  if (widths.empty()) {
+    for (int n = 1; n <= std::min(kDefaultWidths, quantized.max_weight_bits()); ++n) {
+      widths.push_back(n);
+    }
+  }
+  for (const int width : widths) {
+    if (width == 32) continue;  // the float row stands first already
+    for (const int abits : flags.activation_bits) {
+      const Contender c{&quantized, {{width, abits}, flags.overrides.layers}};
+      PBATCH_RETURN_IF_ERROR(quantized.prepare(c.precision));
+      nets->contenders.push_back(c);
+    }
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+void QuantizeFlags::add_to(CLI::App& command) {
+  const auto add = [this](CLI::Option* option) { flags_.push_back(option); };
+  add(command.add_option("--planes", options.planes, "Bit-layers per matrix, 1 to 16")
+          ->check(CLI::Range(1, 16))
+          ->capture_default_str());
+  add(command.add_option("--group", options.group, "Columns per scale; 0: whole rows")
+          ->check(CLI::IsMember({0, 32, 64, 128}))
+          ->capture_default_str());
+  add(command.add_option("--min-elements", options.min_elements, "Smaller matrices stay float")
+          ->check(CLI::NonNegativeNumber)
+          ->capture_default_str());
+  add(command
+          .add_option("--exclude", options.exclude,
+                      "Node that stays float; '*' matches anything; may be repeated")
+          ->type_name("NAME")
+          ->allow_extra_args(false));
+}
+
+bool QuantizeFlags::given() const {
+  return std::any_of(flags_.begin(), flags_.end(),
+                     [](const CLI::Option* option) { return option->count() > 0; });
+}
+
+void NetworkFlags::add_to(CLI::App& command) {
+  command.add_option("file", file, "A pbatch model, or a float ONNX network to quantize in memory")
+      ->required();
+  command
+      .add_option("--bits", bits_text,
+                  "Weight bits, e.g. 4 or 1:8 or 1,2,4; default: 1 to 8, or as many as there are")
+      ->type_name("LIST");
+  command.add_option("--abits", abits_text, "Activation bits: 8, 16, 32")
+      ->type_name("LIST")
+      ->capture_default_str();
+  overrides.add_to(command);
+  command.add_option("--float", float_file, "The float network to compare with")->type_name("ONNX");
+  quantize.add_to(command);
+}
+
+void NetworkFlags::parse() {
+  if (!bits_text.empty()) weight_bits = parse_weight_bits(bits_text);
+  activation_bits = parse_activation_bits(abits_text);
+  overrides.parse();
+}
+
+Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags) {
+  SessionOptions options;
+  options.threads = flags.threads;
+  auto nets = std::make_unique<Networks>();
+  PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, options));
+  if (loaded.layers().empty()) {
+    QuantizeOptions quantize = flags.quantize.options;
+    quantize.threads = loaded.threads();
+    nets->float_net = std::move(loaded);
+    nets->float_source = flags.file;
+    PBATCH_ASSIGN_OR_RETURN(nets->quantized,
+                            Session::quantize_in_memory(flags.file, quantize, options));
+    if (!flags.float_file.empty()) {
+      PBATCH_RETURN_IF_ERROR(open_float_side(flags, options, nets.get()));
+    }
+  } else {
+    if (flags.quantize.given()) {
+      return Status(ErrorCode::invalid_argument,
+                    "it is quantized already, so --planes, --group, --min-elements and --exclude "
+                    "have no effect",
+                    "leave them out, or give the float network")
+          .in_file(flags.file);
+    }
+    nets->quantized = std::move(loaded);
+    PBATCH_RETURN_IF_ERROR(open_float_side(flags, options, nets.get()));
+  }
+  if (nets->quantized->layers().empty()) {
+    return Status(ErrorCode::invalid_argument,
+                  "nothing in this network is quantized, so every precision is float",
+                  "lower --min-elements, or run it with 'pbatch run'")
+        .in_file(flags.file);
+  }
+  if (Status s = flags.overrides.check(*nets->quantized); !s) {
+    return std::move(s).in_file(flags.file);
+  }
+  PBATCH_RETURN_IF_ERROR(add_contenders(flags, nets.get()));
+  return nets;
+}
+
+}  // namespace pbatch::cli

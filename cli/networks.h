@@ -1,0 +1,57 @@
+// The quantized network and its float side, as eval, compare and sweep need them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/bits.h"
+#include "pbatch/quantize.h"
+#include "pbatch/session.h"
+#include "report/contender.h"
+
+namespace pbatch::cli {
+
+/// Options of quantization, for `quantize` and for float files quantized in memory.
+struct QuantizeFlags {
+  QuantizeOptions options;
+  void add_to(CLI::App& command);
+  /// Whether any was given.
+  bool given() const;
+
+ private:
+  std::vector<CLI::Option*> flags_;
+};
+
+struct NetworkFlags {
+  std::string file, float_file;
+  int threads = 0;
+  QuantizeFlags quantize;
+  std::string bits_text, abits_text = "16";
+  LayerOverrides overrides;
+
+  void add_to(CLI::App& command);
+  /// Checks the texts; throws CLI::ValidationError.
+  void parse();
+
+  std::vector<int> weight_bits,
+      activation_bits;  ///< after parse(); weight_bits empty: as many as there are
+};
+
+/// Two sessions and the precisions to set side by side.
+struct Networks {
+  std::optional<Session> quantized, float_net;
+  std::string float_source;  ///< path of the float network, or "dequantized"
+
+  /// The float network first, then each width with each activation width.
+  std::vector<Contender> contenders;
+};
+
+/// Opens FILE, a model or a float network (which is then quantized in memory),
+/// and the float side: the file itself, --float, the float network that the
+/// model names, or else the model's own bit-layers turned back into floats.
+/// An error if nothing is quantized: every row would be the float answer.
+Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags);
+
+}  // namespace pbatch::cli

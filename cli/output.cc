@@ -1,0 +1,93 @@
+#include "cli/output.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "cli/command.h"
+#include "report/output_files.h"
+#include "report/text.h"
+
+namespace pbatch::cli {
+namespace {
+
+std::string command_line;
+
+Status write_to_stdout(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) {
+    return {ErrorCode::io,
+            std::string("cannot write to the standard output: ") + std::strerror(errno),
+            "send it somewhere that takes it"};
+  }
+  return Status::ok();
+}
+
+std::string shell_word(const std::string& word) {
+  const char* const plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+}  // namespace
+
+Status check_output_files(const OutputOptions& options, const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (!file.empty()) PBATCH_RETURN_IF_ERROR(OutputFiles::check(file));
+  }
+  if (options.json.empty() || options.json == "-") return Status::ok();
+  return OutputFiles::check(options.json);
+}
+
+Status deliver(const OutputOptions& options, const std::string& text, const nlohmann::json& json,
+               const std::vector<std::pair<std::string, std::string>>& files) {
+  OutputFiles out;
+  for (const auto& [path, bytes] : files) PBATCH_RETURN_IF_ERROR(out.stage(path, bytes));
+  const std::string json_text =
+      json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const bool to_stdout = options.json == "-";
+  if (!options.json.empty() && !to_stdout) {
+    PBATCH_RETURN_IF_ERROR(out.stage(options.json, json_text));
+  }
+  PBATCH_RETURN_IF_ERROR(out.commit());
+  return write_to_stdout(to_stdout ? json_text : text);
+}
+
+nlohmann::json json_head(const RunConditions& c) {
+  return {{"pbatch_version", PBATCH_VERSION},
+          {"command", c.command},
+          {"cpu", c.cpu},
+          {"cores", c.cores},
+          {"isa", c.isa},
+          {"threads", c.threads},
+          {"date", c.date}};
+}
+
+std::string conditions_line(const RunConditions& c) {
+  return printable(c.cpu) + ", " + c.isa + ", " + std::to_string(c.threads) +
+         (c.threads == 1 ? " thread" : " threads") + " of " + std::to_string(c.cores) +
+         " cores, pbatch " PBATCH_VERSION ", " + c.date + "\n";
+}
+
+void set_command_line(int argc, char** argv) {
+  command_line = "pbatch";
+  for (int i = 1; i < argc; ++i) command_line += " " + shell_word(argv[i]);
+}
+
+Result<RunConditions> conditions_here(int threads) { return run_conditions(threads, command_line); }
+
+void add_json_option(CLI::App& command, OutputOptions& output) {
+  command.add_option("--json", output.json, "Write the results as JSON; '-' for standard output")
+      ->type_name("FILE");
+}
+
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Threads; default: one per core")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+}
+
+}  // namespace pbatch::cli

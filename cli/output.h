@@ -1,0 +1,35 @@
+// What a command leaves: a table on the standard output, files, JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pbatch/status.h"
+#include "report/machine.h"
+
+namespace pbatch::cli {
+
+struct OutputOptions {
+  std::string json;  ///< file, "-" for the standard output, empty for none
+};
+
+/// Whether the files could be written: called before long work.
+Status check_output_files(const OutputOptions& options, const std::vector<std::string>& files = {});
+
+/// Writes `files` (path, bytes) and the JSON file, all or none, and then the
+/// text; where JSON goes to the standard output the text is left out.
+Status deliver(const OutputOptions& options, const std::string& text, const nlohmann::json& json,
+               const std::vector<std::pair<std::string, std::string>>& files = {});
+
+/// The keys that every JSON file carries: version, command, cpu, isa, threads, date.
+nlohmann::json json_head(const RunConditions& conditions);
+/// The same as a line under a table.
+std::string conditions_line(const RunConditions& conditions);
+
+/// The command line as typed, set once by main.
+void set_command_line(int argc, char** argv);
+Result<RunConditions> conditions_here(int threads);
+
+}  // namespace pbatch::cli

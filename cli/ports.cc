@@ -1,0 +1,79 @@
+#include "cli/ports.h"
+
+#include "report/array_file.h"
+#include "report/convert.h"
+
+namespace pbatch::cli {
+namespace {
+
+std::string list_names(const std::vector<PortInfo>& ports) {
+  std::string names;
+  for (const PortInfo& port : ports) {
+    names += (names.empty() ? "'" : ", '") + port.name + "' (" + describe_type(port) + ")";
+  }
+  return names.empty() ? "none" : names;
+}
+
+Result<std::size_t> find_port(const std::vector<PortInfo>& ports, const std::string& name,
+                              const std::string& kind) {
+  if (name.empty() && ports.size() == 1) return std::size_t{0};
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    if (ports[i].name == name) return i;
+  }
+  const std::string message = name.empty() ? "which " + kind + " is meant must be said"
+                                           : "the network has no " + kind + " '" + name + "'";
+  return Status(ErrorCode::not_found, message,
+                "give --" + kind + " NAME=FILE; its " + kind + "s are " + list_names(ports));
+}
+
+}  // namespace
+
+PortFile parse_port_file(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) return {{}, text};
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::string describe_type(const PortInfo& port) {
+  std::string text = std::string(dtype_name(port.dtype)) + " [";
+  for (std::size_t i = 0; i < port.shape.size(); ++i) {
+    if (i != 0) text += ", ";
+    text += port.shape[i] < 0 ? "?" : std::to_string(port.shape[i]);
+  }
+  return text + "]";
+}
+
+Result<std::vector<NamedTensor>> load_inputs(const Session& session,
+                                             const std::vector<PortFile>& files) {
+  std::vector<NamedTensor> inputs;
+  for (const PortFile& given : files) {
+    PBATCH_ASSIGN_OR_RETURN(const std::size_t index,
+                            find_port(session.inputs(), given.name, "input"));
+    const PortInfo& port = session.inputs()[index];
+    PBATCH_ASSIGN_OR_RETURN(const ArrayFile array, read_array(given.file));
+    auto converted = convert_tensor(array.tensor, port.dtype);
+    if (!converted) {
+      return Status(converted.status().code(),
+                    "input '" + port.name + "' takes " + describe_type(port) + ": " +
+                        converted.status().message(),
+                    converted.status().remedy())
+          .in_file(given.file);
+    }
+    inputs.push_back({port.name, *std::move(converted)});
+  }
+  for (const PortInfo& port : session.inputs()) {
+    bool found = false;
+    for (const NamedTensor& input : inputs) found = found || input.name == port.name;
+    if (!found) {
+      return Status(ErrorCode::invalid_argument, "input '" + port.name + "' is missing",
+                    "give --input NAME=FILE for each of " + list_names(session.inputs()));
+    }
+  }
+  return inputs;
+}
+
+Result<std::size_t> find_output(const Session& session, const std::string& name) {
+  return find_port(session.outputs(), name, "output");
+}
+
+}  // namespace pbatch::cli

@@ -1,0 +1,99 @@
+#include "pbatch/quantize.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "cli/command.h"
+#include "cli/networks.h"
+#include "report/table.h"
+#include "report/text.h"
+
+namespace pbatch::cli {
+namespace {
+
+struct QuantizeCommand {
+  std::string input, output_path;
+  int threads = 0;
+  QuantizeFlags flags;
+  OutputOptions output;
+
+  Status run() const;
+};
+
+nlohmann::json to_json(const QuantizeReport& report) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const LayerReport& l : report.layers) {
+    layers.push_back({{"name", l.name},
+                      {"op_type", l.op_type},
+                      {"rows", l.rows},
+                      {"cols", l.cols},
+                      {"quantized", l.quantized},
+                      {"reason", l.reason},
+                      {"planes", l.planes},
+                      {"sqnr_db", l.sqnr_db},
+                      {"plane_bytes", l.plane_bytes},
+                      {"scale_bytes", l.scale_bytes},
+                      {"float_bytes", l.float_bytes}});
+  }
+  return {{"model", report.model_path},        {"data", report.data_path},
+          {"model_bytes", report.model_bytes}, {"data_bytes", report.data_bytes},
+          {"float_bytes", report.float_bytes}, {"layers", layers}};
+}
+
+std::string to_text(const QuantizeReport& report) {
+  std::size_t widths = 0;
+  for (const LayerReport& l : report.layers) widths = std::max(widths, l.sqnr_db.size());
+  std::vector<std::string> header{"layer", "operator", "rows", "cols", "bytes/plane"};
+  for (std::size_t w = 1; w <= widths; ++w) header.push_back(fmt::format("{} bit dB", w));
+  Table table(header);
+  std::string kept;
+  for (const LayerReport& l : report.layers) {
+    if (!l.quantized) {
+      kept += fmt::format("stays float: {} ({}, {} x {}): {}\n", printable(l.name),
+                          printable(l.op_type), l.rows, l.cols, printable(l.reason));
+      continue;
+    }
+    std::vector<std::string> row{l.name, l.op_type, std::to_string(l.rows), std::to_string(l.cols),
+                                 human_bytes(double(l.plane_bytes))};
+    for (const double db : l.sqnr_db) row.push_back(fmt::format("{:.1f}", db));
+    table.add(row);
+  }
+  return table.to_string() + kept +
+         fmt::format("{} ({}) and {} ({}); the matrices took {} as floats\n",
+                     printable(report.model_path), human_bytes(double(report.model_bytes)),
+                     printable(report.data_path), human_bytes(double(report.data_bytes)),
+                     human_bytes(double(report.float_bytes)));
+}
+
+Status QuantizeCommand::run() const {
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {output_path}));
+  PBATCH_ASSIGN_OR_RETURN(
+      const RunConditions conditions,
+      conditions_here(threads > 0 ? threads
+                                  : static_cast<int>(std::thread::hardware_concurrency())));
+  QuantizeOptions options = flags.options;
+  options.threads = conditions.threads;
+  PBATCH_ASSIGN_OR_RETURN(const QuantizeReport report, quantize_file(input, output_path, options));
+  nlohmann::json json = json_head(conditions);
+  json.update(to_json(report));
+  return deliver(output, to_text(report), json);
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, Work& work) {
+  auto command = std::make_shared<QuantizeCommand>();
+  CLI::App* sub = app.add_subcommand("quantize", "Turn a float ONNX network into bit-layers");
+  sub->add_option("file", command->input, "The float ONNX network")->required();
+  sub->add_option("-o,--output", command->output_path,
+                  "The model to write, ending in .onnx; its data goes beside it as .safetensors")
+      ->required()
+      ->type_name("FILE");
+  command->flags.add_to(*sub);
+  add_threads_option(*sub, command->threads);
+  add_json_option(*sub, command->output);
+  sub->callback([command, &work] { work = [command] { return command->run(); }; });
+}
+
+}  // namespace pbatch::cli

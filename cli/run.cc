@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "cli/bits.h"
+#include "cli/command.h"
+#include "cli/ports.h"
+#include "pbatch/session.h"
+#include "report/convert.h"
+#include "report/npy.h"
+#include "report/table.h"
+#include "report/text.h"
+
+namespace pbatch::cli {
+namespace {
+
+struct RunCommand {
+  std::string file, bits_text;
+  std::vector<std::string> input_texts, output_texts;
+  int threads = 0;
+  LayerOverrides overrides;
+  LayerPrecision bits;
+  OutputOptions output;
+
+  void parse();
+  Status run() const;
+  Result<Precision> precision_for(const Session& session) const;
+};
+
+void RunCommand::parse() {
+  if (!bits_text.empty()) bits = parse_precision(bits_text, "--bits");
+  overrides.parse();
+  std::set<std::string> files;
+  for (const std::string& text : output_texts) {
+    const PortFile port = parse_port_file(text);
+    if (port.file.empty()) throw CLI::ValidationError("--output", "'" + text + "' names no file");
+    if (!files.insert(port.file).second) {
+      throw CLI::ValidationError("--output", "'" + port.file + "' is given twice");
+    }
+  }
+  for (const std::string& text : input_texts) {
+    if (parse_port_file(text).file.empty()) {
+      throw CLI::ValidationError("--input", "'" + text + "' names no file");
+    }
+  }
+}
+
+Result<Precision> RunCommand::precision_for(const Session& session) const {
+  if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
+  if (session.layers().empty()) {
+    if (!bits_text.empty() && bits.weight_bits != 32) {
+      return Status(ErrorCode::invalid_argument, "it is a float network, which has no bit-layers",
+                    "leave --bits out, or turn it into a model with 'pbatch quantize'")
+          .in_file(file);
+    }
+    return Precision::f32();
+  }
+  if (!bits_text.empty()) return Precision{bits, overrides.layers};
+  return Precision{{session.max_weight_bits(), 16}, overrides.layers};
+}
+
+struct Summary {
+  double min = NAN, max = NAN, mean = NAN;
+};
+
+Summary summarize(const Tensor& t) {
+  Summary s;
+  double sum = 0;
+  for (std::int64_t i = 0; i < t.size(); ++i) {
+    const double v = element_as_double(t, i);
+    s.min = i == 0 || v < s.min ? v : s.min;
+    s.max = i == 0 || v > s.max ? v : s.max;
+    sum += v;
+  }
+  if (t.size() > 0) s.mean = sum / static_cast<double>(t.size());
+  return s;
+}
+
+Status RunCommand::run() const {
+  std::vector<PortFile> inputs, targets;
+  std::vector<std::string> paths;
+  for (const std::string& text : input_texts) inputs.push_back(parse_port_file(text));
+  for (const std::string& text : output_texts) {
+    targets.push_back(parse_port_file(text));
+    paths.push_back(targets.back().file);
+  }
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, paths));
+  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = threads}));
+  PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
+  PBATCH_ASSIGN_OR_RETURN(const Precision precision, precision_for(session));
+
+  std::vector<std::string> file_of(session.outputs().size());
+  for (const PortFile& target : targets) {
+    auto index = find_output(session, target.name);
+    if (!index) return index.status().in_file(file);
+    file_of[*index] = target.file;
+  }
+  auto tensors = load_inputs(session, inputs);
+  if (!tensors) return tensors.status().in_file(file);
+  PBATCH_RETURN_IF_ERROR(session.prepare(precision));
+  const auto begin = std::chrono::steady_clock::now();
+  PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> results, session.run(*tensors, precision));
+  const auto end = std::chrono::steady_clock::now();
+  const double us = std::chrono::duration<double, std::micro>(end - begin).count();
+
+  nlohmann::json list = nlohmann::json::array();
+  Table table({"output", "type", "shape", "min", "max", "mean", "file"});
+  std::vector<std::pair<std::string, std::string>> files;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Tensor& t = results[i];
+    const std::string& name = session.outputs()[i].name;
+    const Summary s = summarize(t);
+    list.push_back({{"name", name},
+                    {"dtype", dtype_name(t.dtype())},
+                    {"shape", t.shape()},
+                    {"min", s.min},
+                    {"max", s.max},
+                    {"mean", s.mean},
+                    {"file", file_of[i]}});
+    table.add({name, dtype_name(t.dtype()), shape_to_string(t.shape()), short_number(s.min),
+               short_number(s.max), short_number(s.mean), file_of[i]});
+    if (file_of[i].empty()) continue;
+    auto bytes = encode_npy(t);
+    if (!bytes) return bytes.status().in_file(file_of[i]);
+    files.emplace_back(file_of[i], *std::move(bytes));
+  }
+  nlohmann::json json = json_head(conditions);
+  json["file"] = file;
+  json["weight_bits"] = precision.all.weight_bits;
+  json["activation_bits"] = precision.all.activation_bits;
+  json["run_us"] = us;
+  json["outputs"] = list;
+  const std::string how =
+      precision.all.weight_bits == 32
+          ? "float"
+          : fmt::format("{} weight bits, {} activation bits", precision.all.weight_bits,
+                        precision.all.activation_bits);
+  return deliver(output,
+                 table.to_string() + fmt::format("{}; first run: {}\n", how, human_time(us)) +
+                     conditions_line(conditions),
+                 json, files);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Work& work) {
+  auto command = std::make_shared<RunCommand>();
+  CLI::App* sub = app.add_subcommand("run", "Run a network once");
+  sub->add_option("file", command->file, "A pbatch model or a float ONNX network")->required();
+  sub->add_option("--bits", command->bits_text,
+                  "Weight and activation bits; default: all planes there are, 16")
+      ->type_name("W[,A]");
+  command->overrides.add_to(*sub);
+  sub->add_option("--input", command->input_texts, "A .npy or IDX file for each input")
+      ->type_name("NAME=FILE")
+      ->allow_extra_args(false);
+  sub->add_option("--output", command->output_texts, "Write an output to a .npy file")
+      ->type_name("NAME=FILE")
+      ->allow_extra_args(false);
+  add_threads_option(*sub, command->threads);
+  add_json_option(*sub, command->output);
+  sub->callback([command, &work] {
+    command->parse();
+    work = [command] { return command->run(); };
+  });
+}
+
+}  // namespace pbatch::cli
