@@ -1,0 +1,49 @@
+# make test | demo | lint | install PREFIX=/usr/local | clean
+# Everything else is CMake: see CMakePresets.json and CONTRIBUTING.md.
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+# More options for the configure step, e.g. CONFIGURE=-DPBATCH_WERROR=ON
+CONFIGURE ?=
+BUILD := build/release
+DEMO := build/demo
+FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
+
+.PHONY: all build configure test demo lint install clean
+
+all: build
+
+configure:
+	@scripts/install-deps build
+	@cmake --preset release $(CONFIGURE)
+
+build: configure
+	@cmake --build $(BUILD) --parallel $(JOBS)
+
+test:
+	@scripts/install-deps test
+	@$(MAKE) --no-print-directory build
+	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
+
+demo:
+	@scripts/install-deps demo
+	@$(MAKE) --no-print-directory build
+	@mkdir -p $(DEMO)
+	@$(BUILD)/cli/pbatch quantize models/fashion_mnist.onnx -o $(DEMO)/fashion_mnist.pbatch.onnx
+	@$(BUILD)/cli/pbatch sweep $(DEMO)/fashion_mnist.pbatch.onnx --bits 1:8 --abits 8,16 \
+	  --data $(FASHION_MNIST)/t10k-images-idx3-ubyte.gz \
+	  --labels $(FASHION_MNIST)/t10k-labels-idx1-ubyte.gz \
+	  --float models/fashion_mnist.onnx --html $(DEMO)/report.html
+	@echo "The report: $(DEMO)/report.html"
+
+lint:
+	@scripts/install-deps test
+	@$(MAKE) --no-print-directory configure
+	@cmake --build $(BUILD) --parallel $(JOBS) --target pbatch_kernel
+	@ctest --test-dir $(BUILD) --output-on-failure -R '^lint\.'
+
+install: build
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	@cmake -E rm -rf build
