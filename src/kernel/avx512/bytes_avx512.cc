@@ -1,0 +1,302 @@
+// Planes to bytes: bit-planes are turned into bytes in registers, and VPDPBUSD multiplies them.
+//
+// A step takes one 64-byte block (16 rows x 32 columns) of each of N = 4 or 8 streams. A stream is
+// one plane of one row block: eight planes of one row block (missing ones are zeros), four planes
+// of one, two planes of two, or one plane of four. Interleaving the streams' bytes and transposing
+// 8x8 bits gives N vectors of bytes, whose 32-bit lanes hold four columns each:
+//   N = 8: vector v has columns 4v .. 4v + 3 of row i in lane i; a byte is one weight.
+//   N = 4: vector v has rows (4L, 4L + 1) of columns 8v .. 8v + 3 and then of 8v + 4 .. 8v + 7 in
+//   the
+//          128-bit lane L; the low nibble of a byte belongs to rows (4L + 2, 4L + 3). In a
+//          nibble the streams stand in order, the first on top.
+// Weights that share a byte are told apart by nested masks: the product with the bits below some
+// place is subtracted from the one with the bits below the next.
+//
+// Packed activations: [col_blocks][digits][64]; a digit of a block is its 32 bytes, every four of
+// them twice. Digits are signed bytes: one of A = 8, two of a half of 16 bits, the low one first.
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/kernel.h"
+
+namespace pbatch {
+namespace {
+
+const int kPrefetchBlocks = 24;
+
+constexpr int digits_of(int activation_bits) { return activation_bits / 8; }
+
+// Fixed by the number of planes P (1, 2, 4 or 8) that a tile takes.
+template <int P>
+struct TileShape {
+  static constexpr int kRowBlocks = P >= 4 ? 1 : 4 / P;
+  static constexpr int kStreams = P * kRowBlocks;
+  static constexpr int kMasks = 8 / P;  // weights in a byte
+};
+
+// The streams' next blocks; an absent plane has no bits in its mask and reads as zeros.
+template <int N>
+struct Streams {
+  const uint8_t* base[N];
+  __mmask8 mask[N];
+};
+
+template <int P>
+inline Streams<TileShape<P>::kStreams> open_streams(const BitKernelArgs* args, int64_t row_block,
+                                                    int64_t row_block_end) {
+  Streams<TileShape<P>::kStreams> s;
+  const int absent = P - args->n_planes;
+  for (int r = 0; r < TileShape<P>::kRowBlocks; ++r) {
+    const int64_t wanted = row_block + r;
+    const int64_t block = wanted < row_block_end ? wanted : row_block;
+    for (int i = 0; i < P; ++i) {
+      const int plane = i - absent;
+      s.mask[r * P + i] = plane >= 0 ? 0xff : 0;
+      s.base[r * P + i] =
+          args->planes[plane >= 0 ? plane : 0] + block * args->col_blocks * kBlockBytes;
+    }
+  }
+  return s;
+}
+
+inline __m512i transpose_bits(__m512i planes) {
+  const __m512i identity = _mm512_set1_epi64((long long)0x8040201008040201ULL);
+  return _mm512_gf2p8affine_epi64_epi8(identity, planes, 0);
+}
+
+inline void interleave(const __m512i in[4], __m512i out[4]) {
+  const __m512i lo01 = _mm512_unpacklo_epi8(in[0], in[1]),
+                hi01 = _mm512_unpackhi_epi8(in[0], in[1]);
+  const __m512i lo23 = _mm512_unpacklo_epi8(in[2], in[3]),
+                hi23 = _mm512_unpackhi_epi8(in[2], in[3]);
+  out[0] = _mm512_unpacklo_epi16(lo01, lo23);
+  out[1] = _mm512_unpackhi_epi16(lo01, lo23);
+  out[2] = _mm512_unpacklo_epi16(hi01, hi23);
+  out[3] = _mm512_unpackhi_epi16(hi01, hi23);
+}
+
+template <int N>
+inline void load_bytes(const Streams<N>& s, int64_t col_block, __m512i bytes[N]) {
+  __m512i in[N];
+  for (int i = 0; i < N; ++i) {
+    const uint8_t* p = s.base[i] + col_block * kBlockBytes;
+    in[i] = _mm512_maskz_loadu_epi64(s.mask[i], p);
+    _mm_prefetch((const char*)p + kPrefetchBlocks * kBlockBytes, _MM_HINT_T0);
+  }
+  if constexpr (N == 4) {
+    interleave(in, bytes);
+  } else {
+    __m512i upper[4], lower[4];
+    interleave(in, upper);
+    interleave(in + 4, lower);
+    for (int v = 0; v < 4; ++v) {
+      bytes[2 * v] = _mm512_unpacklo_epi32(upper[v], lower[v]);
+      bytes[2 * v + 1] = _mm512_unpackhi_epi32(upper[v], lower[v]);
+    }
+  }
+  for (int v = 0; v < N; ++v) bytes[v] = transpose_bits(bytes[v]);
+}
+
+// The activations that meet byte vector v.
+template <int N>
+inline __m512i load_activations(const uint8_t* digit, int v) {
+  if constexpr (N == 8) {
+    int32_t four;
+    memcpy(&four, digit + 8 * v, sizeof four);
+    return _mm512_set1_epi32(four);
+  } else {
+    return _mm512_broadcast_i32x4(_mm_load_si128((const __m128i*)(digit + 16 * v)));
+  }
+}
+
+// 2 sum(u q) of the 16 rows of row block r of the tile, from the masked sums of one half.
+template <int P>
+inline __m512i twice_products(const __m512i* sums, int r) {
+  if constexpr (P == 8) {
+    return _mm512_add_epi32(sums[0], sums[0]);
+  } else {
+    constexpr int kRowBlocks = TileShape<P>::kRowBlocks, kMasks = TileShape<P>::kMasks;
+    const int high = r, low = kRowBlocks + r;
+    const __m512i first =
+        _mm512_srai_epi32(_mm512_sub_epi32(sums[high], sums[high + 1]), 8 - P * (high + 1) - 1);
+    const __m512i second =
+        low + 1 == kMasks
+            ? _mm512_add_epi32(sums[low], sums[low])
+            : _mm512_srai_epi32(_mm512_sub_epi32(sums[low], sums[low + 1]), 8 - P * (low + 1) - 1);
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(first, second),
+                            _mm512_unpackhi_epi64(first, second));
+  }
+}
+
+// The row blocks of one tile, times vectors first_vector .. first_vector + NV - 1, NX digits each.
+template <int P, int NX, int NV>
+inline void run_tile(const BitKernelArgs* args, int64_t row_block, int64_t row_block_end,
+                     int64_t first_vector) {
+  constexpr int N = TileShape<P>::kStreams, M = TileShape<P>::kMasks;
+  constexpr int kRowBlocks = TileShape<P>::kRowBlocks;
+  constexpr int kHalves = NX == 4 ? 2 : 1, kHalfDigits = NX / kHalves;
+  const int64_t runs = (args->col_blocks + args->run_blocks - 1) / args->run_blocks;
+  const int32_t top = (1 << args->n_planes) - 1;
+  const Streams<N> streams = open_streams<P>(args, row_block, row_block_end);
+  const uint8_t* activations = args->activations + first_vector * args->activation_stride;
+  const int32_t* run_sums = args->run_sums + first_vector * kHalves * runs;
+  const uint8_t* scales = args->scales + row_block * runs * kBlockRows;
+
+  __m512 acc[kRowBlocks][NV][kHalves];
+  for (int r = 0; r < kRowBlocks; ++r) {
+    for (int n = 0; n < NV; ++n) {
+      for (int h = 0; h < kHalves; ++h) acc[r][n][h] = _mm512_setzero_ps();
+    }
+  }
+  for (int64_t run = 0; run < runs; ++run) {
+    __m512i sums[NV][NX][M];
+    for (int n = 0; n < NV; ++n) {
+      for (int d = 0; d < NX; ++d) {
+        for (int m = 0; m < M; ++m) sums[n][d][m] = _mm512_setzero_si512();
+      }
+    }
+    const int64_t begin = run * args->run_blocks;
+    const int64_t wanted = begin + args->run_blocks;
+    const int64_t end = wanted < args->col_blocks ? wanted : args->col_blocks;
+    for (int64_t block = begin; block < end; ++block) {
+      __m512i bytes[N];
+      load_bytes<N>(streams, block, bytes);
+      for (int v = 0; v < N; ++v) {
+        __m512i masked[M];
+        masked[0] = bytes[v];
+        for (int m = 1; m < M; ++m) {
+          masked[m] = _mm512_and_si512(bytes[v], _mm512_set1_epi8((char)(0xff >> (P * m))));
+        }
+        for (int n = 0; n < NV; ++n) {
+          const uint8_t* x = activations + n * args->activation_stride + block * NX * 64;
+          for (int d = 0; d < NX; ++d) {
+            const __m512i four = load_activations<N>(x + 64 * d, v);
+            for (int m = 0; m < M; ++m) {
+              sums[n][d][m] = _mm512_dpbusd_epi32(sums[n][d][m], masked[m], four);
+            }
+          }
+        }
+      }
+    }
+    for (int n = 0; n < NV; ++n) {
+      for (int h = 0; h < kHalves; ++h) {
+        __m512i half[M];
+        for (int m = 0; m < M; ++m) {
+          half[m] = sums[n][h * kHalfDigits][m];
+          if constexpr (kHalfDigits == 2) {
+            half[m] = _mm512_add_epi32(half[m], _mm512_slli_epi32(sums[n][h * 2 + 1][m], 8));
+          }
+        }
+        const __m512i correction =
+            _mm512_set1_epi32(top * run_sums[(n * kHalves + h) * runs + run]);
+        for (int r = 0; r < kRowBlocks; ++r) {
+          const int64_t last = row_block_end - 1 - row_block;
+          const int64_t at = r < last ? r : last;
+          const __m512 scale = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(
+              _mm_loadu_si128((const __m128i*)(scales + (at * runs + run) * kBlockRows))));
+          const __m512i s = _mm512_sub_epi32(twice_products<P>(half, r), correction);
+          acc[r][n][h] = _mm512_add_ps(acc[r][n][h], _mm512_mul_ps(_mm512_cvtepi32_ps(s), scale));
+        }
+      }
+    }
+  }
+  for (int r = 0; r < kRowBlocks && row_block + r < row_block_end; ++r) {
+    for (int n = 0; n < NV; ++n) {
+      for (int h = 0; h < kHalves; ++h) {
+        float* out = args->acc + ((first_vector + n) * kHalves + h) * args->acc_stride;
+        _mm512_storeu_ps(out + (row_block + r) * kBlockRows, acc[r][n][h]);
+      }
+    }
+  }
+}
+
+// All vectors from `first` on, as many at a time as NV allows, for one tile of row blocks.
+template <int P, int NX, int NV>
+inline void run_vectors(const BitKernelArgs* args, int64_t row_block, int64_t row_block_end,
+                        int64_t first) {
+  for (; first + NV <= args->batch; first += NV) {
+    run_tile<P, NX, NV>(args, row_block, row_block_end, first);
+  }
+  if constexpr (NV > 1) {
+    if (first < args->batch) run_vectors<P, NX, NV / 2>(args, row_block, row_block_end, first);
+  }
+}
+
+template <int P, int NX, int NV>
+void run_row_blocks(const BitKernelArgs* args, int64_t begin, int64_t end) {
+  for (int64_t row_block = begin; row_block < end; row_block += TileShape<P>::kRowBlocks) {
+    run_vectors<P, NX, NV>(args, row_block, end, 0);
+  }
+}
+
+template <int NX>
+void run_digits(const BitKernelArgs* args, int64_t begin, int64_t end) {
+  constexpr int kVectors = 8 / NX;
+  if (args->n_planes > 4)
+    return run_row_blocks<8, NX, (NX == 1 ? 8 : 2 * kVectors)>(args, begin, end);
+  if (args->n_planes > 2 || args->batch > 1) {
+    return run_row_blocks<4, NX, kVectors>(args, begin, end);
+  }
+  if constexpr (NX < 4) {
+    if (args->n_planes == 1) return run_row_blocks<1, NX, 1>(args, begin, end);
+  }
+  return run_row_blocks<2, NX, 1>(args, begin, end);
+}
+
+// Byte digits of 16 values, in the low bytes of the lanes: `low` is the first, the rest is kept.
+inline __m512i shift_out_digit(__m512i values) {
+  return _mm512_srai_epi32(_mm512_add_epi32(values, _mm512_set1_epi32(128)), 8);
+}
+
+inline void store_digit(__m512i first, __m512i second, uint8_t* out) {
+  const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+  const __m256i bytes = _mm256_set_m128i(_mm512_cvtepi32_epi8(second), _mm512_cvtepi32_epi8(first));
+  _mm512_storeu_si512(out, _mm512_permutexvar_epi32(twice, _mm512_castsi256_si512(bytes)));
+}
+
+inline void store_half(__m512i first, __m512i second, uint8_t* out) {
+  store_digit(first, second, out);
+  store_digit(shift_out_digit(first), shift_out_digit(second), out + 64);
+}
+
+inline __m512i high_half(__m512i q) {
+  return _mm512_srai_epi32(_mm512_add_epi32(q, _mm512_set1_epi32(16384)), 15);
+}
+
+}  // namespace
+
+int64_t bytes_avx512_packed_bytes(int64_t col_blocks, int activation_bits) {
+  return col_blocks * digits_of(activation_bits) * 64;
+}
+
+void bytes_avx512_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
+  for (int64_t block = 0; block < col_blocks; ++block) {
+    const __m512i first = _mm512_loadu_si512(q + block * kBlockCols);
+    const __m512i second = _mm512_loadu_si512(q + block * kBlockCols + 16);
+    if (activation_bits == 8) {
+      store_digit(first, second, out);
+    } else if (activation_bits == 16) {
+      store_half(first, second, out);
+    } else {
+      const __m512i hi0 = high_half(first), hi1 = high_half(second);
+      store_half(hi0, hi1, out);
+      store_half(_mm512_sub_epi32(first, _mm512_slli_epi32(hi0, 15)),
+                 _mm512_sub_epi32(second, _mm512_slli_epi32(hi1, 15)), out + 128);
+    }
+    out += digits_of(activation_bits) * 64;
+  }
+}
+
+void bytes_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
+  switch (args->activation_bits) {
+    case 8:
+      return run_digits<1>(args, row_block_begin, row_block_end);
+    case 16:
+      return run_digits<2>(args, row_block_begin, row_block_end);
+    default:
+      return run_digits<4>(args, row_block_begin, row_block_end);
+  }
+}
+
+}  // namespace pbatch
