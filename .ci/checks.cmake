@@ -1,0 +1,29 @@
+# Tests that run programs of the sanitizer and fuzz builds; .ci/run has built them.
+set(builds ${PROJECT_SOURCE_DIR}/build)
+
+function(sanitized_tests kind environment)
+  foreach(program IN LISTS ARGN)
+    add_test(NAME ${kind}.${program} COMMAND ${builds}/${kind}/tests/${program} --gtest_brief=1
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${kind}.${program} PROPERTIES
+      LABELS ${kind} TIMEOUT 900 ENVIRONMENT "${environment}")
+  endforeach()
+endfunction()
+
+get_property(programs GLOBAL PROPERTY PBATCH_TEST_PROGRAMS)
+# Tests ask for more memory than there is, to see the error.
+sanitized_tests(asan "ASAN_OPTIONS=allocator_may_return_null=1" ${programs})
+# Only what uses threads.
+set(threaded ${programs})
+list(FILTER threaded INCLUDE REGEX "^(base|execute|api)_test$")
+sanitized_tests(tsan
+  "TSAN_OPTIONS=allocator_may_return_null=1 suppressions=${PROJECT_SOURCE_DIR}/.ci/tsan.supp"
+  ${threaded})
+
+file(GLOB targets ${PROJECT_SOURCE_DIR}/fuzz/*.cc)
+foreach(target IN LISTS targets)
+  get_filename_component(name ${target} NAME_WE)
+  add_test(NAME fuzz.${name} COMMAND ${PROJECT_SOURCE_DIR}/.ci/fuzz-round ${name}
+           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+endforeach()
