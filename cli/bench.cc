@@ -1,0 +1,150 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <thread>
+
+#include "cli/bits.h"
+#include "cli/command.h"
+#include "cli/progress_bar.h"
+#include "report/gemv_bench.h"
+#include "report/table.h"
+#include "report/text.h"
+
+namespace pbatch::cli {
+namespace {
+
+constexpr std::int64_t kMaxSide = 1 << 20;
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;  // 1 GiB of float weights
+constexpr int kMaxBatch = 4096;
+constexpr int kMaxThreads = 1024;
+
+struct BenchCommand {
+  std::string shapes_text, bits_text = "1:8", abits_text = "8,16", batch_text = "1", threads_text;
+  GemvBenchOptions options;
+  OutputOptions output;
+
+  void parse();
+  Status run() const;
+};
+
+GemvShape parse_shape(const std::string& text) {
+  const auto bad = [&text](const std::string& why) {
+    return CLI::ValidationError("--gemv", "'" + text + "' " + why);
+  };
+  GemvShape shape;
+  const char* const end = text.data() + text.size();
+  const auto rows = std::from_chars(text.data(), end, shape.rows);
+  if (rows.ec != std::errc() || rows.ptr == end || *rows.ptr != 'x') {
+    throw bad("is not ROWSxCOLS, e.g. 4096x4096");
+  }
+  const auto cols = std::from_chars(rows.ptr + 1, end, shape.cols);
+  if (cols.ec != std::errc() || cols.ptr != end) throw bad("is not ROWSxCOLS, e.g. 4096x4096");
+  if (shape.rows < 1 || shape.cols < 1 || shape.rows > kMaxSide || shape.cols > kMaxSide ||
+      shape.rows * shape.cols > kMaxElements) {
+    throw bad("is too large or too small; sides go from 1 to 2^20, the product to 2^28");
+  }
+  return shape;
+}
+
+void BenchCommand::parse() {
+  options.weight_bits = parse_weight_bits(bits_text);
+  for (const int bits : options.weight_bits) {
+    if (bits == 32) {
+      throw CLI::ValidationError("--bits", "32 is what the float libraries beside the kernels do");
+    }
+  }
+  options.activation_bits = parse_activation_bits(abits_text);
+  options.batches = parse_counts(batch_text, "--batch", kMaxBatch);
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  options.threads = threads_text.empty() ? std::vector<int>{cores}
+                                         : parse_counts(threads_text, "--threads", kMaxThreads);
+  std::size_t begin = 0;
+  while (begin <= shapes_text.size()) {
+    const std::size_t end = std::min(shapes_text.find(',', begin), shapes_text.size());
+    options.shapes.push_back(parse_shape(shapes_text.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+}
+
+Status BenchCommand::run() const {
+  PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
+  Result<std::vector<GemvBenchRow>> rows = [&] {
+    ProgressBar bar;
+    return gemv_bench(options, bar);
+  }();
+  if (!rows) return rows.status();
+
+  nlohmann::json json = json_head(conditions);
+  json["group"] = options.group;
+  json["results"] = nlohmann::json::array();
+  Table table({"matrix", "batch", "threads", "kernel", "bits", "median", "min", "GB/s", "GMAC/s"});
+  for (const GemvBenchRow& r : *rows) {
+    json["results"].push_back({{"rows", r.shape.rows},
+                               {"cols", r.shape.cols},
+                               {"batch", r.batch},
+                               {"threads", r.threads},
+                               {"cold", r.cold},
+                               {"kernel", r.kernel},
+                               {"weight_bits", r.weight_bits},
+                               {"activation_bits", r.activation_bits},
+                               {"min_us", r.min_us},
+                               {"median_us", r.median_us},
+                               {"gbps", r.gbps},
+                               {"gmacs", r.gmacs}});
+    table.add({fmt::format("{}x{}", r.shape.rows, r.shape.cols), std::to_string(r.batch),
+               std::to_string(r.threads), r.kernel,
+               fmt::format("{},{}", r.weight_bits, r.activation_bits), human_time(r.median_us),
+               human_time(r.min_us), short_number(r.gbps), short_number(r.gmacs)});
+  }
+  return deliver(output,
+                 table.to_string() +
+                     (options.cold ? "cold: weights rotate over about 300 MB\n"
+                                   : "hot: the same weights each time\n") +
+                     conditions_line(conditions),
+                 json);
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Work& work) {
+  auto command = std::make_shared<BenchCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "bench", "Time kernels beside oneDNN and OpenBLAS on random matrices, answers checked first");
+  sub->add_option("--gemv", command->shapes_text, "Matrices, e.g. 4096x4096,1024x784")
+      ->required()
+      ->type_name("ROWSxCOLS,...");
+  sub->add_option("--bits", command->bits_text, "Weight bits")
+      ->type_name("LIST")
+      ->capture_default_str();
+  sub->add_option("--abits", command->abits_text, "Activation bits: 8, 16, 32")
+      ->type_name("LIST")
+      ->capture_default_str();
+  sub->add_option("--batch", command->batch_text, "Vectors at once")
+      ->type_name("LIST")
+      ->capture_default_str();
+  sub->add_option("--threads", command->threads_text, "Thread counts; default: one per core")
+      ->type_name("LIST");
+  sub->add_option("--group", command->options.group, "Columns per scale; 0: whole rows")
+      ->check(CLI::IsMember({0, 32, 64, 128}))
+      ->capture_default_str();
+  sub->add_flag("--cold", command->options.cold,
+                "Rotate over about 300 MB of weights, so that they come from memory");
+  sub->add_flag("--peers,!--no-peers", command->options.peers,
+                "With or without oneDNN and OpenBLAS; default: with");
+  sub->add_option("--kernel", command->options.kernels,
+                  "A kernel by name instead of the one a session chooses; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  sub->add_option("--seconds", command->options.timing.seconds, "Timed work per row, about")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->type_name("S")
+      ->capture_default_str();
+  add_json_option(*sub, command->output);
+  sub->callback([command, &work] {
+    command->parse();
+    work = [command] { return command->run(); };
+  });
+}
+
+}  // namespace pbatch::cli

@@ -1,0 +1,47 @@
+// Kernels beside the libraries everybody has, in one run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pbatch/status.h"
+#include "report/progress.h"
+#include "report/timing.h"
+
+namespace pbatch {
+
+struct GemvShape {
+  std::int64_t rows = 0, cols = 0;
+};
+
+struct GemvBenchOptions {
+  std::vector<GemvShape> shapes;
+  std::vector<int> weight_bits, activation_bits, batches, threads;
+  int group = 64;
+  bool cold = false;                 ///< weights from memory: rotates over about 300 MB of them
+  bool peers = true;                 ///< also oneDNN float32, OpenBLAS float32, oneDNN int8
+  std::vector<std::string> kernels;  ///< by name; empty: the one a session would choose
+  TimingOptions timing;
+};
+
+struct GemvBenchRow {
+  GemvShape shape;
+  std::int64_t batch = 1;
+  int threads = 1;
+  bool cold = false;
+  std::string kernel;
+  int weight_bits = 32, activation_bits = 32;
+  double min_us = 0, median_us = 0;
+  double gbps = 0;   ///< bytes of weights and scales over the median time
+  double gmacs = 0;  ///< rows * cols * batch over the median time
+};
+
+/// Multiplies random matrices: float activations in, float results out, all
+/// between inside the time. Every contender's answer is compared with a
+/// naive product in double precision before anything is timed; one that is
+/// wrong is an error. All contenders of one shape, batch and thread count are
+/// timed side by side.
+Result<std::vector<GemvBenchRow>> gemv_bench(const GemvBenchOptions& options, Progress& progress);
+
+}  // namespace pbatch

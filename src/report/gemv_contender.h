@@ -1,0 +1,43 @@
+// What takes part in the kernel benchmark.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/buffer_pool.h"
+#include "base/thread_pool.h"
+#include "isa/isa.h"
+#include "report/gemv_problem.h"
+#include "report/timing.h"
+
+namespace pbatch {
+
+/// Cold weights rotate over this many bytes, several times any cache.
+inline constexpr std::int64_t kColdBytes = 300'000'000;
+
+struct GemvContender {
+  std::string name;
+  int weight_bits = 32, activation_bits = 32;
+  std::int64_t weight_bytes = 0;  ///< weights and scales that one product reads
+  TimedCall call;                 ///< one product of the whole batch
+};
+
+/// What the products of one thread count share.
+struct GemvLane {
+  explicit GemvLane(int threads) : pool(threads) {}
+  ThreadPool pool;
+  BufferPool buffers;
+};
+
+struct BitContenderSpec {
+  std::string kernel;  ///< empty: the one a session would choose
+  int weight_bits = 4, activation_bits = 16;
+  bool cold = false;
+};
+
+/// A bit-layer product, its answer already checked. `problem` and `lane` must outlive it.
+Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitContenderSpec& spec,
+                                         Isa isa, GemvLane& lane);
+
+}  // namespace pbatch
