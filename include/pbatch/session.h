@@ -115,7 +115,7 @@ class PBATCH_API Session {
   Result<std::int64_t> weight_bytes(const Precision& precision) const;
 
  private:
-  struct Impl;
+  struct PBATCH_LOCAL Impl;
   static Result<Session> from_graph(Graph graph, const SessionOptions& options);
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
