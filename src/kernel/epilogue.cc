@@ -7,7 +7,7 @@ namespace {
 float digit(const EpilogueArgs& args, int i, int64_t row) {
   const float first = args.acc[i][row];
   if (args.activation_bits != 32) return first;
-  return first * 65536.0f + args.acc[i][args.acc_stride + row];
+  return first * 32768.0f + args.acc[i][args.acc_stride + row];
 }
 
 // 2^e for the small exponents used here: exact.

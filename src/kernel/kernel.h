@@ -72,5 +72,11 @@ typedef int (*QuantizeFn)(const float* x, int64_t cols, int64_t col_blocks, int 
                           int activation_bits, int32_t* q, int32_t* run_sums, float* scale);
 
 static inline int activation_halves(int activation_bits) { return activation_bits == 32 ? 2 : 1; }
+/// The largest |q|; exact as a float.
+static inline int32_t activation_qmax(int activation_bits) {
+  return activation_bits == 8 ? 127 : activation_bits == 16 ? 32639 : 1 << 29;
+}
+/// Half 0 of a 32-bit q; half 1 is q - 32768 * high_half(q).
+static inline int32_t high_half(int32_t q) { return (q + 16384) >> 15; }
 
 }  // namespace pbatch

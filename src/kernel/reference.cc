@@ -21,9 +21,8 @@ int weight_code(const BitKernelArgs* args, int64_t row_block, int64_t col_block,
 
 int32_t half_of(int32_t q, int half, int activation_bits) {
   if (activation_bits != 32) return q;
-  int32_t lo = q & 0xffff;
-  if (lo >= 32768) lo -= 65536;
-  return half == 0 ? (q - lo) / 65536 : lo;
+  const int32_t hi = high_half(q);
+  return half == 0 ? hi : q - 32768 * hi;
 }
 
 float row_accumulator(const BitKernelArgs* args, const int32_t* q, int half, int64_t row_block,

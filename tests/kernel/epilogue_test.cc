@@ -46,7 +46,7 @@ float expected(const EpilogueArgs& a, std::int64_t r) {
   for (int i = 0; i < (a.weight_bits > 8 ? 2 : 1); ++i) {
     const float first = a.acc[i][r];
     d[i] = a.activation_bits == 32
-               ? fl(exactly(fl(exactly(first) * 65536)) + exactly(a.acc[i][a.acc_stride + r]))
+               ? fl(exactly(fl(exactly(first) * 32768)) + exactly(a.acc[i][a.acc_stride + r]))
                : first;
   }
   float v = d[0];

@@ -87,14 +87,14 @@ TEST_P(KernelTest, EqualsReferenceOnLongRows) {
   }
 }
 
-// |S| reaches 255 * 32768 * 128, the bound that kernel.h promises to fit.
+// |S| reaches 255 * 32639 * 128, the bound that kernel.h promises to fit.
 TEST_P(KernelTest, HoldsAtTheAccumulatorBound) {
   for (int n_planes = 1; n_planes <= 8; ++n_planes) {
     for (const int activation_bits : {8, 16, 32}) {
       const std::int32_t largest = q_max(activation_bits);
       // For 32 bits also the values whose low half is as large as it can be.
-      for (const std::int32_t q :
-           {largest, -largest, (1 << 30) - 32768, -(1 << 30) + 32767, -32768, 32767, 0, 1, -1}) {
+      for (const std::int32_t q : {largest, -largest, (1 << 29) - 16384, -(1 << 29) + 16383, -16384,
+                                   16383, 16384, 0, 1, -1}) {
         if (q > largest || q < -largest) continue;
         for (const bool ones : {false, true}) {
           Problem p = blank_problem({16, 256, 1, n_planes, activation_bits, 4});

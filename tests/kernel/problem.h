@@ -33,14 +33,17 @@ struct Problem {
   std::vector<std::int32_t> q;       // [batch][padded_cols]
 };
 
+// Written anew, not by kernel.h's own helpers.
 inline std::int32_t half_of(std::int32_t q, int half, int activation_bits) {
   if (activation_bits != 32) return q;
-  const auto low = static_cast<std::int16_t>(static_cast<std::uint16_t>(q & 0xffff));
-  return half == 0 ? (q - low) / 65536 : low;
+  std::int32_t low = q % 32768;
+  if (low > 16383) low -= 32768;
+  if (low < -16384) low += 32768;
+  return half == 0 ? (q - low) / 32768 : low;
 }
 
 inline std::int32_t q_max(int activation_bits) {
-  return activation_bits == 8 ? 127 : activation_bits == 16 ? 32767 : 1 << 30;
+  return activation_bits == 8 ? 127 : activation_bits == 16 ? 127 * 256 + 127 : 1 << 29;
 }
 
 /// A problem of that shape with all codes 0, all scales 1 and all activations 0.

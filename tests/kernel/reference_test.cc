@@ -75,7 +75,7 @@ TEST(Reference, OneWeight) {
       Problem p = blank_problem({1, 1, 1, n_planes, 32, 1});
       p.codes[0] = static_cast<std::uint16_t>(u);
       p.scales[0] = 3;
-      p.q[0] = 2 * 65536 - 5;
+      p.q[0] = 2 * 32768 - 5;
       const std::vector<std::uint32_t> bits = run_kernel(all_kernels()[0], p);
       float high, low;
       std::memcpy(&high, &bits[0], sizeof high);

@@ -161,17 +161,20 @@ int64_t popcnt_avx2_packed_bytes(int64_t col_blocks, int activation_bits) {
 }
 
 void popcnt_avx2_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
-  const __m256i round = _mm256_set1_epi32(32768);
+  const __m256i round = _mm256_set1_epi32(16384);
   uint32_t* words = (uint32_t*)out;
   for (int64_t block = 0; block < col_blocks; ++block) {
-    __m256i values[4], rounded[4];
+    __m256i values[4], high[4];
     for (int k = 0; k < 4; ++k) {
       values[k] = _mm256_loadu_si256((const __m256i*)(q + block * kBlockCols + 8 * k));
-      rounded[k] = _mm256_add_epi32(values[k], round);
     }
     if (activation_bits == 32) {
-      for (int shift = 16; shift < 32; shift += 8, words += 8) {
-        pack_eight_planes(gather_bytes(rounded, shift), words);
+      for (int k = 0; k < 4; ++k) {
+        high[k] = _mm256_srai_epi32(_mm256_add_epi32(values[k], round), 15);
+        values[k] = _mm256_sub_epi32(values[k], _mm256_slli_epi32(high[k], 15));
+      }
+      for (int shift = 0; shift < 16; shift += 8, words += 8) {
+        pack_eight_planes(gather_bytes(high, shift), words);
       }
     }
     const int low_bits = activation_bits == 8 ? 8 : 16;

@@ -61,9 +61,9 @@ void sum_run(const int32_t* q, int64_t cols, int32_t* result, int32_t* low_resul
   for (int64_t c = 0; c < cols; c += kLanes) {
     const __m256i v = _mm256_loadu_si256((const __m256i*)(q + c));
     if (low_result != NULL) {
-      const __m256i high = _mm256_srai_epi32(_mm256_add_epi32(v, _mm256_set1_epi32(32768)), 16);
+      const __m256i high = _mm256_srai_epi32(_mm256_add_epi32(v, _mm256_set1_epi32(16384)), 15);
       sum = _mm256_add_epi32(sum, high);
-      low_sum = _mm256_add_epi32(low_sum, _mm256_sub_epi32(v, _mm256_slli_epi32(high, 16)));
+      low_sum = _mm256_add_epi32(low_sum, _mm256_sub_epi32(v, _mm256_slli_epi32(high, 15)));
     } else {
       sum = _mm256_add_epi32(sum, v);
     }
@@ -83,7 +83,7 @@ int quantize_avx2_run(const float* x, int64_t cols, int64_t col_blocks, int run_
   memcpy(&max, &max_bits, sizeof max);
 
   const int64_t padded_cols = col_blocks * kBlockCols;
-  const float qmax = activation_bits == 8 ? 127.0f : activation_bits == 16 ? 32767.0f : 0x1p30f;
+  const float qmax = (float)activation_qmax(activation_bits);
   if (max < 0x1p-90f) {
     *scale = 0.0f;
     memset(q, 0, (size_t)padded_cols * sizeof *q);

@@ -151,8 +151,8 @@ void popcnt_generic_pack(const int32_t* q, int64_t col_blocks, int activation_bi
       int32_t values[kBlockCols];
       for (int c = 0; c < kBlockCols; ++c) {
         const int32_t value = q[block * kBlockCols + c];
-        // Of the low half the sixteen low bits are taken, and they are right as they stand.
-        values[c] = halves == 2 && half == 0 ? (value + 32768) >> 16 : value;
+        const int32_t high = high_half(value);
+        values[c] = halves == 1 ? value : half == 0 ? high : value - 32768 * high;
       }
       for (int shift = 0; shift < planes; shift += 8) {
         pack_eight_planes(values, shift, words);

@@ -34,9 +34,9 @@ void sum_runs(const int32_t* q, int64_t col_blocks, int run_blocks, int activati
     int32_t first = 0, second = 0;
     if (activation_bits == 32) {
       for (int64_t c = begin; c < end; ++c) {
-        const int32_t hi = (q[c] + 32768) >> 16;
+        const int32_t hi = high_half(q[c]);
         first += hi;
-        second += q[c] - hi * 65536;
+        second += q[c] - hi * 32768;
       }
       run_sums[runs + run] = second;
     } else {
@@ -60,7 +60,7 @@ int quantize_generic_run(const float* x, int64_t cols, int64_t col_blocks, int r
   float max;
   memcpy(&max, &max_bits, sizeof max);
 
-  const float qmax = activation_bits == 8 ? 127.0f : activation_bits == 16 ? 32767.0f : 0x1p30f;
+  const float qmax = static_cast<float>(activation_qmax(activation_bits));
   if (max < 0x1p-90f) {
     *scale = 0.0f;
     memset(q, 0, static_cast<size_t>(col_blocks * kBlockCols) * sizeof *q);
