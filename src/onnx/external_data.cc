@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "onnx/file_bytes.h"
+#include "onnx/tensor_proto.h"
 
 namespace pbatch {
 namespace {
@@ -74,6 +75,7 @@ Result<Tensor> ExternalFiles::load(const std::string& tensor_name, DType type, c
   }
   PBATCH_ASSIGN_OR_RETURN(Tensor tensor, Tensor::create(type, shape));
   PBATCH_RETURN_IF_ERROR(file.read(offset, wanted, tensor.mutable_raw()));
+  if (type == DType::boolean) normalize_bools(tensor);
   return tensor;
 }
 
