@@ -1,0 +1,48 @@
+#include "report/axis.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace pbatch {
+namespace {
+
+TEST(AxisTest, OrdersAndContainsValues) {
+  for (const Scale scale : {Scale::linear, Scale::log, Scale::towards_1}) {
+    const Axis axis(scale, {0.1, 0.5, 0.99}, 0, 400);
+    EXPECT_GT(axis.pixel(0.1), 0);
+    EXPECT_LT(axis.pixel(0.1), axis.pixel(0.5));
+    EXPECT_LT(axis.pixel(0.5), axis.pixel(0.99));
+    EXPECT_LT(axis.pixel(0.99), 400);
+  }
+}
+
+TEST(AxisTest, ScalesAreWhatTheySay) {
+  const Axis log(Scale::log, {1, 100}, 0, 100);
+  EXPECT_NEAR(log.pixel(10), 50, 1e-9);
+  const Axis share(Scale::towards_1, {0.9, 0.999}, 0, 100);
+  EXPECT_NEAR(share.pixel(0.99), 50, 1e-9);
+}
+
+TEST(AxisTest, TicksAreRoundAndApart) {
+  const Axis axis(Scale::linear, {0, 10}, 0, 400);
+  const auto ticks = axis.ticks(30);
+  ASSERT_GE(ticks.size(), 3U);
+  for (std::size_t i = 1; i < ticks.size(); ++i) {
+    EXPECT_GE(axis.pixel(ticks[i]) - axis.pixel(ticks[i - 1]), 30);
+  }
+  for (const double t : ticks) EXPECT_NEAR(t, std::round(t), 1e-9);
+}
+
+TEST(AxisTest, OneValueAndAPerfectShareStillDraw) {
+  for (const double v : {0.0, 1.0, 1e9}) {
+    const Axis axis(Scale::linear, {v}, 0, 100);
+    EXPECT_NEAR(axis.pixel(v), 50, 1e-6);
+  }
+  const Axis share(Scale::towards_1, {0.5, 1.0}, 0, 100);
+  EXPECT_TRUE(std::isfinite(share.pixel(1.0)));
+  EXPECT_FALSE(share.ticks(30).empty());
+}
+
+}  // namespace
+}  // namespace pbatch
