@@ -23,9 +23,10 @@
 namespace pbatch {
 namespace {
 
-const int kPrefetchBlocks = 24;
+const int kPrefetchBlocks = 16;  // ahead, per stream
 
-constexpr int digits_of(int activation_bits) { return activation_bits / 8; }
+inline int digits_of(int activation_bits) { return activation_bits / 8; }
+inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Fixed by the number of planes P (1, 2, 4 or 8) that a tile takes.
 template <int P>
@@ -35,7 +36,7 @@ struct TileShape {
   static constexpr int kMasks = 8 / P;  // weights in a byte
 };
 
-// The streams' next blocks; an absent plane has no bits in its mask and reads as zeros.
+// Where the streams begin; an absent plane has no bits in its mask and reads as zeros.
 template <int N>
 struct Streams {
   const uint8_t* base[N];
@@ -48,8 +49,7 @@ inline Streams<TileShape<P>::kStreams> open_streams(const BitKernelArgs* args, i
   Streams<TileShape<P>::kStreams> s;
   const int absent = P - args->n_planes;
   for (int r = 0; r < TileShape<P>::kRowBlocks; ++r) {
-    const int64_t wanted = row_block + r;
-    const int64_t block = wanted < row_block_end ? wanted : row_block;
+    const int64_t block = min_of(row_block + r, row_block_end - 1);
     for (int i = 0; i < P; ++i) {
       const int plane = i - absent;
       s.mask[r * P + i] = plane >= 0 ? 0xff : 0;
@@ -129,93 +129,140 @@ inline __m512i twice_products(const __m512i* sums, int r) {
   }
 }
 
-// The row blocks of one tile, times vectors first_vector .. first_vector + NV - 1, NX digits each.
+// Fixed by a tile's planes P, digits NX and vectors NV.
 template <int P, int NX, int NV>
-inline void run_tile(const BitKernelArgs* args, int64_t row_block, int64_t row_block_end,
-                     int64_t first_vector) {
-  constexpr int N = TileShape<P>::kStreams, M = TileShape<P>::kMasks;
-  constexpr int kRowBlocks = TileShape<P>::kRowBlocks;
-  constexpr int kHalves = NX == 4 ? 2 : 1, kHalfDigits = NX / kHalves;
-  const int64_t runs = (args->col_blocks + args->run_blocks - 1) / args->run_blocks;
-  const int32_t top = (1 << args->n_planes) - 1;
-  const Streams<N> streams = open_streams<P>(args, row_block, row_block_end);
-  const uint8_t* activations = args->activations + first_vector * args->activation_stride;
-  const int32_t* run_sums = args->run_sums + first_vector * kHalves * runs;
-  const uint8_t* scales = args->scales + row_block * runs * kBlockRows;
+struct Tile : TileShape<P> {
+  static constexpr int kHalves = NX == 4 ? 2 : 1;
+  static constexpr int kHalfDigits = NX / kHalves;
+  // Sums that few instructions wait for are kept twice, else the additions' latency shows.
+  static constexpr int kChains = P == 8 && NX * NV <= 4 ? 2 : 1;
 
-  __m512 acc[kRowBlocks][NV][kHalves];
-  for (int r = 0; r < kRowBlocks; ++r) {
-    for (int n = 0; n < NV; ++n) {
-      for (int h = 0; h < kHalves; ++h) acc[r][n][h] = _mm512_setzero_ps();
+  __m512i sums[kChains][NV][NX][TileShape<P>::kMasks];  // of one run
+  __m512 acc[NV][kHalves][TileShape<P>::kRowBlocks];
+  const uint8_t* activations[NV];
+  const int32_t* run_sums[NV];
+};
+
+// A tile that reaches beyond the batch computes the last vector again.
+template <int P, int NX, int NV>
+inline void open_tile(const BitKernelArgs* args, int64_t first_vector, int64_t runs,
+                      Tile<P, NX, NV>& t) {
+  for (int n = 0; n < NV; ++n) {
+    const int64_t vector = min_of(first_vector + n, args->batch - 1);
+    t.activations[n] = args->activations + vector * args->activation_stride;
+    t.run_sums[n] = args->run_sums + vector * t.kHalves * runs;
+    for (int h = 0; h < t.kHalves; ++h) {
+      for (int r = 0; r < t.kRowBlocks; ++r) t.acc[n][h][r] = _mm512_setzero_ps();
     }
   }
-  for (int64_t run = 0; run < runs; ++run) {
-    __m512i sums[NV][NX][M];
+}
+
+template <int P, int NX, int NV>
+inline void clear_sums(Tile<P, NX, NV>& t) {
+  for (int c = 0; c < t.kChains; ++c) {
     for (int n = 0; n < NV; ++n) {
       for (int d = 0; d < NX; ++d) {
-        for (int m = 0; m < M; ++m) sums[n][d][m] = _mm512_setzero_si512();
-      }
-    }
-    const int64_t begin = run * args->run_blocks;
-    const int64_t wanted = begin + args->run_blocks;
-    const int64_t end = wanted < args->col_blocks ? wanted : args->col_blocks;
-    for (int64_t block = begin; block < end; ++block) {
-      __m512i bytes[N];
-      load_bytes<N>(streams, block, bytes);
-      for (int v = 0; v < N; ++v) {
-        __m512i masked[M];
-        masked[0] = bytes[v];
-        for (int m = 1; m < M; ++m) {
-          masked[m] = _mm512_and_si512(bytes[v], _mm512_set1_epi8((char)(0xff >> (P * m))));
-        }
-        for (int n = 0; n < NV; ++n) {
-          const uint8_t* x = activations + n * args->activation_stride + block * NX * 64;
-          for (int d = 0; d < NX; ++d) {
-            const __m512i four = load_activations<N>(x + 64 * d, v);
-            for (int m = 0; m < M; ++m) {
-              sums[n][d][m] = _mm512_dpbusd_epi32(sums[n][d][m], masked[m], four);
-            }
-          }
-        }
-      }
-    }
-    for (int n = 0; n < NV; ++n) {
-      for (int h = 0; h < kHalves; ++h) {
-        __m512i half[M];
-        for (int m = 0; m < M; ++m) {
-          half[m] = sums[n][h * kHalfDigits][m];
-          if constexpr (kHalfDigits == 2) {
-            half[m] = _mm512_add_epi32(half[m], _mm512_slli_epi32(sums[n][h * 2 + 1][m], 8));
-          }
-        }
-        const __m512i correction =
-            _mm512_set1_epi32(top * run_sums[(n * kHalves + h) * runs + run]);
-        for (int r = 0; r < kRowBlocks; ++r) {
-          const int64_t last = row_block_end - 1 - row_block;
-          const int64_t at = r < last ? r : last;
-          const __m512 scale = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(
-              _mm_loadu_si128((const __m128i*)(scales + (at * runs + run) * kBlockRows))));
-          const __m512i s = _mm512_sub_epi32(twice_products<P>(half, r), correction);
-          acc[r][n][h] = _mm512_add_ps(acc[r][n][h], _mm512_mul_ps(_mm512_cvtepi32_ps(s), scale));
-        }
-      }
-    }
-  }
-  for (int r = 0; r < kRowBlocks && row_block + r < row_block_end; ++r) {
-    for (int n = 0; n < NV; ++n) {
-      for (int h = 0; h < kHalves; ++h) {
-        float* out = args->acc + ((first_vector + n) * kHalves + h) * args->acc_stride;
-        _mm512_storeu_ps(out + (row_block + r) * kBlockRows, acc[r][n][h]);
+        for (int m = 0; m < t.kMasks; ++m) t.sums[c][n][d][m] = _mm512_setzero_si512();
       }
     }
   }
 }
 
-// All vectors from `first` on, as many at a time as NV allows, for one tile of row blocks.
+template <int P, int NX, int NV>
+inline void add_block(const Streams<TileShape<P>::kStreams>& streams, int64_t block,
+                      Tile<P, NX, NV>& t) {
+  constexpr int N = TileShape<P>::kStreams;
+  __m512i bytes[N];
+  load_bytes<N>(streams, block, bytes);
+  for (int v = 0; v < N; ++v) {
+    __m512i masked[t.kMasks];
+    masked[0] = bytes[v];
+    for (int m = 1; m < t.kMasks; ++m) {
+      masked[m] = _mm512_and_si512(bytes[v], _mm512_set1_epi8((char)(0xff >> (P * m))));
+    }
+    for (int n = 0; n < NV; ++n) {
+      for (int d = 0; d < NX; ++d) {
+        const __m512i x = load_activations<N>(t.activations[n] + (block * NX + d) * 64, v);
+        __m512i* sums = t.sums[v % t.kChains][n][d];
+        for (int m = 0; m < t.kMasks; ++m) sums[m] = _mm512_dpbusd_epi32(sums[m], masked[m], x);
+      }
+    }
+  }
+}
+
+// Scales the sums of a run and adds them to the accumulators; `scales` is the run's in row block 0.
+template <int P, int NX, int NV>
+inline void finish_run(const uint8_t* const scales[], int32_t top, int64_t runs, int64_t run,
+                       Tile<P, NX, NV>& t) {
+  __m512 scale[t.kRowBlocks];
+  for (int r = 0; r < t.kRowBlocks; ++r) {
+    const __m128i bytes = _mm_loadu_si128((const __m128i*)(scales[r] + run * kBlockRows));
+    scale[r] = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+  }
+  for (int n = 0; n < NV; ++n) {
+    for (int h = 0; h < t.kHalves; ++h) {
+      __m512i half[t.kMasks];
+      for (int m = 0; m < t.kMasks; ++m) {
+        __m512i digit[t.kHalfDigits];
+        for (int d = 0; d < t.kHalfDigits; ++d) {
+          digit[d] = t.sums[0][n][h * t.kHalfDigits + d][m];
+          if constexpr (t.kChains == 2) {
+            digit[d] = _mm512_add_epi32(digit[d], t.sums[1][n][h * t.kHalfDigits + d][m]);
+          }
+        }
+        half[m] = digit[0];
+        if constexpr (t.kHalfDigits == 2) {
+          half[m] = _mm512_add_epi32(half[m], _mm512_slli_epi32(digit[1], 8));
+        }
+      }
+      const __m512i correction = _mm512_set1_epi32(top * t.run_sums[n][h * runs + run]);
+      for (int r = 0; r < t.kRowBlocks; ++r) {
+        const __m512i s = _mm512_sub_epi32(twice_products<P>(half, r), correction);
+        const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(s), scale[r]);
+        t.acc[n][h][r] = _mm512_add_ps(t.acc[n][h][r], product);
+      }
+    }
+  }
+}
+
+template <int P, int NX, int NV>
+void run_tile(const BitKernelArgs* args, int64_t row_block, int64_t row_block_end,
+              int64_t first_vector) {
+  constexpr int kRowBlocks = TileShape<P>::kRowBlocks;
+  const int64_t runs = (args->col_blocks + args->run_blocks - 1) / args->run_blocks;
+  const int32_t top = (1 << args->n_planes) - 1;
+  const Streams<TileShape<P>::kStreams> streams = open_streams<P>(args, row_block, row_block_end);
+  const uint8_t* scales[kRowBlocks];
+  for (int r = 0; r < kRowBlocks; ++r) {
+    scales[r] = args->scales + min_of(row_block + r, row_block_end - 1) * runs * kBlockRows;
+  }
+
+  Tile<P, NX, NV> t;
+  open_tile(args, first_vector, runs, t);
+  for (int64_t run = 0; run < runs; ++run) {
+    clear_sums(t);
+    const int64_t begin = run * args->run_blocks;
+    const int64_t end = min_of(begin + args->run_blocks, args->col_blocks);
+    for (int64_t block = begin; block < end; ++block) add_block(streams, block, t);
+    finish_run(scales, top, runs, run, t);
+  }
+
+  for (int n = 0; n < NV && first_vector + n < args->batch; ++n) {
+    for (int h = 0; h < t.kHalves; ++h) {
+      float* out = args->acc + ((first_vector + n) * t.kHalves + h) * args->acc_stride;
+      for (int r = 0; r < kRowBlocks && row_block + r < row_block_end; ++r) {
+        _mm512_storeu_ps(out + (row_block + r) * kBlockRows, t.acc[n][h][r]);
+      }
+    }
+  }
+}
+
+// All vectors from `first` on. A tile that would be filled by less than three quarters gives way
+// to smaller ones.
 template <int P, int NX, int NV>
 inline void run_vectors(const BitKernelArgs* args, int64_t row_block, int64_t row_block_end,
                         int64_t first) {
-  for (; first + NV <= args->batch; first += NV) {
+  for (; 4 * (args->batch - first) >= 3 * NV; first += NV) {
     run_tile<P, NX, NV>(args, row_block, row_block_end, first);
   }
   if constexpr (NV > 1) {
@@ -230,18 +277,14 @@ void run_row_blocks(const BitKernelArgs* args, int64_t begin, int64_t end) {
   }
 }
 
+// The tile for NX digits. NV fills the registers with sums; one or two planes have so many kinds of
+// sums that only single vectors fit, and a batch takes them as four planes.
 template <int NX>
 void run_digits(const BitKernelArgs* args, int64_t begin, int64_t end) {
-  constexpr int kVectors = 8 / NX;
-  if (args->n_planes > 4)
-    return run_row_blocks<8, NX, (NX == 1 ? 8 : 2 * kVectors)>(args, begin, end);
-  if (args->n_planes > 2 || args->batch > 1) {
-    return run_row_blocks<4, NX, kVectors>(args, begin, end);
-  }
-  if constexpr (NX < 4) {
-    if (args->n_planes == 1) return run_row_blocks<1, NX, 1>(args, begin, end);
-  }
-  return run_row_blocks<2, NX, 1>(args, begin, end);
+  if (args->n_planes > 4) return run_row_blocks < 8, NX, NX == 4 ? 4 : 8 > (args, begin, end);
+  if (args->n_planes > 2 || args->batch > 1) return run_row_blocks<4, NX, 8 / NX>(args, begin, end);
+  if (args->n_planes == 2 || NX == 4) return run_row_blocks<2, NX, 1>(args, begin, end);
+  return run_row_blocks < 1, NX == 4 ? 2 : NX, 1 > (args, begin, end);
 }
 
 // Byte digits of 16 values, in the low bytes of the lanes: `low` is the first, the rest is kept.
