@@ -33,7 +33,7 @@ demo:
 	@$(BUILD)/cli/pbatch sweep $(DEMO)/fashion_mnist.pbatch.onnx --bits 1:8 --abits 8,16 \
 	  --data $(FASHION_MNIST)/t10k-images-idx3-ubyte.gz \
 	  --labels $(FASHION_MNIST)/t10k-labels-idx1-ubyte.gz \
-	  --float models/fashion_mnist.onnx --html $(DEMO)/report.html
+	  --float models/fashion_mnist.onnx -o $(DEMO)/report.html
 	@echo "The report: $(DEMO)/report.html"
 
 lint:

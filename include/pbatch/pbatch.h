@@ -161,8 +161,8 @@ PBATCH_API pbatch_code pbatch_run(const pbatch_session* session, const pbatch_te
                                   size_t count, const pbatch_precision* precision,
                                   pbatch_outputs** outputs, pbatch_error* error);
 
-/* Results stand in the order of pbatch_output; their pointers, the name apart,
- * are valid until pbatch_outputs_free, also after the session is gone. */
+/* Results stand in the order of pbatch_output; all their pointers are
+ * valid until pbatch_outputs_free, also after the session is gone. */
 PBATCH_API size_t pbatch_outputs_count(const pbatch_outputs* outputs);
 PBATCH_API pbatch_code pbatch_outputs_get(const pbatch_outputs* outputs, size_t index,
                                           pbatch_tensor* tensor, pbatch_error* error);
