@@ -18,7 +18,7 @@ function(pbatch_library target type name export)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE
-    $<BUILD_INTERFACE:pbatch_flags> DNNL::dnnl PkgConfig::openblas pbatch_pthreadpool
+    $<BUILD_INTERFACE:pbatch_flags> DNNL::dnnl pbatch_gomp PkgConfig::openblas pbatch_pthreadpool
     protobuf::libprotobuf-lite ZLIB::ZLIB fmt::fmt Threads::Threads)
   install(TARGETS ${target} EXPORT ${export})
   install(EXPORT ${export} NAMESPACE pbatch:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pbatch)
@@ -28,8 +28,10 @@ pbatch_library(pbatch_static STATIC pbatch_static pbatchStaticTargets)
 
 # Only the public interface leaves the shared library, not even copies of std templates.
 target_link_options(pbatch_shared PRIVATE
-  -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/pbatch.map
-  $<$<NOT:$<BOOL:${PBATCH_SANITIZE}>>:-Wl,--no-undefined>)
+  -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/pbatch.map)
+if(NOT PBATCH_SANITIZE)
+  target_link_options(pbatch_shared PRIVATE -Wl,--no-undefined)
+endif()
 set_target_properties(pbatch_shared PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/pbatch.map)
 
 install(DIRECTORY include/pbatch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
