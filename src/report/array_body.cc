@@ -8,7 +8,11 @@ namespace pbatch {
 Result<Tensor> read_array_body(ByteSource& source, DType type, const Shape& shape,
                                bool big_endian) {
   auto count = checked_element_count(shape, dtype_size(type));
-  if (!count) return count.status().in_file(source.path());
+  if (!count) {
+    return Status(ErrorCode::malformed, "its header claims too much: " + count.status().message(),
+                  "make or fetch the file again")
+        .in_file(source.path());
+  }
   const std::size_t size = dtype_size(type);
   if (*count > source.most_bytes() / static_cast<std::int64_t>(size)) {
     return Status(ErrorCode::malformed,

@@ -6,9 +6,9 @@
 namespace pbatch {
 namespace {
 
-constexpr double kMargin = 0.08;      // of the range, on both sides
-constexpr double kNearestTo1 = 1e-6;  // keeps a share of exactly 1 on the axis
-constexpr int kTickLevels = 12;       // from coarse to fine
+constexpr double kMargin = 0.08;         // of the range, on both sides
+constexpr int kTickLevels = 12;          // from coarse to fine
+constexpr std::size_t kEnoughTicks = 4;  // no finer level than gives this many
 constexpr std::size_t kMaxCandidates = 400;
 
 }  // namespace
@@ -16,6 +16,7 @@ constexpr std::size_t kMaxCandidates = 400;
 Axis::Axis(Scale scale, const std::vector<double>& values, double from, double to)
     : scale_(scale), from_(from), to_(to) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  top_ = *most;
   low_ = transform(*least);
   high_ = transform(*most);
   double range = high_ - low_;
@@ -30,8 +31,8 @@ double Axis::transform(double value) const {
       return value;
     case Scale::log:
       return std::log10(std::max(value, 1e-300));
-    case Scale::towards_1:
-      return -std::log10(std::max(1 - value, kNearestTo1));
+    case Scale::near_top:
+      return value < top_ ? -std::sqrt(top_ - value) : std::sqrt(value - top_);
   }
   return value;
 }
@@ -42,8 +43,8 @@ double Axis::inverse(double position) const {
       return position;
     case Scale::log:
       return std::pow(10.0, position);
-    case Scale::towards_1:
-      return 1 - std::pow(10.0, -position);
+    case Scale::near_top:
+      return position < 0 ? top_ - position * position : top_ + position * position;
   }
   return position;
 }
@@ -77,7 +78,7 @@ std::vector<double> Axis::candidates(int level) const {
 
 std::vector<double> Axis::ticks(double apart) const {
   std::vector<double> chosen;
-  for (int level = 0; level < kTickLevels; ++level) {
+  for (int level = 0; level < kTickLevels && chosen.size() < kEnoughTicks; ++level) {
     for (const double v : candidates(level)) {
       const bool clear = std::all_of(chosen.begin(), chosen.end(), [&](double other) {
         return std::fabs(pixel(v) - pixel(other)) >= apart;

@@ -8,8 +8,8 @@ namespace pbatch {
 
 enum class Scale {
   linear,
-  log,        ///< positive values only
-  towards_1,  ///< shares from 0 to 1; equal steps cut the distance to 1 by equal factors
+  log,       ///< positive values only
+  near_top,  ///< distances from the greatest value go in as their square roots
 };
 
 class Axis {
@@ -28,6 +28,7 @@ class Axis {
   std::vector<double> candidates(int level) const;
 
   Scale scale_;
+  double top_ = 0;     ///< the greatest value
   double low_, high_;  ///< ends, transformed
   double from_, to_;
 };

@@ -76,11 +76,22 @@ class LabelPlacer {
   std::vector<Box> taken_;
 };
 
+bool drawable(const Chart& chart, const ChartPoint& p) {
+  return std::isfinite(p.x) && std::isfinite(p.y) && (chart.x_scale != Scale::log || p.x > 0) &&
+         (chart.y_scale != Scale::log || p.y > 0);
+}
+
 std::string draw_axes(const Chart& chart, const Axis& x, const Axis& y) {
   std::string svg;
   auto out = std::back_inserter(svg);
   const double bottom = kHeight - kBottom, right = kWidth - kRight;
-  for (const double v : y.ticks(32)) {
+  std::vector<double> levels = y.ticks(32);
+  if (drawable(chart, chart.reference)) {  // its value takes the place of ticks too near
+    const double at = y.pixel(chart.reference.y);
+    std::erase_if(levels, [&](double v) { return std::fabs(y.pixel(v) - at) < 18; });
+    levels.push_back(chart.reference.y);
+  }
+  for (const double v : levels) {
     fmt::format_to(out,
                    "<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>"
                    "<text class=\"tick\" text-anchor=\"end\" x=\"{3}\" y=\"{4:.1f}\">{5}</text>\n",
@@ -104,11 +115,6 @@ std::string draw_axes(const Chart& chart, const Axis& x, const Axis& y) {
   return svg;
 }
 
-bool drawable(const Chart& chart, const ChartPoint& p) {
-  return std::isfinite(p.x) && std::isfinite(p.y) && (chart.x_scale != Scale::log || p.x > 0) &&
-         (chart.y_scale != Scale::log || p.y > 0);
-}
-
 std::string tooltip(const ChartPoint& p) { return "<title>" + escape_html(p.tooltip) + "</title>"; }
 
 }  // namespace
@@ -122,8 +128,11 @@ std::string scatter_svg(const Chart& chart) {
     ys.push_back(p.y);
   };
   take(chart.reference);
+  const bool upright = !std::isfinite(chart.reference.y) && std::isfinite(chart.reference.x) &&
+                       (chart.x_scale != Scale::log || chart.reference.x > 0);
+  if (upright) xs.push_back(chart.reference.x);
   for (const ChartSeries& s : chart.series) std::for_each(s.points.begin(), s.points.end(), take);
-  if (xs.empty()) return "<p>No finite values to draw.</p>\n";
+  if (ys.empty()) return "<p>No finite values to draw.</p>\n";
   const Axis x(chart.x_scale, xs, kLeft, kWidth - kRight);
   const Axis y(chart.y_scale, ys, kHeight - kBottom, kTop);
 
@@ -134,6 +143,13 @@ std::string scatter_svg(const Chart& chart) {
   svg += draw_axes(chart, x, y);
   LabelPlacer labels;
   std::string marks, texts;
+  if (upright) {
+    const double px = x.pixel(chart.reference.x);
+    svg += fmt::format(
+        "<line class=\"refline\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>\n", px, kTop,
+        kHeight - kBottom);
+    texts += labels.place(px, kTop + 10, chart.reference.label, "label");
+  }
   if (has_reference) {
     const double px = x.pixel(chart.reference.x), py = y.pixel(chart.reference.y);
     svg += fmt::format(

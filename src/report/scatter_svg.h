@@ -28,7 +28,8 @@ struct Chart {
   Scale x_scale = Scale::log, y_scale = Scale::linear;
   std::function<std::string(double)> x_text, y_text;  ///< numbers at the ticks
   std::vector<ChartSeries> series;                    ///< at most 3 are told apart
-  ChartPoint reference;  ///< the float network: a point and a line across
+  /// The float network: a point and a line across; only an upright line if y is not finite.
+  ChartPoint reference;
 };
 
 /// Colours come from the page's classes s0, s1, s2, ref, so that both colour

@@ -35,7 +35,7 @@ const char* metric_title(SweepMetric metric) {
     case SweepMetric::rel_error:
       break;
   }
-  return "Error against float";
+  return "Relative error";
 }
 
 // The scale that keeps a far-off 1-bit point from flattening all others.
@@ -46,13 +46,13 @@ Scale metric_scale(const SweepPage& page) {
     least = std::min(least, row.value);
     most = std::max(most, row.value);
   }
-  return most - least > 0.05 ? Scale::towards_1 : Scale::linear;
+  return most - least > 0.05 ? Scale::near_top : Scale::linear;
 }
 
 std::string metric_axis(SweepMetric metric) {
   switch (metric) {
     case SweepMetric::accuracy:
-      return "accuracy (%), higher is better";
+      return "accuracy (%)";
     case SweepMetric::mse:
       return "mean squared error, lower is better";
     case SweepMetric::rel_error:
@@ -68,7 +68,7 @@ Chart make_chart(const SweepPage& page, bool against_size) {
                             against_size ? "weight size" : "latency");
   chart.description =
       "Each point is the network at one weight precision; the table below has all "
-      "numbers. The square and the dashed line are the float network.";
+      "numbers. The dashed line is the float network.";
   double most = 0;
   const auto x_of = [&](const SweepRow& r) {
     return against_size ? static_cast<double>(r.weight_bytes) : r.latency_us;
@@ -104,9 +104,8 @@ Chart make_chart(const SweepPage& page, bool against_size) {
     }
     series->points.push_back(point);
   }
-  if (page.metric == SweepMetric::rel_error) {  // its own reference: the error is 0
-    chart.reference.y = NAN;
-  }
+  if (page.metric == SweepMetric::rel_error) chart.reference.y = NAN;  // 0 is not on a log axis
+  if (chart.y_scale == Scale::near_top) chart.y_label += ", stretched near the top";
   return chart;
 }
 

@@ -42,8 +42,11 @@ th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid var(-
 thead th { color: var(--soft); font-weight: 600; } tbody th { text-align: left; font-weight: 600; }
 thead th:first-child { text-align: left; }
 .float { font-style: italic; }
-.heat tbody th { font-weight: 400; max-width: 18rem; overflow: hidden; text-overflow: ellipsis; }
+.heat tbody th { font-weight: 400; min-width: 7rem; max-width: 18rem; white-space: normal;
+  overflow-wrap: anywhere; }
 .heat td { background: rgb(var(--hot) / calc(var(--heat) * var(--deep))); }
+@media (max-width: 40rem) { th, td { padding: .25rem .45rem; font-size: .9rem; }
+  dl { grid-template-columns: 1fr !important; } dd { margin-bottom: .4rem !important; } }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 )css";

@@ -8,7 +8,7 @@ namespace pbatch {
 namespace {
 
 TEST(AxisTest, OrdersAndContainsValues) {
-  for (const Scale scale : {Scale::linear, Scale::log, Scale::towards_1}) {
+  for (const Scale scale : {Scale::linear, Scale::log, Scale::near_top}) {
     const Axis axis(scale, {0.1, 0.5, 0.99}, 0, 400);
     EXPECT_GT(axis.pixel(0.1), 0);
     EXPECT_LT(axis.pixel(0.1), axis.pixel(0.5));
@@ -20,8 +20,10 @@ TEST(AxisTest, OrdersAndContainsValues) {
 TEST(AxisTest, ScalesAreWhatTheySay) {
   const Axis log(Scale::log, {1, 100}, 0, 100);
   EXPECT_NEAR(log.pixel(10), 50, 1e-9);
-  const Axis share(Scale::towards_1, {0.9, 0.999}, 0, 100);
-  EXPECT_NEAR(share.pixel(0.99), 50, 1e-9);
+  const Axis top(Scale::near_top, {0.9, 0.5}, 0, 116);  // margins: 8 of 116 pixels each
+  EXPECT_NEAR(top.pixel(0.5), 8, 1e-9);
+  EXPECT_NEAR(top.pixel(0.8), 58, 1e-9);  // a quarter of the distance, half the way
+  EXPECT_NEAR(top.pixel(0.9), 108, 1e-9);
 }
 
 TEST(AxisTest, TicksAreRoundAndApart) {
@@ -34,14 +36,14 @@ TEST(AxisTest, TicksAreRoundAndApart) {
   for (const double t : ticks) EXPECT_NEAR(t, std::round(t), 1e-9);
 }
 
-TEST(AxisTest, OneValueAndAPerfectShareStillDraw) {
+TEST(AxisTest, OneValueStillDraws) {
   for (const double v : {0.0, 1.0, 1e9}) {
     const Axis axis(Scale::linear, {v}, 0, 100);
     EXPECT_NEAR(axis.pixel(v), 50, 1e-6);
   }
-  const Axis share(Scale::towards_1, {0.5, 1.0}, 0, 100);
-  EXPECT_TRUE(std::isfinite(share.pixel(1.0)));
-  EXPECT_FALSE(share.ticks(30).empty());
+  for (const Scale scale : {Scale::linear, Scale::log, Scale::near_top}) {
+    EXPECT_FALSE(Axis(scale, {0.5, 0.5}, 0, 100).ticks(20).empty());
+  }
 }
 
 }  // namespace

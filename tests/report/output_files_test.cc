@@ -1,4 +1,4 @@
-#include "report/output_files.h"
+#include "base/output_files.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
