@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "cli/command.h"
-#include "report/output_files.h"
+#include "base/output_files.h"
 #include "report/text.h"
 
 namespace pbatch::cli {
