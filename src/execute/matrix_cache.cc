@@ -1,0 +1,151 @@
+#include "execute/matrix_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "base/aligned_buffer.h"
+#include "execute/bit_gemm.h"
+#include "kernel/repack.h"
+#include "pack/layout.h"
+
+namespace pbatch {
+namespace {
+
+using Bytes = std::shared_ptr<const std::uint8_t>;
+
+Status no_memory() {
+  return {ErrorCode::out_of_memory, "no memory to prepare a matrix of bit-layers",
+          "free memory or use a smaller model"};
+}
+
+std::int64_t runs_of(const BitMatrix& m) {
+  const int run_blocks = run_blocks_of(m);
+  return (col_blocks(m.cols) + run_blocks - 1) / run_blocks;
+}
+
+// Group scales of a width, one byte per row and run: [row_blocks][runs][16]. Padding rows get 0.
+Bytes expand_scales(const BitMatrix& m, int width) {
+  const std::int64_t runs = runs_of(m);
+  const std::int64_t run_cols = static_cast<std::int64_t>(run_blocks_of(m)) * kBlockCols;
+  const auto bytes = static_cast<std::size_t>(row_blocks(m.rows) * runs * kBlockRows);
+  auto scales = std::static_pointer_cast<std::uint8_t>(allocate_aligned(bytes));
+  if (scales == nullptr) return nullptr;
+  std::memset(scales.get(), 0, bytes);
+  for (std::int64_t row = 0; row < m.rows; ++row) {
+    std::uint8_t* out = scales.get() + row / kBlockRows * runs * kBlockRows + row % kBlockRows;
+    for (std::int64_t run = 0; run < runs; ++run) {
+      const std::int64_t group = m.group == 0 ? 0 : run * run_cols / m.group;
+      out[run * kBlockRows] = m.group_scale(width, row, group);
+    }
+  }
+  return scales;
+}
+
+}  // namespace
+
+int run_blocks_of(const BitMatrix& matrix) {
+  constexpr int kBlock = kBlockCols, kLongest = kMaxRunCols / kBlock;
+  if (matrix.group == 0 || matrix.group >= matrix.cols) return kLongest;
+  const int group_blocks = matrix.group / kBlock;
+  for (int blocks = kLongest; blocks > 1; blocks /= 2) {
+    if (group_blocks % blocks == 0) return blocks;
+  }
+  return 1;
+}
+
+struct MatrixCache::Impl {
+  std::shared_ptr<const BitMatrix> matrix;
+  std::mutex mutex;
+  std::map<std::pair<const BitKernel*, int>, std::shared_ptr<const PreparedMatrix>> prepared;
+  std::map<int, Bytes> scales;                            // by row of the codebook
+  std::map<std::pair<PlaneLayout, int>, Bytes> repacked;  // by layout and plane
+
+  Result<std::shared_ptr<const PreparedMatrix>> prepare(const BitKernel& kernel, int weight_bits);
+  Result<Bytes> scales_of(int weight_bits);
+  Result<Bytes> plane_in(PlaneLayout layout, int plane);
+};
+
+Result<Bytes> MatrixCache::Impl::scales_of(int weight_bits) {
+  const int width = std::min(weight_bits, matrix->codebook_widths);
+  Bytes& entry = scales[width];
+  if (entry == nullptr) entry = expand_scales(*matrix, width);
+  if (entry == nullptr) return no_memory();
+  return entry;
+}
+
+Result<Bytes> MatrixCache::Impl::plane_in(PlaneLayout layout, int plane) {
+  Bytes& entry = repacked[{layout, plane}];
+  if (entry != nullptr) return entry;
+  const std::int64_t blocks = row_blocks(matrix->rows) * col_blocks(matrix->cols);
+  auto bytes = std::static_pointer_cast<std::uint8_t>(
+      allocate_aligned(static_cast<std::size_t>(blocks * kBlockBytes)));
+  if (bytes == nullptr) return no_memory();
+  repack_plane(matrix->planes[static_cast<std::size_t>(plane)].data(), blocks, layout, bytes.get());
+  entry = std::move(bytes);
+  return entry;
+}
+
+Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::Impl::prepare(const BitKernel& kernel,
+                                                                         int weight_bits) {
+  auto made = std::make_shared<PreparedMatrix>();
+  made->kernel = &kernel;
+  made->matrix = matrix;
+  made->weight_bits = weight_bits;
+  made->run_blocks = run_blocks_of(*matrix);
+  made->runs = runs_of(*matrix);
+  PBATCH_ASSIGN_OR_RETURN(made->scales, scales_of(weight_bits));
+  for (int i = 0; i < weight_bits; ++i) {
+    WeightDigit& digit = made->digits[static_cast<std::size_t>(i / 8)];
+    const std::uint8_t*& plane = digit.planes[static_cast<std::size_t>(digit.n_planes++)];
+    if (kernel.layout == kLayoutNibbles) {
+      plane = matrix->planes[static_cast<std::size_t>(i)].data();
+    } else {
+      PBATCH_ASSIGN_OR_RETURN(Bytes bytes, plane_in(kernel.layout, i));
+      plane = bytes.get();
+      made->repacked.push_back(std::move(bytes));
+    }
+  }
+  return std::shared_ptr<const PreparedMatrix>(std::move(made));
+}
+
+MatrixCache::MatrixCache(std::shared_ptr<const BitMatrix> matrix)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->matrix = std::move(matrix);
+}
+
+MatrixCache::~MatrixCache() = default;
+
+const BitMatrix& MatrixCache::matrix() const { return *impl_->matrix; }
+
+Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::get(const BitKernel& kernel,
+                                                               int weight_bits) {
+  if (weight_bits < 1 || weight_bits > 16) {
+    return Status(ErrorCode::invalid_argument,
+                  "a product of bit-layers at " + std::to_string(weight_bits) + " weight bits",
+                  "ask for 1 to 16 bits");
+  }
+  const int available = impl_->matrix->planes_available();
+  if (weight_bits > available) {
+    return Status(ErrorCode::precision_unavailable,
+                  std::to_string(weight_bits) + " weight bits asked for, but " +
+                      std::to_string(available) + " bit-layers are at hand",
+                  "ask for fewer bits");
+  }
+  try {
+    const std::lock_guard lock(impl_->mutex);
+    auto& entry = impl_->prepared[{&kernel, weight_bits}];
+    if (entry == nullptr) {
+      PBATCH_ASSIGN_OR_RETURN(entry, impl_->prepare(kernel, weight_bits));
+    }
+    return entry;
+  } catch (const std::bad_alloc&) {
+    return no_memory();
+  }
+}
+
+}  // namespace pbatch
