@@ -1,6 +1,7 @@
 // The model file: an ONNX graph and its safetensors data (docs/model-file.md).
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "graph/graph.h"
@@ -8,12 +9,29 @@
 
 namespace pbatch {
 
+/// The only version there is. A reader refuses any other.
+inline constexpr const char* kFormatVersion = "1";
+
+struct SavedModel {
+  std::string model_path, data_path;
+  std::int64_t model_bytes = 0, data_bytes = 0;
+};
+
+/// Writes `graph`, whose pbatch nodes have their matrix, as `path` (ends in
+/// .onnx) and the same name with .safetensors. Both appear or neither does.
+/// `source_path`: the float network it came from, recorded with its checksum;
+/// empty for none. Refuses to overwrite `source_path`.
+Result<SavedModel> save_model(const Graph& graph, const std::string& path,
+                              const std::string& source_path);
+
 /// Reads a float ONNX network or a pbatch model, told apart by content. Nodes
-/// of a pbatch model have their matrix, with the planes that the data file holds.
+/// of a pbatch model have their matrix, with the planes that the data file
+/// holds; checksums of constants and scales are checked here, those of planes
+/// by BitMatrix::verify_planes.
 Result<Graph> load_model(const std::string& path);
 
 /// Path of the float network that a model was made from, if the model records
-/// one and a file of the recorded checksum is there; else empty.
+/// one and a file of the recorded checksum is there; else empty. Reads that file.
 std::string float_source_of(const Graph& graph);
 
 }  // namespace pbatch

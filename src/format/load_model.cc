@@ -1,0 +1,181 @@
+#include <atomic>
+#include <cmath>
+
+#include "format/model_data.h"
+#include "format/model_file.h"
+#include "graph/passes.h"
+#include "onnx/import.h"
+#include "pack/bit_matrix.h"
+#include "pack/layout.h"
+
+namespace pbatch {
+namespace {
+
+constexpr std::size_t kFixedInputs = 5;   // X, bias, row scale, codebook, group codes
+constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
+
+Status damaged(const std::string& what) {
+  return {ErrorCode::malformed, what, "the model is damaged; make it anew with 'pbatch quantize'"};
+}
+
+// Checks the first n planes of a matrix against their checksums, each once.
+class PlaneVerifier {
+ public:
+  PlaneVerifier(const BitMatrix& m, std::vector<std::string> names, std::vector<std::string> sums,
+                std::string file)
+      : planes_(m.planes), owner_(m.owner), names_(std::move(names)), sums_(std::move(sums)),
+        file_(std::move(file)) {}
+
+  Status verify(int n) {
+    for (int i = verified_.load(std::memory_order_acquire); i < n; ++i) {
+      const auto p = static_cast<std::size_t>(i);
+      if (crc32_hex(planes_[p]) != sums_[p]) {
+        return Status(ErrorCode::malformed, "bit-layer '" + names_[p] + "' fails its checksum",
+                      "the data file is damaged; copy it again, or ask for fewer bits")
+            .in_file(file_);
+      }
+      // Two threads may check the same plane; the count only grows.
+      int seen = verified_.load(std::memory_order_relaxed);
+      while (seen < i + 1 && !verified_.compare_exchange_weak(seen, i + 1, std::memory_order_release,
+                                                              std::memory_order_relaxed)) {
+      }
+    }
+    return Status::ok();
+  }
+
+ private:
+  std::vector<std::span<const std::uint8_t>> planes_;
+  std::shared_ptr<const void> owner_;
+  std::vector<std::string> names_, sums_;
+  std::string file_;
+  std::atomic<int> verified_{0};
+};
+
+// The constant of input i, of the type and size it must have.
+Result<const Tensor*> stored(const Graph& graph, const Node& node, std::size_t i, DType type,
+                             std::int64_t size, const char* what) {
+  const Tensor* t = node.inputs[i] == kNoValue ? nullptr : graph.constant(node.inputs[i]);
+  if (t == nullptr || t->dtype() != type || t->size() != size) {
+    return damaged(std::string("its ") + what + " is missing or of the wrong size");
+  }
+  return t;
+}
+
+Status read_scales(const Graph& graph, const Node& node, BitMatrix& m) {
+  PBATCH_ASSIGN_OR_RETURN(const Tensor* row_scale,
+                          stored(graph, node, 2, DType::f32, m.rows, "row scale"));
+  for (const float s : row_scale->span<float>()) {
+    if (!std::isfinite(s)) {
+      return {ErrorCode::not_finite, "a row scale is NaN or infinite",
+              "make the model anew with 'pbatch quantize'"};
+    }
+  }
+  const Tensor* codebook = node.inputs[3] == kNoValue ? nullptr : graph.constant(node.inputs[3]);
+  if (codebook == nullptr || codebook->dtype() != DType::u8 || codebook->rank() != 2 ||
+      codebook->dim(1) != 256 || codebook->dim(0) < 1 || codebook->dim(0) > 16) {
+    return damaged("its codebook is missing or of the wrong shape");
+  }
+  PBATCH_ASSIGN_OR_RETURN(const Tensor* codes, stored(graph, node, 4, DType::u8,
+                                                      m.rows * m.groups(), "group codes"));
+  m.row_scale = row_scale->span<float>();
+  m.codebook_widths = static_cast<int>(codebook->dim(0));
+  m.codebook = codebook->span<std::uint8_t>();
+  m.group_codes = codes->span<std::uint8_t>();
+  return Status::ok();
+}
+
+Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const Node& node,
+                                                     const ModelData& data) {
+  auto m = std::make_shared<BitMatrix>();
+  PBATCH_ASSIGN_OR_RETURN(m->rows, node.int_attr("rows", 0));
+  PBATCH_ASSIGN_OR_RETURN(m->cols, node.int_attr("cols", 0));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t group, node.int_attr("group_size", -1));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t planes, node.int_attr("planes", 0));
+  if (m->rows < 1 || m->rows >= kMaxSide || m->cols < 1 || m->cols >= kMaxSide) {
+    return damaged("its matrix has an impossible shape");
+  }
+  if (group != 0 && group != 32 && group != 64 && group != 128) {
+    return damaged("its group size is not 0, 32, 64 or 128");
+  }
+  if (planes < 1 || planes > 16 || node.inputs.size() != kFixedInputs + static_cast<std::size_t>(planes)) {
+    return damaged("it does not have the bit-layers that it declares");
+  }
+  m->group = static_cast<int>(group);
+  m->planes_stored = static_cast<int>(planes);
+  PBATCH_RETURN_IF_ERROR(read_scales(graph, node, *m));
+
+  std::vector<std::string> names, sums;
+  for (std::size_t i = kFixedInputs; i < node.inputs.size(); ++i) {
+    const Tensor* plane = node.inputs[i] == kNoValue ? nullptr : graph.constant(node.inputs[i]);
+    if (plane == nullptr || plane->dtype() != DType::u8) return damaged("a bit-layer is missing");
+    if (plane->size() == 0) break;   // the data file was cut here
+    if (plane->size() != plane_bytes(m->rows, m->cols)) return damaged("a bit-layer has the wrong size");
+    m->planes.push_back(plane->span<std::uint8_t>());
+    names.push_back(graph.values[static_cast<std::size_t>(node.inputs[i])].name);
+    sums.push_back(data.checksum(names.back()));
+  }
+  m->owner = data.file()->owner();
+  auto verifier = std::make_shared<PlaneVerifier>(*m, std::move(names), std::move(sums),
+                                                  data.file()->path());
+  m->verify_planes = [verifier](int n) { return verifier->verify(n); };
+  return std::shared_ptr<const BitMatrix>(std::move(m));
+}
+
+Status check_pair(const Graph& graph, const ModelData& data) {
+  const std::string version = graph.metadata.at("pbatch.format_version");
+  if (version != kFormatVersion) {
+    return {ErrorCode::unsupported, "model format version '" + version + "', but this pbatch reads " +
+                                        kFormatVersion,
+            "update pbatch or make the model anew"};
+  }
+  if (data.file() == nullptr) return Status::ok();   // nothing was large enough to store outside
+  const auto& ours = graph.metadata;
+  const auto& theirs = data.file()->metadata();
+  const auto a = ours.find("pbatch.model_id"), b = theirs.find("pbatch.model_id");
+  if (a == ours.end() || b == theirs.end() || a->second != b->second) {
+    return Status(ErrorCode::malformed, "the data file belongs to another model",
+                  "copy the .onnx and .safetensors files that were made together")
+        .in_file(data.file()->path());
+  }
+  return Status::ok();
+}
+
+Status attach_matrices(Graph& graph, const ModelData& data) {
+  std::map<ValueId, std::shared_ptr<const BitMatrix>> by_first_plane;   // shared weights
+  for (Node& node : graph.nodes) {
+    if (node.domain != "pbatch" || (node.op_type != "BitLinear" && node.op_type != "BitConv")) continue;
+    if (data.file() == nullptr || node.inputs.size() <= kFixedInputs) {
+      return damaged("it has no bit-layers").at_node(node.name);
+    }
+    auto& matrix = by_first_plane[node.inputs[kFixedInputs]];
+    if (matrix == nullptr) {
+      Result<std::shared_ptr<const BitMatrix>> read = read_matrix(graph, node, data);
+      if (!read) return read.status().at_node(node.name);
+      matrix = *std::move(read);
+    }
+    node.matrix = matrix;
+    node.inputs.resize(2);
+  }
+  return remove_unused(graph);
+}
+
+}  // namespace
+
+Result<Graph> load_model(const std::string& path) {
+  ModelData data(path);
+  PBATCH_ASSIGN_OR_RETURN(Graph graph, import_onnx(path, &data));
+  if (!graph.metadata.contains("pbatch.format_version")) {
+    for (const Node& node : graph.nodes) {
+      if (node.domain != "pbatch") continue;
+      return damaged("a pbatch operator in a file without a pbatch format version")
+          .at_node(node.name)
+          .in_file(path);
+    }
+    return graph;
+  }
+  if (Status s = check_pair(graph, data); !s) return std::move(s).in_file(path);
+  if (Status s = attach_matrices(graph, data); !s) return std::move(s).in_file(path);
+  return graph;
+}
+
+}  // namespace pbatch

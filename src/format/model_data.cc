@@ -1,0 +1,66 @@
+#include "format/model_data.h"
+
+#include <algorithm>
+
+namespace pbatch {
+
+bool is_plane_name(const std::string& tensor_name) {
+  const std::size_t at = tensor_name.rfind("/plane");
+  if (at == std::string::npos || at + 6 == tensor_name.size()) return false;
+  return std::all_of(tensor_name.begin() + static_cast<std::ptrdiff_t>(at) + 6, tensor_name.end(),
+                     [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string ModelData::checksum(const std::string& tensor_name) const {
+  if (!file_) return {};
+  const auto it = file_->metadata().find("crc32/" + tensor_name);
+  return it == file_->metadata().end() ? std::string() : it->second;
+}
+
+Result<Tensor> ModelData::load(const std::string& tensor_name, DType type, const Shape& shape,
+                               const std::string& location, std::int64_t offset,
+                               std::int64_t length) {
+  if (!location.ends_with(".safetensors")) {
+    return files_.load(tensor_name, type, shape, location, offset, length);
+  }
+  if (!file_) {
+    PBATCH_ASSIGN_OR_RETURN(const std::string path, resolve_external_path(model_path_, location));
+    PBATCH_ASSIGN_OR_RETURN(file_, SafetensorsFile::open(path));
+    location_ = location;
+  } else if (location != location_) {
+    return Status(ErrorCode::malformed,
+                  "tensor '" + tensor_name + "' lies in '" + location + "', others in '" +
+                      location_ + "'",
+                  "a model has one data file; make it anew with 'pbatch quantize'");
+  }
+  const SafetensorsEntry* entry = file_->find(tensor_name);
+  if (entry == nullptr || entry->dtype != type || entry->shape != shape ||
+      entry->begin != offset || (length >= 0 && entry->end - entry->begin != length)) {
+    return Status(ErrorCode::malformed,
+                  "the data file describes tensor '" + tensor_name + "' differently from the graph",
+                  "the two files do not belong together; copy both again")
+        .in_file(file_->path());
+  }
+  if (!file_->holds(*entry)) {
+    if (is_plane_name(tensor_name)) return Tensor::create(type, {0});
+    return Status(ErrorCode::malformed,
+                  "the data file was cut before tensor '" + tensor_name +
+                      "', which every precision needs",
+                  "copy the data file again, whole or at least up to its first planes")
+        .in_file(file_->path());
+  }
+  const auto data = file_->data(*entry);
+  if (reinterpret_cast<std::uintptr_t>(data.data()) % dtype_size(type) != 0) {
+    return Status(ErrorCode::malformed, "tensor '" + tensor_name + "' is not aligned",
+                  "make the model anew with 'pbatch quantize'")
+        .in_file(file_->path());
+  }
+  if (!is_plane_name(tensor_name) && crc32_hex(data) != checksum(tensor_name)) {
+    return Status(ErrorCode::malformed, "tensor '" + tensor_name + "' fails its checksum",
+                  "the data file is damaged; copy it again")
+        .in_file(file_->path());
+  }
+  return Tensor::view(type, shape, data.data(), file_->owner());
+}
+
+}  // namespace pbatch

@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "format/safetensors.h"
+
+namespace pbatch {
+namespace {
+
+using nlohmann::json;
+
+// The container's own limit; nothing we write comes near it.
+constexpr std::uint64_t kMaxHeader = 100u << 20;
+constexpr int kMaxDepth = 4;
+constexpr std::size_t kMaxRank = 16;
+
+Status damaged(const std::string& what) {
+  return {ErrorCode::malformed, "not a safetensors file: " + what,
+          "the file is damaged or is something else; copy it again"};
+}
+
+std::optional<DType> type_of(const std::string& code) {
+  static const std::map<std::string, DType> types{
+      {"F32", DType::f32},  {"F64", DType::f64}, {"F16", DType::f16}, {"BF16", DType::bf16},
+      {"I8", DType::i8},    {"U8", DType::u8},   {"I16", DType::i16}, {"U16", DType::u16},
+      {"I32", DType::i32},  {"U32", DType::u32}, {"I64", DType::i64}, {"U64", DType::u64},
+      {"BOOL", DType::boolean}};
+  const auto it = types.find(code);
+  if (it == types.end()) return std::nullopt;
+  return it->second;
+}
+
+// A JSON object of bounded depth in which no name stands twice.
+Result<json> parse_header(std::string_view text) {
+  bool doubled = false, deep = false;
+  std::vector<std::set<std::string>> names;
+  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth > kMaxDepth) {
+      deep = true;
+      return false;
+    }
+    const auto level = static_cast<std::size_t>(depth);
+    if (event == json::parse_event_t::object_start) {
+      names.resize(level + 2);
+      names[level + 1].clear();
+    } else if (event == json::parse_event_t::key && level < names.size()) {
+      doubled = doubled || !names[level].insert(parsed.get<std::string>()).second;
+    }
+    return true;
+  };
+  try {
+    json root = json::parse(text.begin(), text.end(), watch, /*allow_exceptions=*/false);
+    if (deep) return damaged("its header is nested too deeply");
+    if (doubled) return damaged("a name stands twice in its header");
+    if (root.is_discarded() || !root.is_object()) return damaged("its header is not a JSON object");
+    return root;
+  } catch (const std::exception&) {
+    return damaged("its header cannot be read");
+  }
+}
+
+bool is_size(const json& value) {
+  return value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{1} << 62;
+}
+
+Result<SafetensorsEntry> parse_entry(const std::string& name, const json& value,
+                                     std::int64_t data_start) {
+  const auto bad = [&](const char* what) { return damaged("tensor '" + name + "' " + what); };
+  if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
+      !value.contains("data_offsets")) {
+    return bad("lacks its type, shape or offsets");
+  }
+  const json& dtype = value["dtype"];
+  const json& shape = value["shape"];
+  const json& offsets = value["data_offsets"];
+  SafetensorsEntry entry;
+  const auto type = dtype.is_string() ? type_of(dtype.get<std::string>()) : std::nullopt;
+  if (!type) return bad("has an unknown type");
+  entry.dtype = *type;
+  if (!shape.is_array() || shape.size() > kMaxRank || !std::all_of(shape.begin(), shape.end(), is_size)) {
+    return bad("has an impossible shape");
+  }
+  for (const json& d : shape) entry.shape.push_back(d.get<std::int64_t>());
+  if (!offsets.is_array() || offsets.size() != 2 || !is_size(offsets[0]) || !is_size(offsets[1])) {
+    return bad("has impossible offsets");
+  }
+  const auto begin = offsets[0].get<std::int64_t>(), end = offsets[1].get<std::int64_t>();
+  const auto count = checked_element_count(entry.shape, dtype_size(entry.dtype));
+  if (!count || begin > end ||
+      end - begin != *count * static_cast<std::int64_t>(dtype_size(entry.dtype))) {
+    return bad("has offsets that do not fit its shape");
+  }
+  entry.begin = data_start + begin;
+  entry.end = data_start + end;
+  return entry;
+}
+
+Status check_contiguous(const std::map<std::string, SafetensorsEntry>& entries,
+                        std::int64_t data_start) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> places;
+  for (const auto& [name, entry] : entries) places.emplace_back(entry.begin, entry.end);
+  std::sort(places.begin(), places.end());
+  std::int64_t at = data_start;
+  for (const auto& [begin, end] : places) {
+    if (begin != at) return damaged("its tensors overlap or leave holes");
+    at = end;
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Result<SafetensorsFile> SafetensorsFile::open(const std::string& path) {
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::open(path));
+  return parse(file->bytes(), file, path);
+}
+
+Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::uint8_t> bytes,
+                                               std::shared_ptr<const void> owner,
+                                               const std::string& path) {
+  if (bytes.size() < 8) return damaged("it has fewer than 8 bytes").in_file(path);
+  std::uint64_t length = 0;
+  for (int i = 7; i >= 0; --i) length = length << 8 | bytes[static_cast<std::size_t>(i)];
+  if (length > kMaxHeader || length > bytes.size() - 8) {
+    return damaged("its header would be longer than the file").in_file(path);
+  }
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, length);
+  Result<json> root = parse_header(text);
+  if (!root) return root.status().in_file(path);
+
+  SafetensorsFile file;
+  file.path_ = path;
+  file.bytes_ = bytes;
+  file.owner_ = std::move(owner);
+  const auto data_start = static_cast<std::int64_t>(8 + length);
+  for (const auto& [name, value] : root->items()) {
+    if (name == "__metadata__") {
+      if (!value.is_object()) return damaged("its metadata is not an object").in_file(path);
+      for (const auto& [key, text_value] : value.items()) {
+        if (!text_value.is_string()) return damaged("its metadata holds a non-string").in_file(path);
+        file.metadata_[key] = text_value.get<std::string>();
+      }
+      continue;
+    }
+    Result<SafetensorsEntry> entry = parse_entry(name, value, data_start);
+    if (!entry) return entry.status().in_file(path);
+    file.entries_.emplace(name, *std::move(entry));
+  }
+  if (Status s = check_contiguous(file.entries_, data_start); !s) return std::move(s).in_file(path);
+  return file;
+}
+
+const SafetensorsEntry* SafetensorsFile::find(const std::string& name) const {
+  const auto it = entries_.find(name);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+}  // namespace pbatch

@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include "base/output_files.h"
+#include "format/model_file.h"
+#include "format/safetensors.h"
+#include "format/source_record.h"
+#include "onnx/export.h"
+#include "pack/bit_matrix.h"
+#include "pack/layout.h"
+
+namespace pbatch {
+namespace {
+
+// Smaller constants stay inside the graph, where a viewer shows their values.
+constexpr std::int64_t kInlineElements = 16;
+constexpr std::int64_t kAlignment = 64;
+
+std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
+  return {static_cast<const std::uint8_t*>(data), size};
+}
+
+// Lays all tensors out by significance: float constants and row scales, the
+// byte-sized scales, then plane after plane across the whole model.
+class Layout {
+ public:
+  explicit Layout(Graph graph) : graph_(std::move(graph)) {}
+
+  void place_all() {
+    collect_matrices();
+    place_constants();
+    for (const auto& [matrix, name] : order_) place_row_scale(*matrix, name);
+    for (const auto& [matrix, name] : order_) place_byte_scales(*matrix, name);
+    pad();
+    for (int plane = 0; plane < 16; ++plane) {
+      for (const auto& [matrix, name] : order_) {
+        if (plane < matrix->planes_available()) place_plane(*matrix, name, plane);
+      }
+    }
+    wire_nodes();
+  }
+
+  /// Checksums and an id that ties the two files together.
+  void seal() {
+    std::string all;
+    for (const auto& t : writer_.tensors()) {
+      const std::string crc = crc32_hex(t.data);
+      writer_.set_metadata("crc32/" + t.name, crc);
+      all += t.name + "=" + crc + ";";
+    }
+    const std::string id = crc32_hex(bytes_of(all.data(), all.size())) +
+                           std::to_string(writer_.data_size());
+    writer_.set_metadata("pbatch.format_version", kFormatVersion);
+    writer_.set_metadata("pbatch.model_id", id);
+    graph_.metadata["pbatch.format_version"] = kFormatVersion;
+    graph_.metadata["pbatch.model_id"] = id;
+  }
+
+  Graph& graph() { return graph_; }
+  const SafetensorsWriter& writer() const { return writer_; }
+
+  std::optional<ExternalPlace> place(ValueId id, const std::string& location,
+                                     std::int64_t data_start) const {
+    const auto it = tensor_of_.find(id);
+    if (it == tensor_of_.end()) return std::nullopt;
+    const auto& t = writer_.tensors()[it->second];
+    return ExternalPlace{location, data_start + t.begin, static_cast<std::int64_t>(t.data.size())};
+  }
+
+ private:
+  void collect_matrices() {
+    for (const Node& node : graph_.nodes) {
+      if (node.matrix == nullptr || matrix_values_.contains(node.matrix.get())) continue;
+      matrix_values_[node.matrix.get()];
+      order_.emplace_back(node.matrix.get(), node.name);
+    }
+  }
+
+  void place_constants() {
+    for (std::size_t i = 0; i < graph_.values.size(); ++i) {
+      const Value& value = graph_.values[i];
+      if (!value.constant || value.constant->dtype() != DType::f32) continue;
+      if (value.constant->size() < kInlineElements) continue;
+      add(static_cast<ValueId>(i), value.name, DType::f32, value.constant->shape(),
+          bytes_of(value.constant->raw(), value.constant->bytes()));
+    }
+  }
+
+  void place_row_scale(const BitMatrix& m, const std::string& name) {
+    add_matrix_value(m, name + "/row_scale", DType::f32, {m.rows}, m.row_scale.data(),
+                     m.row_scale.size_bytes());
+  }
+
+  void place_byte_scales(const BitMatrix& m, const std::string& name) {
+    add_matrix_value(m, name + "/codebook", DType::u8, {m.codebook_widths, 256}, m.codebook.data(),
+                     m.codebook.size());
+    add_matrix_value(m, name + "/group_codes", DType::u8, {m.rows, m.groups()},
+                     m.group_codes.data(), m.group_codes.size());
+  }
+
+  void place_plane(const BitMatrix& m, const std::string& name, int plane) {
+    const auto bits = m.planes[static_cast<std::size_t>(plane)];
+    add_matrix_value(m, name + "/plane" + std::to_string(plane), DType::u8,
+                     {row_blocks(m.rows), col_blocks(m.cols), kBlockBytes}, bits.data(),
+                     bits.size());
+  }
+
+  // Planes are whole numbers of 64-byte blocks, so one padding aligns them all.
+  void pad() {
+    static const std::array<std::uint8_t, kAlignment> zeros{};
+    const std::int64_t rest = (kAlignment - writer_.data_size() % kAlignment) % kAlignment;
+    if (rest == 0) return;
+    writer_.add("pbatch.padding", DType::u8, {rest},
+                bytes_of(zeros.data(), static_cast<std::size_t>(rest)));
+  }
+
+  void add(ValueId id, const std::string& name, DType type, Shape shape,
+           std::span<const std::uint8_t> data) {
+    tensor_of_[id] = writer_.tensors().size();
+    writer_.add(name, type, std::move(shape), data);
+  }
+
+  void add_matrix_value(const BitMatrix& m, const std::string& name, DType type, const Shape& shape,
+                        const void* data, std::size_t size) {
+    Value value;
+    value.name = name;
+    value.dtype = type;
+    value.constant = Tensor::view(type, shape, data, m.owner);
+    const ValueId id = graph_.add_value(std::move(value));
+    matrix_values_[&m].push_back(id);
+    add(id, name, type, shape, bytes_of(data, size));
+  }
+
+  // Inputs of a stored node: X, bias or nothing, row scale, codebook, group codes, planes.
+  void wire_nodes() {
+    for (Node& node : graph_.nodes) {
+      if (node.matrix == nullptr) continue;
+      node.inputs.resize(2, kNoValue);
+      const auto& ids = matrix_values_[node.matrix.get()];
+      node.inputs.insert(node.inputs.end(), ids.begin(), ids.end());
+      node.attributes["rows"] = node.matrix->rows;
+      node.attributes["cols"] = node.matrix->cols;
+      node.attributes["group_size"] = std::int64_t{node.matrix->group};
+      node.attributes["planes"] = std::int64_t{node.matrix->planes_available()};
+    }
+  }
+
+  Graph graph_;
+  SafetensorsWriter writer_;
+  std::vector<std::pair<const BitMatrix*, std::string>> order_;
+  std::map<const BitMatrix*, std::vector<ValueId>> matrix_values_;
+  std::map<ValueId, std::size_t> tensor_of_;
+};
+
+Status check_paths(const std::string& path, const std::string& source_path) {
+  if (!path.ends_with(".onnx")) {
+    return Status(ErrorCode::invalid_argument, "the output's name must end in .onnx",
+                  "name it e.g. " + path + ".onnx")
+        .in_file(path);
+  }
+  std::error_code error;
+  if (!source_path.empty() && std::filesystem::equivalent(path, source_path, error) && !error) {
+    return Status(ErrorCode::invalid_argument, "the output is the input", "choose another name")
+        .in_file(path);
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Result<SavedModel> save_model(const Graph& graph, const std::string& path,
+                              const std::string& source_path) {
+  PBATCH_RETURN_IF_ERROR(check_paths(path, source_path));
+  Layout layout(graph);
+  if (!source_path.empty()) {
+    PBATCH_RETURN_IF_ERROR(record_source(layout.graph(), source_path, path));
+  }
+  layout.place_all();
+  layout.seal();
+
+  SavedModel saved;
+  saved.model_path = path;
+  saved.data_path = path.substr(0, path.size() - 5) + ".safetensors";
+  PBATCH_ASSIGN_OR_RETURN(const std::string header, layout.writer().header());
+  const std::string location = std::filesystem::path(saved.data_path).filename().string();
+  const auto data_start = static_cast<std::int64_t>(header.size());
+  PBATCH_ASSIGN_OR_RETURN(const std::string model,
+                          export_onnx(layout.graph(), [&](ValueId id) {
+                            return layout.place(id, location, data_start);
+                          }));
+  std::vector<std::string_view> parts{header};
+  for (const auto& t : layout.writer().tensors()) {
+    parts.emplace_back(reinterpret_cast<const char*>(t.data.data()), t.data.size());
+  }
+  OutputFiles files;
+  PBATCH_RETURN_IF_ERROR(files.stage(saved.data_path, parts));
+  PBATCH_RETURN_IF_ERROR(files.stage(saved.model_path, model));
+  PBATCH_RETURN_IF_ERROR(files.commit());
+  saved.model_bytes = static_cast<std::int64_t>(model.size());
+  saved.data_bytes = data_start + layout.writer().data_size();
+  return saved;
+}
+
+}  // namespace pbatch
