@@ -270,10 +270,15 @@ inline void run_vectors(const BitKernelArgs* args, int64_t row_block, int64_t ro
   }
 }
 
+// Row blocks that would fill a tile by no more than half go to the tile of half as many.
 template <int P, int NX, int NV>
-void run_row_blocks(const BitKernelArgs* args, int64_t begin, int64_t end) {
-  for (int64_t row_block = begin; row_block < end; row_block += TileShape<P>::kRowBlocks) {
+void run_row_blocks(const BitKernelArgs* args, int64_t row_block, int64_t end) {
+  constexpr int kRowBlocks = TileShape<P>::kRowBlocks;
+  for (; 2 * (end - row_block) > kRowBlocks; row_block += kRowBlocks) {
     run_vectors<P, NX, NV>(args, row_block, end, 0);
+  }
+  if constexpr (kRowBlocks > 1) {
+    if (row_block < end) run_row_blocks<2 * P, NX, NV>(args, row_block, end);
   }
 }
 
