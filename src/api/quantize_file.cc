@@ -1,0 +1,28 @@
+#include "execute/simplify.h"
+#include "format/model_file.h"
+#include "pbatch/quantize.h"
+#include "quantize/quantize_graph.h"
+
+namespace pbatch {
+
+Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::string& out_path,
+                                     const QuantizeOptions& options) {
+  PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(onnx_path));
+  if (graph.metadata.contains("pbatch.format_version")) {
+    return Status(ErrorCode::invalid_argument, "it is a pbatch model already",
+                  "quantize the float network that it was made from")
+        .in_file(onnx_path);
+  }
+  PBATCH_RETURN_IF_ERROR(simplify(graph));
+  QuantizeReport report;
+  PBATCH_ASSIGN_OR_RETURN(report.layers, quantize_graph(graph, options));
+  PBATCH_ASSIGN_OR_RETURN(const SavedModel saved, save_model(graph, out_path, onnx_path));
+  report.model_path = saved.model_path;
+  report.data_path = saved.data_path;
+  report.model_bytes = saved.model_bytes;
+  report.data_bytes = saved.data_bytes;
+  for (const LayerReport& layer : report.layers) report.float_bytes += layer.float_bytes;
+  return report;
+}
+
+}  // namespace pbatch

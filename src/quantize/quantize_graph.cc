@@ -1,0 +1,148 @@
+#include "quantize/quantize_graph.h"
+
+#include <map>
+#include <optional>
+
+#include "base/thread_pool.h"
+#include "graph/passes.h"
+#include "pack/bit_matrix.h"
+#include "pack/layout.h"
+#include "quantize/name_pattern.h"
+#include "quantize/quantize_matrix.h"
+
+namespace pbatch {
+namespace {
+
+// A node whose weight may become bit-layers.
+struct Candidate {
+  bool conv = false;
+  const Tensor* weight = nullptr;   // null if it is not a constant
+  std::int64_t rows = 0, cols = 0;
+  FloatMatrixView view;
+};
+
+bool is_ours(const Node& node, const char* op) {
+  return node.op_type == op && (node.domain.empty() || node.domain == "pbatch");
+}
+
+// Weights stand in input 1: [K, N] for Linear and MatMul, [M, C, kernel...] for Conv.
+std::optional<Candidate> candidate(const Graph& graph, const Node& node) {
+  const bool conv = is_ours(node, "Conv");
+  if (!conv && !is_ours(node, "Linear") && !is_ours(node, "MatMul") && !is_ours(node, "Gemm")) {
+    return std::nullopt;
+  }
+  Candidate c;
+  c.conv = conv;
+  if (node.inputs.size() < 2) return std::nullopt;
+  c.weight = graph.constant(node.inputs[1]);
+  if (c.weight == nullptr || c.weight->rank() < 2) return c;
+  const Shape& shape = c.weight->shape();
+  if (conv) {
+    c.rows = shape[0];
+    c.cols = c.rows == 0 ? 0 : c.weight->size() / c.rows;
+    c.view = {c.weight->data<float>(), c.rows, c.cols, c.cols, 1};
+  } else {
+    c.rows = shape[1];
+    c.cols = shape[0];
+    c.view = {c.weight->data<float>(), c.rows, c.cols, 1, c.rows};
+  }
+  return c;
+}
+
+// Why a candidate stays float; empty if it does not.
+Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const Candidate& c,
+                                   const QuantizeOptions& options) {
+  for (const std::string& pattern : options.exclude) {
+    if (matches_pattern(node.name, pattern)) return std::string("excluded by '" + pattern + "'");
+  }
+  if (c.weight == nullptr) return std::string("its right operand is not a constant");
+  if (c.weight->dtype() != DType::f32) {
+    return std::string("its weights are ") + dtype_name(c.weight->dtype());
+  }
+  if (!c.conv && c.weight->rank() != 2) return std::string("its weights are not one matrix");
+  if (is_ours(node, "Gemm")) return std::string("its attributes or its third input do not fit a linear layer");
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t groups, node.int_attr("group", 1));
+  if (c.conv && groups != 1) return std::string("a convolution of several groups");
+  if (c.weight->size() == 0) return std::string("it has no weights");
+  if (c.weight->size() < options.min_elements) {
+    return "fewer than " + std::to_string(options.min_elements) + " weights";
+  }
+  if (node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
+    const Tensor* bias = graph.constant(node.inputs[2]);
+    if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != c.rows) {
+      return std::string("its bias is not a constant vector");
+    }
+  }
+  return std::string();
+}
+
+void describe(const BitMatrix& m, LayerReport& report) {
+  report.quantized = true;
+  report.planes = m.planes_stored;
+  report.plane_bytes = plane_bytes(m.rows, m.cols);
+  report.scale_bytes = static_cast<std::int64_t>(m.group_codes.size() + m.codebook.size() +
+                                                 m.row_scale.size_bytes());
+}
+
+Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMatrix> matrix) {
+  Node bits = node;
+  bits.op_type = c.conv ? "BitConv" : "BitLinear";
+  bits.domain = "pbatch";
+  bits.opset = 1;
+  bits.inputs = {node.inputs[0], node.inputs.size() > 2 ? node.inputs[2] : kNoValue};
+  if (c.conv && !bits.has_attr("kernel_shape")) {
+    const Shape& shape = c.weight->shape();
+    bits.attributes["kernel_shape"] = std::vector<std::int64_t>(shape.begin() + 2, shape.end());
+  }
+  bits.matrix = std::move(matrix);
+  return bits;
+}
+
+}  // namespace
+
+Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options) {
+  ThreadPool pool(options.threads);
+  std::vector<LayerReport> reports;
+  std::vector<Node> nodes = graph.nodes;
+  std::map<std::pair<const void*, bool>, QuantizedMatrix> done;   // weights that several nodes share
+  for (Node& node : nodes) {
+    const std::optional<Candidate> c = candidate(graph, node);
+    if (!c) continue;
+    const auto fail = [&](Status s) { return std::move(s).at_node(node.name).in_file(graph.source_file); };
+    LayerReport report;
+    report.name = node.name;
+    report.op_type = c->conv ? "Conv" : "MatMul";
+    report.rows = c->rows;
+    report.cols = c->cols;
+    report.float_bytes = c->rows * c->cols * 4;
+    Result<std::string> reason = reason_to_stay(graph, node, *c, options);
+    if (!reason) return fail(reason.status());
+    report.reason = *reason;
+    if (report.reason.empty()) {
+      auto [it, is_new] = done.try_emplace({c->weight->raw(), c->conv});
+      if (is_new) {
+        Result<QuantizedMatrix> q = quantize_matrix(c->view, options.planes, options.group, pool);
+        if (!q && q.status().code() == ErrorCode::unsupported) {
+          report.reason = q.status().message();
+          done.erase(it);
+        } else if (!q) {
+          return fail(q.status());
+        } else {
+          it->second = *std::move(q);
+        }
+      }
+      if (report.reason.empty()) {
+        describe(*it->second.matrix, report);
+        report.sqnr_db = it->second.sqnr_db;
+        node = bit_node(node, *c, it->second.matrix);
+      }
+    }
+    reports.push_back(std::move(report));
+  }
+  graph.nodes = std::move(nodes);
+  graph.opsets["pbatch"] = 1;
+  PBATCH_RETURN_IF_ERROR(remove_unused(graph));   // the float weights
+  return reports;
+}
+
+}  // namespace pbatch
