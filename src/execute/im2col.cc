@@ -1,0 +1,77 @@
+#include "execute/im2col.h"
+
+#include <algorithm>
+#include <array>
+
+namespace pbatch {
+namespace {
+
+// One dimension of a geometry; dimensions that it lacks have one element.
+struct Axis {
+  std::int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, pad = 0;
+};
+
+// Kernel elements [begin, end) of the window at `start` fall on the input.
+struct Inside {
+  std::int64_t begin, end;
+};
+
+Inside inside(const Axis& axis, std::int64_t start) {
+  const auto first_at_least = [&](std::int64_t index) {
+    const std::int64_t distance = index - start;
+    return distance <= 0 ? 0 : (distance + axis.dilation - 1) / axis.dilation;
+  };
+  const std::int64_t begin = std::min(first_at_least(0), axis.kernel);
+  return {begin, std::clamp(first_at_least(axis.in), begin, axis.kernel)};
+}
+
+std::array<Axis, 3> axes_of(const ConvGeometry& g) {
+  std::array<Axis, 3> axes;
+  const std::size_t rank = g.spatial_rank();
+  for (std::size_t d = 0; d < rank; ++d) {
+    axes[3 - rank + d] = {g.in[d],      g.out[d],       g.kernel[d],
+                          g.strides[d], g.dilations[d], g.pads_begin[d]};
+  }
+  return axes;
+}
+
+// One row of the kernel: x points at the row of the input.
+void copy_row(const Axis& axis, const Inside& in, std::int64_t start, const float* x, float* to) {
+  std::fill_n(to, in.begin, 0.0F);
+  if (axis.dilation == 1) {
+    std::copy_n(x + (start + in.begin), in.end - in.begin, to + in.begin);
+  } else {
+    for (std::int64_t k = in.begin; k < in.end; ++k) to[k] = x[start + k * axis.dilation];
+  }
+  std::fill_n(to + in.end, axis.kernel - in.end, 0.0F);
+}
+
+}  // namespace
+
+void im2col(const ConvGeometry& geometry, const float* x, std::int64_t channels, std::int64_t begin,
+            std::int64_t end, float* columns) {
+  const auto [depth, height, width] = axes_of(geometry);
+  const std::int64_t image = depth.in * height.in * width.in;
+  for (std::int64_t p = begin; p < end; ++p) {
+    const std::int64_t z = p / (height.out * width.out) * depth.stride - depth.pad;
+    const std::int64_t y = p / width.out % height.out * height.stride - height.pad;
+    const std::int64_t w = p % width.out * width.stride - width.pad;
+    const Inside in_z = inside(depth, z), in_y = inside(height, y), in_w = inside(width, w);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t kz = 0; kz < depth.kernel; ++kz) {
+        for (std::int64_t ky = 0; ky < height.kernel; ++ky, columns += width.kernel) {
+          const bool on_input =
+              kz >= in_z.begin && kz < in_z.end && ky >= in_y.begin && ky < in_y.end;
+          if (!on_input || in_w.begin == in_w.end) {
+            std::fill_n(columns, width.kernel, 0.0F);
+            continue;
+          }
+          const std::int64_t row = (z + kz * depth.dilation) * height.in + y + ky * height.dilation;
+          copy_row(width, in_w, w, x + c * image + row * width.in, columns);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace pbatch
