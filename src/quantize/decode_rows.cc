@@ -9,7 +9,8 @@
 namespace pbatch {
 
 RowDecoder::RowDecoder(const BitMatrix& matrix, int width)
-    : matrix_(matrix), width_(width),
+    : matrix_(matrix),
+      width_(width),
       codes_(static_cast<std::size_t>(kBlockRows * matrix.cols)),
       values_(static_cast<std::size_t>(kBlockRows * matrix.cols)) {}
 
@@ -32,8 +33,7 @@ void RowDecoder::decode_block(std::int64_t block) {
   const std::int64_t group = matrix_.group == 0 ? matrix_.cols : matrix_.group;
   const int offset = (1 << width_) - 1;
   for (std::int64_t i = 0; i < rows; ++i) {
-    const double unit =
-        std::ldexp(matrix_.row_scale[static_cast<std::size_t>(first + i)], -width_);
+    const double unit = std::ldexp(matrix_.row_scale[static_cast<std::size_t>(first + i)], -width_);
     for (std::int64_t c = 0; c < matrix_.cols; ++c) {
       const auto at = static_cast<std::size_t>(i * matrix_.cols + c);
       const double scale = unit * matrix_.group_scale(width_, first + i, c / group);

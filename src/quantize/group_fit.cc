@@ -10,7 +10,7 @@ namespace {
 // weights in groups of 32, as a share of their energy: what makes the widths'
 // errors comparable. Beyond 8 bits each bit quarters it.
 float gaussian_error(int n) {
-  static constexpr float errors[] = {0, 0.353F, 0.1135F, 0.0295F, 0.0075F,
+  static constexpr float errors[] = {0,       0.353F,   0.1135F,   0.0295F,   0.0075F,
                                      0.0019F, 0.00047F, 0.000115F, 0.0000285F};
   return n <= 8 ? errors[n] : errors[8] * std::ldexp(1.0F, -2 * (n - 8));
 }

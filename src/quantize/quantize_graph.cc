@@ -16,7 +16,7 @@ namespace {
 // A node whose weight may become bit-layers.
 struct Candidate {
   bool conv = false;
-  const Tensor* weight = nullptr;   // null if it is not a constant
+  const Tensor* weight = nullptr;  // null if it is not a constant
   std::int64_t rows = 0, cols = 0;
   FloatMatrixView view;
 };
@@ -60,7 +60,8 @@ Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const C
     return std::string("its weights are ") + dtype_name(c.weight->dtype());
   }
   if (!c.conv && c.weight->rank() != 2) return std::string("its weights are not one matrix");
-  if (is_ours(node, "Gemm")) return std::string("its attributes or its third input do not fit a linear layer");
+  if (is_ours(node, "Gemm"))
+    return std::string("its attributes or its third input do not fit a linear layer");
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t groups, node.int_attr("group", 1));
   if (c.conv && groups != 1) return std::string("a convolution of several groups");
   if (c.weight->size() == 0) return std::string("it has no weights");
@@ -104,11 +105,13 @@ Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOpti
   ThreadPool pool(options.threads);
   std::vector<LayerReport> reports;
   std::vector<Node> nodes = graph.nodes;
-  std::map<std::pair<const void*, bool>, QuantizedMatrix> done;   // weights that several nodes share
+  std::map<std::pair<const void*, bool>, QuantizedMatrix> done;  // weights that several nodes share
   for (Node& node : nodes) {
     const std::optional<Candidate> c = candidate(graph, node);
     if (!c) continue;
-    const auto fail = [&](Status s) { return std::move(s).at_node(node.name).in_file(graph.source_file); };
+    const auto fail = [&](Status s) {
+      return std::move(s).at_node(node.name).in_file(graph.source_file);
+    };
     LayerReport report;
     report.name = node.name;
     report.op_type = c->conv ? "Conv" : "MatMul";
@@ -141,7 +144,7 @@ Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOpti
   }
   graph.nodes = std::move(nodes);
   graph.opsets["pbatch"] = 1;
-  PBATCH_RETURN_IF_ERROR(remove_unused(graph));   // the float weights
+  PBATCH_RETURN_IF_ERROR(remove_unused(graph));  // the float weights
   return reports;
 }
 
