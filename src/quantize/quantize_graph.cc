@@ -18,7 +18,7 @@ struct Candidate {
   bool conv = false;
   const Tensor* weight = nullptr;  // null if it is not a constant
   std::int64_t rows = 0, cols = 0;
-  FloatMatrixView view;
+  WeightView view;
 };
 
 bool is_ours(const Node& node, const char* op) {
@@ -102,6 +102,7 @@ Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMat
 }  // namespace
 
 Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options) {
+  PBATCH_RETURN_IF_ERROR(check_quantization(options.planes, options.group));
   ThreadPool pool(options.threads);
   std::vector<LayerReport> reports;
   std::vector<Node> nodes = graph.nodes;
@@ -124,21 +125,13 @@ Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOpti
     if (report.reason.empty()) {
       auto [it, is_new] = done.try_emplace({c->weight->raw(), c->conv});
       if (is_new) {
-        Result<QuantizedMatrix> q = quantize_matrix(c->view, options.planes, options.group, pool);
-        if (!q && q.status().code() == ErrorCode::unsupported) {
-          report.reason = q.status().message();
-          done.erase(it);
-        } else if (!q) {
-          return fail(q.status());
-        } else {
-          it->second = *std::move(q);
-        }
+        Result<QuantizedMatrix> q = quantize_matrix(c->view, options.planes, options.group, &pool);
+        if (!q) return fail(q.status());
+        it->second = *std::move(q);
       }
-      if (report.reason.empty()) {
-        describe(*it->second.matrix, report);
-        report.sqnr_db = it->second.sqnr_db;
-        node = bit_node(node, *c, it->second.matrix);
-      }
+      describe(*it->second.matrix, report);
+      report.sqnr_db = it->second.sqnr_db;
+      node = bit_node(node, *c, it->second.matrix);
     }
     reports.push_back(std::move(report));
   }

@@ -1,49 +1,61 @@
-// The codebook that lets one byte per group hold the scales of all widths.
+// One byte per group that serves every width.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <span>
 #include <vector>
 
-#include "quantize/group_fit.h"
+#include "quantize/step_stats.h"
 
 namespace pbatch {
 
-/// A code is level * kShapes + shape. The level is the step, an integer from a
-/// ladder fitted to the matrix; the shape says how the best scales of 1 to 4
-/// bits relate to the step, which depends on how the group's weights are spread.
-inline constexpr int kLevels = 32;   ///< level 0 is the step 0, for groups of zeros
-inline constexpr int kShapes = 8;
-
-/// What one group wants: its level and the best narrow scales over the step.
-struct GroupWish {
-  int level = 0;
-  std::array<float, kNarrowWidths> ratio{};
+/// Groups to learn from, in units of their row's scale.
+struct GroupSample {
+  std::vector<float> x;
+  std::vector<std::int64_t> begin{0};  ///< group i is x[begin[i]] .. x[begin[i + 1]]
+  std::vector<double> weight;          ///< what its squared error counts: row_scale^2
+  std::int64_t count() const { return static_cast<std::int64_t>(weight.size()); }
 };
 
-struct ScaleCodebook {
-  int planes = 0;
-  std::array<std::uint8_t, kLevels> step{};
-  std::array<std::array<std::array<std::uint8_t, kShapes>, kLevels>, kNarrowWidths> narrow{};
+/// Up to 256 entries, each a step and the scales at the narrow widths that suit
+/// groups of that step. A group's code names an entry; the step makes its codes.
+/// Vector quantization of all scales of a group together: they are strongly
+/// dependent, so a byte is enough where separate scales would take one each.
+class ScaleCodebook {
+ public:
+  /// `ladder`: the steps (ladder.h), not empty. Learns the narrow scales by a few
+  /// rounds of Lloyd's algorithm on the sample. Deterministic.
+  ScaleCodebook(const Widths& widths, std::vector<int> ladder, const GroupSample& sample);
 
-  /// Rows of BitMatrix::codebook: the narrow widths, then the step.
-  int widths() const { return planes > kNarrowWidths ? kNarrowWidths + 1 : planes; }
-  /// q of a width, level and shape.
-  float scale(int n, int level, int shape) const {
-    const auto l = static_cast<std::size_t>(level), s = static_cast<std::size_t>(shape);
-    return n <= kNarrowWidths ? narrow[static_cast<std::size_t>(n - 1)][l][s] : step[l];
-  }
-  /// [widths()][256], as BitMatrix::codebook.
-  std::vector<std::uint8_t> table() const;
+  struct Choice {
+    std::uint8_t code;
+    float step;
+  };
+  /// The entry that fits the group best over all widths. Entry 0 is for zeros.
+  /// `greatest` is the greatest |x|. Thread-safe.
+  Choice choose(const float* x, std::int64_t count, float greatest) const;
+
+  /// Rows of 256 bytes: widths 1 .. narrow, then the step.
+  void write(std::uint8_t* rows) const;
+
+ private:
+  struct Entry {
+    float step = 0;
+    float narrow[kNarrowWidths] = {};
+  };
+  struct Candidates {
+    int first, last;  ///< levels
+  };
+  class Trainer;
+
+  Candidates candidates(float greatest) const;
+  double cost(const Entry& entry, const StepStats& stats) const;
+
+  Widths widths_;
+  std::vector<int> ladder_;
+  std::vector<int> level_first_;  ///< first entry of each level, and one past the last
+  std::vector<Entry> entries_;    ///< ordered by level; entry i has code i + 1
+  double narrow_weight_[kNarrowWidths] = {};
+  double wide_weight_[4] = {};
 };
-
-/// A ladder of steps, geometric from the small groups' largest weight to 255.
-/// `peaks`: the largest weight of each group in units of its row scale, 0 .. 255.
-ScaleCodebook make_ladder(std::span<const float> peaks, int planes);
-
-/// Fills in the narrow scales: per level, the wishes are gathered into kShapes
-/// clusters (k-means from quantiles, so deterministic).
-void learn_shapes(ScaleCodebook& book, std::span<const GroupWish> wishes);
 
 }  // namespace pbatch
