@@ -71,7 +71,7 @@ class [[nodiscard]] PBATCH_API Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Result(T held) : state_(std::move(held)) {}            // NOLINT(google-explicit-constructor)
   Result(Status status) : state_(std::move(status)) {}   // NOLINT(google-explicit-constructor)
 
   bool is_ok() const { return std::holds_alternative<T>(state_); }
