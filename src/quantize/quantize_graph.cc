@@ -22,7 +22,7 @@ struct Candidate {
 };
 
 bool is_ours(const Node& node, const char* op) {
-  return node.op_type == op && (node.domain.empty() || node.domain == "pbatch");
+  return node.op_type == op && (node.domain.empty() || node.domain == kPbatchDomain);
 }
 
 // Weights stand in input 1: [K, N] for Linear and MatMul, [M, C, kernel...] for Conv.
@@ -60,8 +60,9 @@ Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const C
     return std::string("its weights are ") + dtype_name(c.weight->dtype());
   }
   if (!c.conv && c.weight->rank() != 2) return std::string("its weights are not one matrix");
-  if (is_ours(node, "Gemm"))
+  if (is_ours(node, "Gemm")) {
     return std::string("its attributes or its third input do not fit a linear layer");
+  }
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t groups, node.int_attr("group", 1));
   if (c.conv && groups != 1) return std::string("a convolution of several groups");
   if (c.weight->size() == 0) return std::string("it has no weights");
@@ -88,8 +89,8 @@ void describe(const BitMatrix& m, LayerReport& report) {
 Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMatrix> matrix) {
   Node bits = node;
   bits.op_type = c.conv ? "BitConv" : "BitLinear";
-  bits.domain = "pbatch";
-  bits.opset = 1;
+  bits.domain = kPbatchDomain;
+  bits.opset = kPbatchOpset;
   bits.inputs = {node.inputs[0], node.inputs.size() > 2 ? node.inputs[2] : kNoValue};
   if (c.conv && !bits.has_attr("kernel_shape")) {
     const Shape& shape = c.weight->shape();
@@ -135,9 +136,11 @@ Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOpti
     }
     reports.push_back(std::move(report));
   }
-  graph.nodes = std::move(nodes);
-  graph.opsets["pbatch"] = 1;
-  PBATCH_RETURN_IF_ERROR(remove_unused(graph));  // the float weights
+  Graph result = graph;
+  result.nodes = std::move(nodes);
+  result.opsets[kPbatchDomain] = kPbatchOpset;
+  PBATCH_RETURN_IF_ERROR(remove_unused(result));  // the float weights
+  graph = std::move(result);
   return reports;
 }
 

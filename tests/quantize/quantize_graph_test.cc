@@ -1,0 +1,186 @@
+#include "quantize/quantize_graph.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "graph/passes.h"
+#include "quantize/dequantize.h"
+#include "tests/graph/graph_builder.h"
+#include "tests/quantize/naive_decoder.h"
+
+namespace pbatch {
+namespace {
+
+using testing::GraphBuilder;
+
+Tensor tensor_of(Shape shape, unsigned seed) {
+  std::int64_t count = 1;
+  for (const std::int64_t d : shape) count *= d;
+  Result<Tensor> t = Tensor::from_floats(std::move(shape), testing::gaussian(count, seed));
+  EXPECT_TRUE(t);
+  return *t;
+}
+
+const LayerReport& report_of(const std::vector<LayerReport>& reports, const std::string& name) {
+  for (const LayerReport& r : reports) {
+    if (r.name == name) return r;
+  }
+  static const LayerReport none;
+  ADD_FAILURE() << "no report of " << name;
+  return none;
+}
+
+const Node& node_of(const Graph& graph, const std::string& name) {
+  for (const Node& n : graph.nodes) {
+    if (n.name == name) return n;
+  }
+  static const Node none;
+  ADD_FAILURE() << "no node " << name;
+  return none;
+}
+
+std::vector<LayerReport> quantize(Graph& graph, const QuantizeOptions& options = {}) {
+  EXPECT_TRUE(fuse_linear(graph));
+  Result<std::vector<LayerReport>> reports = quantize_graph(graph, options);
+  EXPECT_TRUE(reports) << reports.status().to_line();
+  return reports ? *reports : std::vector<LayerReport>{};
+}
+
+TEST(QuantizeGraph, GemmBecomesBitLinearWithTheMatrixTheRightWayRound) {
+  GraphBuilder b;
+  const ValueId x = b.input("x");
+  const Tensor w = tensor_of({80, 96}, 1);  // transB: [rows][cols]
+  const ValueId bias = b.constant("b", tensor_of({80}, 2));
+  b.output(
+      b.node("Relu", "relu",
+             {b.node("Gemm", "fc", {x, b.constant("w", w), bias}, {{"transB", std::int64_t{1}}})}));
+  const auto reports = quantize(b.graph, {.planes = 10, .group = 32});
+  ASSERT_EQ(reports.size(), 1u);
+  const LayerReport& r = reports[0];
+  EXPECT_TRUE(r.quantized);
+  EXPECT_EQ(r.reason, "");
+  EXPECT_EQ(r.rows, 80);
+  EXPECT_EQ(r.cols, 96);
+  EXPECT_EQ(r.planes, 10);
+  EXPECT_EQ(r.sqnr_db.size(), 10u);
+  EXPECT_EQ(r.plane_bytes, 80 * 96 / 8);
+  EXPECT_EQ(r.scale_bytes, 80 * 3 + 4 * 256 + 80 * 4);
+  EXPECT_EQ(r.float_bytes, 80 * 96 * 4);
+
+  ASSERT_EQ(b.graph.nodes.size(), 1u);
+  const Node& node = b.graph.nodes[0];
+  EXPECT_EQ(node.op_type, "BitLinear");
+  EXPECT_EQ(node.domain, "pbatch");
+  EXPECT_EQ(std::get<std::string>(node.attributes.at("activation")), "relu");
+  ASSERT_EQ(node.inputs.size(), 2u);
+  ASSERT_NE(b.graph.constant(node.inputs[1]), nullptr);
+  EXPECT_EQ(b.graph.opsets.at("pbatch"), 1);
+  for (std::int64_t row = 0; row < 80; row += 7) {
+    for (std::int64_t c = 0; c < 96; ++c) {
+      EXPECT_NEAR(testing::decode_weight(*node.matrix, 10, row, c), w.data<float>()[row * 96 + c],
+                  0.01);
+    }
+  }
+  // Nobody needs the float weights any more.
+  for (const Value& v : b.graph.values)
+    EXPECT_FALSE(v.constant && v.constant->size() > 80) << v.name;
+}
+
+TEST(QuantizeGraph, ConvBecomesBitConvOverChannelsAndTaps) {
+  GraphBuilder b;
+  const Tensor w = tensor_of({32, 16, 3, 5}, 3);
+  b.output(b.node("Conv", "conv", {b.input("x"), b.constant("w", w)},
+                  {{"pads", std::vector<std::int64_t>{1, 2, 1, 2}}}));
+  const auto reports = quantize(b.graph);
+  EXPECT_TRUE(report_of(reports, "conv").quantized);
+  EXPECT_EQ(report_of(reports, "conv").op_type, "Conv");
+  EXPECT_EQ(report_of(reports, "conv").cols, 16 * 3 * 5);
+  const Node& node = node_of(b.graph, "conv");
+  EXPECT_EQ(node.op_type, "BitConv");
+  EXPECT_EQ(node.matrix->rows, 32);
+  EXPECT_EQ(node.matrix->cols, 240);
+  EXPECT_EQ(std::get<std::vector<std::int64_t>>(node.attributes.at("kernel_shape")),
+            (std::vector<std::int64_t>{3, 5}));
+  EXPECT_EQ(std::get<std::vector<std::int64_t>>(node.attributes.at("pads")).size(), 4u);
+  EXPECT_NEAR(testing::decode_weight(*node.matrix, 8, 31, 239), w.data<float>()[32 * 240 - 1],
+              0.05);
+}
+
+TEST(QuantizeGraph, SharedWeightsAreQuantizedOnce) {
+  GraphBuilder b;
+  const ValueId w = b.constant("w", tensor_of({64, 64}, 4));
+  const ValueId h = b.node("MatMul", "first", {b.input("x"), w});
+  b.output(b.node("MatMul", "second", {h, w}));
+  const auto reports = quantize(b.graph);
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(node_of(b.graph, "first").matrix, node_of(b.graph, "second").matrix);
+}
+
+TEST(QuantizeGraph, WhatStaysFloatIsReportedWithItsReason) {
+  GraphBuilder b;
+  const ValueId x = b.input("x"), y = b.input("y");
+  b.output(b.node("MatMul", "small", {x, b.constant("w0", tensor_of({8, 8}, 1))}));
+  b.output(b.node("MatMul", "/head/out", {x, b.constant("w1", tensor_of({64, 64}, 2))}));
+  b.output(b.node("MatMul", "attention", {x, y}));
+  b.output(b.node("MatMul", "left", {b.constant("w2", tensor_of({64, 64}, 3)), x}));
+  b.output(b.node("MatMul", "batched", {x, b.constant("w3", tensor_of({2, 64, 64}, 4))}));
+  b.output(b.node("Conv", "depthwise", {x, b.constant("w4", tensor_of({64, 1, 9, 9}, 5))},
+                  {{"group", std::int64_t{64}}}));
+  b.output(b.node("Gemm", "turned", {x, b.constant("w5", tensor_of({64, 64}, 6))},
+                  {{"transA", std::int64_t{1}}}));
+  const std::size_t nodes = b.graph.nodes.size();
+  const auto reports = quantize(b.graph, {.exclude = {"/head/*"}});
+  const auto reason = [&](const char* name) { return report_of(reports, name).reason; };
+  EXPECT_NE(reason("small").find("fewer than 4096"), std::string::npos);
+  EXPECT_NE(reason("/head/out").find("/head/*"), std::string::npos);
+  EXPECT_NE(reason("attention").find("not a constant"), std::string::npos);
+  EXPECT_NE(reason("left").find("not a constant"), std::string::npos);
+  EXPECT_NE(reason("batched").find("not one matrix"), std::string::npos);
+  EXPECT_NE(reason("depthwise").find("group"), std::string::npos);
+  EXPECT_NE(reason("turned"), "");
+  for (const LayerReport& r : reports) {
+    EXPECT_FALSE(r.quantized) << r.name;
+    EXPECT_TRUE(r.sqnr_db.empty());
+  }
+  EXPECT_EQ(b.graph.nodes.size(), nodes);
+}
+
+TEST(QuantizeGraph, SmallestMatrixIsAnOption) {
+  GraphBuilder b;
+  b.output(b.node("MatMul", "m", {b.input("x"), b.constant("w", tensor_of({8, 8}, 1))}));
+  EXPECT_TRUE(report_of(quantize(b.graph, {.min_elements = 64}), "m").quantized);
+}
+
+TEST(QuantizeGraph, AnErrorNamesTheLayerAndLeavesTheGraphAlone) {
+  GraphBuilder b;
+  Tensor bad = tensor_of({64, 64}, 2);
+  bad.mutable_data<float>()[70] = std::numeric_limits<float>::quiet_NaN();
+  const ValueId h =
+      b.node("MatMul", "good", {b.input("x"), b.constant("w", tensor_of({64, 64}, 1))});
+  b.output(b.node("MatMul", "broken", {h, b.constant("bad", bad)}));
+  ASSERT_TRUE(fuse_linear(b.graph));
+  const auto reports = quantize_graph(b.graph, {});
+  ASSERT_FALSE(reports);
+  EXPECT_EQ(reports.status().code(), ErrorCode::not_finite);
+  EXPECT_EQ(reports.status().node(), "broken");
+  EXPECT_NE(reports.status().message().find("row 6, column 1 "), std::string::npos);
+  EXPECT_EQ(node_of(b.graph, "good").op_type, "Linear");
+  EXPECT_EQ(node_of(b.graph, "good").matrix, nullptr);
+
+  const auto excluded = quantize_graph(b.graph, {.exclude = {"broken"}});
+  ASSERT_TRUE(excluded);
+  EXPECT_TRUE(report_of(*excluded, "good").quantized);
+}
+
+TEST(QuantizeGraph, ChecksItsOptionsEvenWithoutLayers) {
+  Graph empty;
+  EXPECT_EQ(quantize_graph(empty, {.planes = 0}).status().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(quantize_graph(empty, {.planes = 17}).status().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(quantize_graph(empty, {.group = 48}).status().code(), ErrorCode::invalid_argument);
+  EXPECT_TRUE(quantize_graph(empty, {}));
+}
+
+}  // namespace
+}  // namespace pbatch
