@@ -73,10 +73,12 @@ bool QuantizeFlags::given() const {
 void NetworkFlags::add_to(CLI::App& command) {
   command.add_option("file", file, "A pbatch model, or a float ONNX network to quantize in memory")
       ->required();
-  command
-      .add_option("--bits", bits_text,
-                  "Weight bits, e.g. 4 or 1:8 or 1,2,4; default: 1 to 8, or as many as there are")
-      ->type_name("LIST");
+  bits_option =
+      command
+          .add_option(
+              "--bits", bits_text,
+              "Weight bits, e.g. 4 or 1:8 or 1,2,4; default: 1 to 8, or as many as there are")
+          ->type_name("LIST");
   command.add_option("--abits", abits_text, "Activation bits: 8, 16, 32")
       ->type_name("LIST")
       ->capture_default_str();
@@ -86,7 +88,7 @@ void NetworkFlags::add_to(CLI::App& command) {
 }
 
 void NetworkFlags::parse() {
-  if (!bits_text.empty()) weight_bits = parse_weight_bits(bits_text);
+  if (bits_option->count() > 0) weight_bits = parse_weight_bits(bits_text);
   activation_bits = parse_activation_bits(abits_text);
   overrides.parse();
 }

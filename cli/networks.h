@@ -29,6 +29,7 @@ struct NetworkFlags {
   int threads = 0;
   QuantizeFlags quantize;
   std::string bits_text, abits_text = "16";
+  CLI::Option* bits_option = nullptr;
   LayerOverrides overrides;
 
   void add_to(CLI::App& command);

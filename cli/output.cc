@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "cli/command.h"
 #include "base/output_files.h"
+#include "cli/command.h"
 #include "report/text.h"
 
 namespace pbatch::cli {

@@ -21,6 +21,7 @@ struct RunCommand {
   std::vector<std::string> input_texts, output_texts;
   int threads = 0;
   LayerOverrides overrides;
+  CLI::Option* bits_option = nullptr;
   LayerPrecision bits;
   OutputOptions output;
 
@@ -30,7 +31,7 @@ struct RunCommand {
 };
 
 void RunCommand::parse() {
-  if (!bits_text.empty()) bits = parse_precision(bits_text, "--bits");
+  if (bits_option->count() > 0) bits = parse_precision(bits_text, "--bits");
   overrides.parse();
   std::set<std::string> files;
   for (const std::string& text : output_texts) {
@@ -50,14 +51,14 @@ void RunCommand::parse() {
 Result<Precision> RunCommand::precision_for(const Session& session) const {
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
   if (session.layers().empty()) {
-    if (!bits_text.empty() && bits.weight_bits != 32) {
+    if (bits_option->count() > 0 && bits.weight_bits != 32) {
       return Status(ErrorCode::invalid_argument, "it is a float network, which has no bit-layers",
                     "leave --bits out, or turn it into a model with 'pbatch quantize'")
           .in_file(file);
     }
     return Precision::f32();
   }
-  if (!bits_text.empty()) return Precision{bits, overrides.layers};
+  if (bits_option->count() > 0) return Precision{bits, overrides.layers};
   return Precision{{session.max_weight_bits(), 16}, overrides.layers};
 }
 
@@ -149,9 +150,10 @@ void add_run(CLI::App& app, Work& work) {
   auto command = std::make_shared<RunCommand>();
   CLI::App* sub = app.add_subcommand("run", "Run a network once");
   sub->add_option("file", command->file, "A pbatch model or a float ONNX network")->required();
-  sub->add_option("--bits", command->bits_text,
-                  "Weight and activation bits; default: all planes there are, 16")
-      ->type_name("W[,A]");
+  command->bits_option =
+      sub->add_option("--bits", command->bits_text,
+                      "Weight and activation bits; default: all planes there are, 16")
+          ->type_name("W[,A]");
   command->overrides.add_to(*sub);
   sub->add_option("--input", command->input_texts, "A .npy or IDX file for each input")
       ->type_name("NAME=FILE")

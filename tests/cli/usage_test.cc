@@ -23,7 +23,7 @@ TEST_F(Usage, HelpAndVersion) {
 
 TEST_F(Usage, WrongUsageIsExitCode2) {
   const std::string net = write_network();
-  expect_failure(2, {}, "pbatch");
+  expect_failure(2, {}, "--help");
   expect_failure(2, {"dance"}, "dance");
   expect_failure(2, {"inspect"}, "file");
   expect_failure(2, {"inspect", net, "--colour"}, "--colour");
@@ -36,7 +36,8 @@ TEST_F(Usage, WrongUsageIsExitCode2) {
   expect_failure(2, {"compare", net, "--shape", "x=1x"}, "--shape");
   expect_failure(2, {"compare", net, "--input", "x=a.npy", "--random", "3"}, "--input");
   expect_failure(2, {"eval", net}, "--data");
-  expect_failure(2, {"sweep", net, "-o", path("p.html"), "--data", "x"}, "--labels");
+  expect_failure(2, {"sweep", net, "-o", path("p.html"), "--data", "x"}, "go together");
+  expect_failure(2, {"run", net, "--bits", ""}, "--bits");
   expect_failure(2, {"plan", net}, "--bits");
   expect_failure(2, {"run", net, "--threads", "0"}, "--threads");
   expect_failure(2, {"quantize", net}, "--output");
