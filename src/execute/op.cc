@@ -1,7 +1,5 @@
 #include "execute/op.h"
 
-#include <string_view>
-
 namespace pbatch {
 
 #define PBATCH_OP(domain, op_type, first_opset, factory) \
@@ -12,12 +10,13 @@ namespace pbatch {
 namespace {
 
 struct Entry {
-  std::string_view domain, op_type;
+  const char* domain;
+  const char* op_type;
   int first_opset;
   OpFactory factory;
 };
 
-constexpr Entry kOperators[] = {
+constexpr Entry kOps[] = {
 #define PBATCH_OP(domain, op_type, first_opset, factory) {domain, op_type, first_opset, factory},
 #include "execute/ops/ops.inc"
 #undef PBATCH_OP
@@ -30,30 +29,35 @@ Result<Tensor> RunContext::allocate(DType type, Shape shape) const {
   std::shared_ptr<void> memory = buffers.take(static_cast<std::size_t>(count) * dtype_size(type));
   if (memory == nullptr) {
     return Status(ErrorCode::out_of_memory,
-                  "no memory for a tensor of shape " + shape_to_string(shape),
-                  "use a smaller batch or free some memory");
+                  "no memory for a " + std::string(dtype_name(type)) + " tensor of shape " +
+                      shape_to_string(shape),
+                  "feed a smaller batch or smaller inputs");
   }
-  void* const data = memory.get();
+  const void* data = memory.get();
   return Tensor::view(type, std::move(shape), data, std::move(memory));
 }
 
 Result<OpFactory> find_op(const Node& node) {
-  const Entry* other_opset = nullptr;
-  for (const Entry& entry : kOperators) {
-    if (entry.op_type != node.op_type || entry.domain != node.domain) continue;
-    if (node.opset >= entry.first_opset) return entry.factory;
-    other_opset = &entry;
+  const Entry* best = nullptr;      // the newest definition that the model's opset knows
+  const Entry* earliest = nullptr;  // of any opset, for the message
+  for (const Entry& entry : kOps) {
+    if (node.domain != entry.domain || node.op_type != entry.op_type) continue;
+    if (earliest == nullptr || entry.first_opset < earliest->first_opset) earliest = &entry;
+    if (entry.first_opset > node.opset) continue;
+    if (best == nullptr || entry.first_opset > best->first_opset) best = &entry;
   }
-  const std::string name = (node.domain.empty() ? "" : node.domain + ".") + node.op_type;
-  if (other_opset != nullptr) {
-    return Status(ErrorCode::unsupported,
-                  "operator " + name + " of opset " + std::to_string(node.opset) +
-                      " is older than what pbatch runs",
-                  "export with opset " + std::to_string(other_opset->first_opset) + " or later");
+  if (best != nullptr) return best->factory;
+  const std::string what = "operator " + node.op_type + " of " +
+                           (node.domain.empty() ? "ai.onnx" : node.domain) + ", opset " +
+                           std::to_string(node.opset) + ", is not supported";
+  if (earliest != nullptr) {
+    return Status(
+        ErrorCode::unsupported,
+        what + ": it is known from opset " + std::to_string(earliest->first_opset) + " on",
+        "export the network with that opset or a later one");
   }
-  return Status(ErrorCode::unsupported,
-                "operator " + name + " (opset " + std::to_string(node.opset) + ") is not supported",
-                "replace it before export; docs/operators.md lists those that run");
+  return Status(ErrorCode::unsupported, what,
+                "change the network so that it does without this operator, and export it again");
 }
 
 }  // namespace pbatch

@@ -1,0 +1,24 @@
+// Identity: the input itself.
+#include "execute/op.h"
+#include "execute/ops/data_checks.h"
+
+namespace pbatch {
+namespace {
+
+class Identity final : public Op {
+ public:
+  Status run(RunContext&, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    outputs[0] = *inputs[0];
+    return Status::ok();
+  }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_identity(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(expect_arity(node, {}));
+  return std::unique_ptr<Op>(new Identity);
+}
+
+}  // namespace pbatch

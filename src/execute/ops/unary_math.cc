@@ -1,0 +1,143 @@
+// Functions of one number without attributes.
+#include <cmath>
+#include <cstdlib>
+#include <type_traits>
+
+#include "execute/ops/arithmetic.h"
+#include "execute/ops/unary.h"
+
+namespace pbatch {
+namespace {
+
+constexpr std::int64_t kSlowGrain = 1 << 12;
+
+template <float (*kFunction)(float)>
+struct FloatFunction {
+  static float apply(float x, const UnaryParams&) { return kFunction(x); }
+};
+
+template <float (*kFunction)(float)>
+constexpr UnaryTable float_table(std::int64_t grain = kSlowGrain) {
+  UnaryTable table = unary_table<FloatFunction<kFunction>>(Types<float>{});
+  table.grain = grain;
+  return table;
+}
+
+float sqrt_of(float x) { return std::sqrt(x); }
+float exp_of(float x) { return std::exp(x); }
+float log_of(float x) { return std::log(x); }
+float erf_of(float x) { return std::erf(x); }
+float reciprocal(float x) { return 1.0F / x; }
+float floor_of(float x) { return std::floor(x); }
+float ceil_of(float x) { return std::ceil(x); }
+float round_half_even(float x) { return std::nearbyint(x); }
+float sin_of(float x) { return std::sin(x); }
+float cos_of(float x) { return std::cos(x); }
+float tanh_of(float x) { return std::tanh(x); }
+float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
+float softsign(float x) { return x / (1.0F + std::fabs(x)); }
+// No exponential overflows: log(1 + e^x) = max(x, 0) + log(1 + e^-|x|).
+float softplus(float x) { return (x > 0.0F ? x : 0.0F * x) + std::log1p(std::exp(-std::fabs(x))); }
+float mish(float x) { return x * std::tanh(softplus(x)); }
+float hard_swish(float x) {
+  const float gate = x * (1.0F / 6.0F) + 0.5F;
+  return x * (gate < 0.0F ? 0.0F : gate > 1.0F ? 1.0F : gate);
+}
+
+struct Negate {
+  template <class T>
+  static T apply(T x, const UnaryParams&) {
+    if constexpr (std::is_floating_point_v<T>)
+      return -x;
+    else
+      return wrapping(T{0}, x, [](auto a, auto b) { return a - b; });
+  }
+};
+
+// The least integer is its own absolute value, as in NumPy.
+struct Absolute {
+  template <class T>
+  static T apply(T x, const UnaryParams& p) {
+    if constexpr (std::is_floating_point_v<T>)
+      return std::fabs(x);
+    else if constexpr (std::is_unsigned_v<T>)
+      return x;
+    else
+      return x < 0 ? Negate::apply(x, p) : x;
+  }
+};
+
+struct Sign {
+  template <class T>
+  static T apply(T x, const UnaryParams&) {
+    if (x != x) return x;
+    return static_cast<T>((x > T{0}) - (x < T{0}));
+  }
+};
+
+struct LogicalNot {
+  static Bool apply(Bool x, const UnaryParams&) { return Bool(!x); }
+};
+
+struct IsNan {
+  static Bool apply(float x, const UnaryParams&) { return Bool(x != x); }
+};
+
+using SignedTypes = Types<float, std::int8_t, std::int16_t, std::int32_t, std::int64_t>;
+
+constexpr UnaryTable is_nan_table() {
+  UnaryTable table;
+  table.loops[dtype_index(DType::f32)] = &unary_loop<IsNan, float, Bool>;
+  table.makes_bool = true;
+  return table;
+}
+
+constexpr std::int64_t kFastGrain = 1 << 15;
+constexpr UnaryTable kSqrt = float_table<sqrt_of>(kFastGrain);
+constexpr UnaryTable kExp = float_table<exp_of>();
+constexpr UnaryTable kLog = float_table<log_of>();
+constexpr UnaryTable kErf = float_table<erf_of>();
+constexpr UnaryTable kReciprocal = float_table<reciprocal>(kFastGrain);
+constexpr UnaryTable kFloor = float_table<floor_of>(kFastGrain);
+constexpr UnaryTable kCeil = float_table<ceil_of>(kFastGrain);
+constexpr UnaryTable kRound = float_table<round_half_even>(kFastGrain);
+constexpr UnaryTable kSin = float_table<sin_of>();
+constexpr UnaryTable kCos = float_table<cos_of>();
+constexpr UnaryTable kTanh = float_table<tanh_of>();
+constexpr UnaryTable kSigmoid = float_table<sigmoid>();
+constexpr UnaryTable kSoftsign = float_table<softsign>(kFastGrain);
+constexpr UnaryTable kSoftplus = float_table<softplus>();
+constexpr UnaryTable kMish = float_table<mish>();
+constexpr UnaryTable kHardSwish = float_table<hard_swish>(kFastGrain);
+constexpr UnaryTable kNeg = unary_table<Negate>(SignedTypes{});
+constexpr UnaryTable kAbs = unary_table<Absolute>(NumberTypes{});
+constexpr UnaryTable kSign = unary_table<Sign>(NumberTypes{});
+constexpr UnaryTable kNot = unary_table<LogicalNot>(Types<Bool>{});
+constexpr UnaryTable kIsNan = is_nan_table();
+
+}  // namespace
+
+using Made = Result<std::unique_ptr<Op>>;
+Made make_sqrt(const Graph&, const Node& node) { return make_unary(kSqrt, node); }
+Made make_exp(const Graph&, const Node& node) { return make_unary(kExp, node); }
+Made make_log(const Graph&, const Node& node) { return make_unary(kLog, node); }
+Made make_erf(const Graph&, const Node& node) { return make_unary(kErf, node); }
+Made make_reciprocal(const Graph&, const Node& node) { return make_unary(kReciprocal, node); }
+Made make_floor(const Graph&, const Node& node) { return make_unary(kFloor, node); }
+Made make_ceil(const Graph&, const Node& node) { return make_unary(kCeil, node); }
+Made make_round(const Graph&, const Node& node) { return make_unary(kRound, node); }
+Made make_sin(const Graph&, const Node& node) { return make_unary(kSin, node); }
+Made make_cos(const Graph&, const Node& node) { return make_unary(kCos, node); }
+Made make_tanh(const Graph&, const Node& node) { return make_unary(kTanh, node); }
+Made make_sigmoid(const Graph&, const Node& node) { return make_unary(kSigmoid, node); }
+Made make_softsign(const Graph&, const Node& node) { return make_unary(kSoftsign, node); }
+Made make_softplus(const Graph&, const Node& node) { return make_unary(kSoftplus, node); }
+Made make_mish(const Graph&, const Node& node) { return make_unary(kMish, node); }
+Made make_hard_swish(const Graph&, const Node& node) { return make_unary(kHardSwish, node); }
+Made make_neg(const Graph&, const Node& node) { return make_unary(kNeg, node); }
+Made make_abs(const Graph&, const Node& node) { return make_unary(kAbs, node); }
+Made make_sign(const Graph&, const Node& node) { return make_unary(kSign, node); }
+Made make_not(const Graph&, const Node& node) { return make_unary(kNot, node); }
+Made make_is_nan(const Graph&, const Node& node) { return make_unary(kIsNan, node); }
+
+}  // namespace pbatch
