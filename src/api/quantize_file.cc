@@ -1,3 +1,5 @@
+#include <new>
+
 #include "execute/simplify.h"
 #include "format/model_file.h"
 #include "pbatch/quantize.h"
@@ -6,7 +8,8 @@
 namespace pbatch {
 
 Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::string& out_path,
-                                     const QuantizeOptions& options) {
+                                     const QuantizeOptions& options) try {
+  PBATCH_RETURN_IF_ERROR(check_model_path(out_path, onnx_path));
   PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(onnx_path));
   if (graph.metadata.contains("pbatch.format_version")) {
     return Status(ErrorCode::invalid_argument, "it is a pbatch model already",
@@ -23,6 +26,10 @@ Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::st
   report.data_bytes = saved.data_bytes;
   for (const LayerReport& layer : report.layers) report.float_bytes += layer.float_bytes;
   return report;
+} catch (const std::bad_alloc&) {
+  return Status(ErrorCode::out_of_memory, "not enough memory to quantize the network",
+                "use a machine with more memory")
+      .in_file(onnx_path);
 }
 
 }  // namespace pbatch

@@ -11,7 +11,7 @@
 namespace pbatch {
 namespace {
 
-constexpr std::size_t kFixedInputs = 5;   // X, bias, row scale, codebook, group codes
+constexpr std::size_t kFixedInputs = 5;  // X, bias, row scale, codebook, group codes
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
 
 Status damaged(const std::string& what) {
@@ -23,7 +23,10 @@ class PlaneVerifier {
  public:
   PlaneVerifier(const BitMatrix& m, std::vector<std::string> names, std::vector<std::string> sums,
                 std::string file)
-      : planes_(m.planes), owner_(m.owner), names_(std::move(names)), sums_(std::move(sums)),
+      : planes_(m.planes),
+        owner_(m.owner),
+        names_(std::move(names)),
+        sums_(std::move(sums)),
         file_(std::move(file)) {}
 
   Status verify(int n) {
@@ -36,8 +39,9 @@ class PlaneVerifier {
       }
       // Two threads may check the same plane; the count only grows.
       int seen = verified_.load(std::memory_order_relaxed);
-      while (seen < i + 1 && !verified_.compare_exchange_weak(seen, i + 1, std::memory_order_release,
-                                                              std::memory_order_relaxed)) {
+      while (seen < i + 1 &&
+             !verified_.compare_exchange_weak(seen, i + 1, std::memory_order_release,
+                                              std::memory_order_relaxed)) {
       }
     }
     return Status::ok();
@@ -54,7 +58,7 @@ class PlaneVerifier {
 // The constant of input i, of the type and size it must have.
 Result<const Tensor*> stored(const Graph& graph, const Node& node, std::size_t i, DType type,
                              std::int64_t size, const char* what) {
-  const Tensor* t = node.inputs[i] == kNoValue ? nullptr : graph.constant(node.inputs[i]);
+  const Tensor* t = graph.constant(node.inputs[i]);
   if (t == nullptr || t->dtype() != type || t->size() != size) {
     return damaged(std::string("its ") + what + " is missing or of the wrong size");
   }
@@ -70,13 +74,13 @@ Status read_scales(const Graph& graph, const Node& node, BitMatrix& m) {
               "make the model anew with 'pbatch quantize'"};
     }
   }
-  const Tensor* codebook = node.inputs[3] == kNoValue ? nullptr : graph.constant(node.inputs[3]);
+  const Tensor* codebook = graph.constant(node.inputs[3]);
   if (codebook == nullptr || codebook->dtype() != DType::u8 || codebook->rank() != 2 ||
       codebook->dim(1) != 256 || codebook->dim(0) < 1 || codebook->dim(0) > 16) {
     return damaged("its codebook is missing or of the wrong shape");
   }
-  PBATCH_ASSIGN_OR_RETURN(const Tensor* codes, stored(graph, node, 4, DType::u8,
-                                                      m.rows * m.groups(), "group codes"));
+  PBATCH_ASSIGN_OR_RETURN(const Tensor* codes,
+                          stored(graph, node, 4, DType::u8, m.rows * m.groups(), "group codes"));
   m.row_scale = row_scale->span<float>();
   m.codebook_widths = static_cast<int>(codebook->dim(0));
   m.codebook = codebook->span<std::uint8_t>();
@@ -97,26 +101,33 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
   if (group != 0 && group != 32 && group != 64 && group != 128) {
     return damaged("its group size is not 0, 32, 64 or 128");
   }
-  if (planes < 1 || planes > 16 || node.inputs.size() != kFixedInputs + static_cast<std::size_t>(planes)) {
+  if (planes < 1 || planes > 16 ||
+      node.inputs.size() != kFixedInputs + static_cast<std::size_t>(planes)) {
     return damaged("it does not have the bit-layers that it declares");
   }
   m->group = static_cast<int>(group);
   m->planes_stored = static_cast<int>(planes);
   PBATCH_RETURN_IF_ERROR(read_scales(graph, node, *m));
 
+  // The graph will let go of these tensors, wherever their bytes are.
+  auto kept = std::make_shared<std::vector<Tensor>>();
+  for (std::size_t i = 2; i < node.inputs.size(); ++i) {
+    if (const Tensor* t = graph.constant(node.inputs[i])) kept->push_back(*t);
+  }
+  m->owner = std::move(kept);
   std::vector<std::string> names, sums;
   for (std::size_t i = kFixedInputs; i < node.inputs.size(); ++i) {
-    const Tensor* plane = node.inputs[i] == kNoValue ? nullptr : graph.constant(node.inputs[i]);
+    const Tensor* plane = graph.constant(node.inputs[i]);
     if (plane == nullptr || plane->dtype() != DType::u8) return damaged("a bit-layer is missing");
-    if (plane->size() == 0) break;   // the data file was cut here
-    if (plane->size() != plane_bytes(m->rows, m->cols)) return damaged("a bit-layer has the wrong size");
+    if (plane->size() == 0) break;  // the data file was cut here
+    if (plane->size() != plane_bytes(m->rows, m->cols))
+      return damaged("a bit-layer has the wrong size");
     m->planes.push_back(plane->span<std::uint8_t>());
     names.push_back(graph.values[static_cast<std::size_t>(node.inputs[i])].name);
     sums.push_back(data.checksum(names.back()));
   }
-  m->owner = data.file()->owner();
-  auto verifier = std::make_shared<PlaneVerifier>(*m, std::move(names), std::move(sums),
-                                                  data.file()->path());
+  auto verifier =
+      std::make_shared<PlaneVerifier>(*m, std::move(names), std::move(sums), data.file()->path());
   m->verify_planes = [verifier](int n) { return verifier->verify(n); };
   return std::shared_ptr<const BitMatrix>(std::move(m));
 }
@@ -124,11 +135,11 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
 Status check_pair(const Graph& graph, const ModelData& data) {
   const std::string version = graph.metadata.at("pbatch.format_version");
   if (version != kFormatVersion) {
-    return {ErrorCode::unsupported, "model format version '" + version + "', but this pbatch reads " +
-                                        kFormatVersion,
+    return {ErrorCode::unsupported,
+            "model format version '" + version + "', but this pbatch reads " + kFormatVersion,
             "update pbatch or make the model anew"};
   }
-  if (data.file() == nullptr) return Status::ok();   // nothing was large enough to store outside
+  if (data.file() == nullptr) return Status::ok();  // nothing was large enough to store outside
   const auto& ours = graph.metadata;
   const auto& theirs = data.file()->metadata();
   const auto a = ours.find("pbatch.model_id"), b = theirs.find("pbatch.model_id");
@@ -141,9 +152,10 @@ Status check_pair(const Graph& graph, const ModelData& data) {
 }
 
 Status attach_matrices(Graph& graph, const ModelData& data) {
-  std::map<ValueId, std::shared_ptr<const BitMatrix>> by_first_plane;   // shared weights
+  std::map<ValueId, std::shared_ptr<const BitMatrix>> by_first_plane;  // shared weights
   for (Node& node : graph.nodes) {
-    if (node.domain != "pbatch" || (node.op_type != "BitLinear" && node.op_type != "BitConv")) continue;
+    if (node.domain != "pbatch" || (node.op_type != "BitLinear" && node.op_type != "BitConv"))
+      continue;
     if (data.file() == nullptr || node.inputs.size() <= kFixedInputs) {
       return damaged("it has no bit-layers").at_node(node.name);
     }

@@ -13,11 +13,11 @@ namespace {
 
 Status cannot(const char* what, const std::string& path, int error) {
   const bool missing = error == ENOENT || error == ENOTDIR;
-  return Status(missing ? ErrorCode::not_found : ErrorCode::io,
-                std::string("cannot ") + what + " the file: " +
-                    std::generic_category().message(error),
-                missing ? "keep the .safetensors file beside its .onnx file"
-                        : "check the file's permissions")
+  return Status(
+             missing ? ErrorCode::not_found : ErrorCode::io,
+             std::string("cannot ") + what + " the file: " + std::generic_category().message(error),
+             missing ? "keep the .safetensors file beside its .onnx file"
+                     : "check the file's permissions")
       .in_file(path);
 }
 

@@ -3,13 +3,18 @@
 #include <algorithm>
 
 namespace pbatch {
+namespace {
 
-bool is_plane_name(const std::string& tensor_name) {
+// Planes are named "<layer>/plane<number>"; no other byte tensor ends like that.
+bool is_plane(const std::string& tensor_name, DType type) {
+  if (type != DType::u8) return false;
   const std::size_t at = tensor_name.rfind("/plane");
   if (at == std::string::npos || at + 6 == tensor_name.size()) return false;
   return std::all_of(tensor_name.begin() + static_cast<std::ptrdiff_t>(at) + 6, tensor_name.end(),
                      [](char c) { return c >= '0' && c <= '9'; });
 }
+
+}  // namespace
 
 std::string ModelData::checksum(const std::string& tensor_name) const {
   if (!file_) return {};
@@ -27,22 +32,30 @@ Result<Tensor> ModelData::load(const std::string& tensor_name, DType type, const
     PBATCH_ASSIGN_OR_RETURN(const std::string path, resolve_external_path(model_path_, location));
     PBATCH_ASSIGN_OR_RETURN(file_, SafetensorsFile::open(path));
     location_ = location;
-  } else if (location != location_) {
-    return Status(ErrorCode::malformed,
-                  "tensor '" + tensor_name + "' lies in '" + location + "', others in '" +
-                      location_ + "'",
-                  "a model has one data file; make it anew with 'pbatch quantize'");
+    is_ours_ = file_->metadata().contains("pbatch.format_version");
   }
+  if (!is_ours_) return files_.load(tensor_name, type, shape, location, offset, length);
+  if (location != location_) {
+    return Status(
+        ErrorCode::malformed,
+        "tensor '" + tensor_name + "' lies in '" + location + "', others in '" + location_ + "'",
+        "a model has one data file; make it anew with 'pbatch quantize'");
+  }
+  return load_ours(tensor_name, type, shape, offset, length);
+}
+
+Result<Tensor> ModelData::load_ours(const std::string& tensor_name, DType type, const Shape& shape,
+                                    std::int64_t offset, std::int64_t length) {
   const SafetensorsEntry* entry = file_->find(tensor_name);
-  if (entry == nullptr || entry->dtype != type || entry->shape != shape ||
-      entry->begin != offset || (length >= 0 && entry->end - entry->begin != length)) {
+  if (entry == nullptr || entry->dtype != type || entry->shape != shape || entry->begin != offset ||
+      (length >= 0 && entry->end - entry->begin != length)) {
     return Status(ErrorCode::malformed,
                   "the data file describes tensor '" + tensor_name + "' differently from the graph",
                   "the two files do not belong together; copy both again")
         .in_file(file_->path());
   }
   if (!file_->holds(*entry)) {
-    if (is_plane_name(tensor_name)) return Tensor::create(type, {0});
+    if (is_plane(tensor_name, type)) return Tensor::create(type, {0});
     return Status(ErrorCode::malformed,
                   "the data file was cut before tensor '" + tensor_name +
                       "', which every precision needs",
@@ -55,7 +68,7 @@ Result<Tensor> ModelData::load(const std::string& tensor_name, DType type, const
                   "make the model anew with 'pbatch quantize'")
         .in_file(file_->path());
   }
-  if (!is_plane_name(tensor_name) && crc32_hex(data) != checksum(tensor_name)) {
+  if (!is_plane(tensor_name, type) && crc32_hex(data) != checksum(tensor_name)) {
     return Status(ErrorCode::malformed, "tensor '" + tensor_name + "' fails its checksum",
                   "the data file is damaged; copy it again")
         .in_file(file_->path());

@@ -11,20 +11,21 @@
 
 namespace pbatch {
 
-/// Serves external tensors: those in a safetensors file as views of the mapped
-/// file, checked against its header and, but for planes, against their
-/// checksums; all others as ordinary external data. A plane that a cut file
-/// lacks comes as an empty tensor.
+/// Serves external tensors: those in our data file as views of the mapped file,
+/// checked against its header and, but for planes, against their checksums; all
+/// others, also those in safetensors files of other programs, as ordinary
+/// external data. A plane that a cut file lacks comes as an empty tensor.
 class ModelData : public ExternalData {
  public:
-  explicit ModelData(std::string model_path) : model_path_(model_path), files_(std::move(model_path)) {}
+  explicit ModelData(std::string model_path)
+      : model_path_(model_path), files_(std::move(model_path)) {}
 
   Result<Tensor> load(const std::string& tensor_name, DType type, const Shape& shape,
                       const std::string& location, std::int64_t offset,
                       std::int64_t length) override;
 
-  /// The safetensors file, once a tensor has been loaded from it; else null.
-  const SafetensorsFile* file() const { return file_ ? &*file_ : nullptr; }
+  /// Our data file, once a tensor has been loaded from it; else null.
+  const SafetensorsFile* file() const { return file_ && is_ours_ ? &*file_ : nullptr; }
   /// The checksum that the file records for a tensor; empty if none.
   std::string checksum(const std::string& tensor_name) const;
 
@@ -33,9 +34,10 @@ class ModelData : public ExternalData {
   ExternalFiles files_;
   std::string location_;
   std::optional<SafetensorsFile> file_;
-};
+  bool is_ours_ = false;
 
-/// Whether a tensor's name is that of a plane ("<layer>/plane<number>").
-bool is_plane_name(const std::string& tensor_name);
+  Result<Tensor> load_ours(const std::string& tensor_name, DType type, const Shape& shape,
+                           std::int64_t offset, std::int64_t length);
+};
 
 }  // namespace pbatch

@@ -12,15 +12,19 @@ namespace pbatch {
 /// The only version there is. A reader refuses any other.
 inline constexpr const char* kFormatVersion = "1";
 
+/// Whether `path` may become a model: it ends in .onnx, its folder can be written,
+/// and it is not the file `source_path`. Called before long work.
+Status check_model_path(const std::string& path, const std::string& source_path);
+
 struct SavedModel {
   std::string model_path, data_path;
   std::int64_t model_bytes = 0, data_bytes = 0;
 };
 
-/// Writes `graph`, whose pbatch nodes have their matrix, as `path` (ends in
-/// .onnx) and the same name with .safetensors. Both appear or neither does.
+/// Writes `graph`, whose pbatch nodes have their matrix, as `path` and the same
+/// name with .safetensors. An error leaves neither, and older files as they were.
 /// `source_path`: the float network it came from, recorded with its checksum;
-/// empty for none. Refuses to overwrite `source_path`.
+/// empty for none. Paths that check_model_path() refuses are refused.
 Result<SavedModel> save_model(const Graph& graph, const std::string& path,
                               const std::string& source_path);
 

@@ -76,7 +76,7 @@ class SafetensorsWriter {
     DType dtype;
     Shape shape;
     std::span<const std::uint8_t> data;
-    std::int64_t begin;   ///< from the start of the data
+    std::int64_t begin;  ///< from the start of the data
   };
   const std::vector<Tensor>& tensors() const { return tensors_; }
 

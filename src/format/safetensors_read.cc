@@ -23,9 +23,9 @@ Status damaged(const std::string& what) {
 
 std::optional<DType> type_of(const std::string& code) {
   static const std::map<std::string, DType> types{
-      {"F32", DType::f32},  {"F64", DType::f64}, {"F16", DType::f16}, {"BF16", DType::bf16},
-      {"I8", DType::i8},    {"U8", DType::u8},   {"I16", DType::i16}, {"U16", DType::u16},
-      {"I32", DType::i32},  {"U32", DType::u32}, {"I64", DType::i64}, {"U64", DType::u64},
+      {"F32", DType::f32},     {"F64", DType::f64}, {"F16", DType::f16}, {"BF16", DType::bf16},
+      {"I8", DType::i8},       {"U8", DType::u8},   {"I16", DType::i16}, {"U16", DType::u16},
+      {"I32", DType::i32},     {"U32", DType::u32}, {"I64", DType::i64}, {"U64", DType::u64},
       {"BOOL", DType::boolean}};
   const auto it = types.find(code);
   if (it == types.end()) return std::nullopt;
@@ -79,7 +79,8 @@ Result<SafetensorsEntry> parse_entry(const std::string& name, const json& value,
   const auto type = dtype.is_string() ? type_of(dtype.get<std::string>()) : std::nullopt;
   if (!type) return bad("has an unknown type");
   entry.dtype = *type;
-  if (!shape.is_array() || shape.size() > kMaxRank || !std::all_of(shape.begin(), shape.end(), is_size)) {
+  if (!shape.is_array() || shape.size() > kMaxRank ||
+      !std::all_of(shape.begin(), shape.end(), is_size)) {
     return bad("has an impossible shape");
   }
   for (const json& d : shape) entry.shape.push_back(d.get<std::int64_t>());
@@ -97,8 +98,9 @@ Result<SafetensorsEntry> parse_entry(const std::string& name, const json& value,
   return entry;
 }
 
+// Every byte of the data belongs to exactly one tensor; bytes may lack at the end.
 Status check_contiguous(const std::map<std::string, SafetensorsEntry>& entries,
-                        std::int64_t data_start) {
+                        std::int64_t data_start, std::size_t file_size) {
   std::vector<std::pair<std::int64_t, std::int64_t>> places;
   for (const auto& [name, entry] : entries) places.emplace_back(entry.begin, entry.end);
   std::sort(places.begin(), places.end());
@@ -107,6 +109,8 @@ Status check_contiguous(const std::map<std::string, SafetensorsEntry>& entries,
     if (begin != at) return damaged("its tensors overlap or leave holes");
     at = end;
   }
+  if (static_cast<std::uint64_t>(at) < file_size)
+    return damaged("it goes on behind its last tensor");
   return Status::ok();
 }
 
@@ -139,7 +143,8 @@ Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::uint8_t> byt
     if (name == "__metadata__") {
       if (!value.is_object()) return damaged("its metadata is not an object").in_file(path);
       for (const auto& [key, text_value] : value.items()) {
-        if (!text_value.is_string()) return damaged("its metadata holds a non-string").in_file(path);
+        if (!text_value.is_string())
+          return damaged("its metadata holds a non-string").in_file(path);
         file.metadata_[key] = text_value.get<std::string>();
       }
       continue;
@@ -148,7 +153,8 @@ Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::uint8_t> byt
     if (!entry) return entry.status().in_file(path);
     file.entries_.emplace(name, *std::move(entry));
   }
-  if (Status s = check_contiguous(file.entries_, data_start); !s) return std::move(s).in_file(path);
+  if (Status s = check_contiguous(file.entries_, data_start, bytes.size()); !s)
+    return std::move(s).in_file(path);
   return file;
 }
 

@@ -8,19 +8,32 @@ namespace {
 
 const char* type_code(DType type) {
   switch (type) {
-    case DType::f32: return "F32";
-    case DType::f64: return "F64";
-    case DType::f16: return "F16";
-    case DType::bf16: return "BF16";
-    case DType::i8: return "I8";
-    case DType::u8: return "U8";
-    case DType::i16: return "I16";
-    case DType::u16: return "U16";
-    case DType::i32: return "I32";
-    case DType::u32: return "U32";
-    case DType::i64: return "I64";
-    case DType::u64: return "U64";
-    case DType::boolean: return "BOOL";
+    case DType::f32:
+      return "F32";
+    case DType::f64:
+      return "F64";
+    case DType::f16:
+      return "F16";
+    case DType::bf16:
+      return "BF16";
+    case DType::i8:
+      return "I8";
+    case DType::u8:
+      return "U8";
+    case DType::i16:
+      return "I16";
+    case DType::u16:
+      return "U16";
+    case DType::i32:
+      return "I32";
+    case DType::u32:
+      return "U32";
+    case DType::i64:
+      return "I64";
+    case DType::u64:
+      return "U64";
+    case DType::boolean:
+      return "BOOL";
   }
   return "U8";
 }
@@ -39,9 +52,13 @@ Result<std::string> SafetensorsWriter::header() const {
     nlohmann::ordered_json root;
     root["__metadata__"] = metadata_;
     for (const Tensor& t : tensors_) {
-      root[t.name] = {{"dtype", type_code(t.dtype)},
-                      {"shape", t.shape},
-                      {"data_offsets", {t.begin, t.begin + static_cast<std::int64_t>(t.data.size())}}};
+      if (root.contains(t.name)) {
+        return Status(ErrorCode::internal, "two tensors are named '" + t.name + "'");
+      }
+      root[t.name] = {
+          {"dtype", type_code(t.dtype)},
+          {"shape", t.shape},
+          {"data_offsets", {t.begin, t.begin + static_cast<std::int64_t>(t.data.size())}}};
     }
     json = root.dump();
   } catch (const std::exception&) {  // a name that is not UTF-8, or no memory

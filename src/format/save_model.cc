@@ -2,12 +2,14 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <system_error>
 
 #include "base/output_files.h"
 #include "format/model_file.h"
 #include "format/safetensors.h"
 #include "format/source_record.h"
+#include "format/tensor_name.h"
 #include "onnx/export.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
@@ -18,6 +20,13 @@ namespace {
 // Smaller constants stay inside the graph, where a viewer shows their values.
 constexpr std::int64_t kInlineElements = 16;
 constexpr std::int64_t kAlignment = 64;
+constexpr const char* kSuffix = ".onnx";
+constexpr const char* kPaddingName = "pbatch.padding";
+
+// Whether a constant can stand in the data file under its own name. Others stay inside the graph.
+bool is_tensor_name(const std::string& name) {
+  return name != kPaddingName && name != "__metadata__" && name == printable_utf8(name);
+}
 
 std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
   return {static_cast<const std::uint8_t*>(data), size};
@@ -27,7 +36,9 @@ std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
 // byte-sized scales, then plane after plane across the whole model.
 class Layout {
  public:
-  explicit Layout(Graph graph) : graph_(std::move(graph)) {}
+  explicit Layout(Graph graph) : graph_(std::move(graph)) {
+    for (const Value& value : graph_.values) names_.insert(value.name);
+  }
 
   void place_all() {
     collect_matrices();
@@ -51,8 +62,8 @@ class Layout {
       writer_.set_metadata("crc32/" + t.name, crc);
       all += t.name + "=" + crc + ";";
     }
-    const std::string id = crc32_hex(bytes_of(all.data(), all.size())) +
-                           std::to_string(writer_.data_size());
+    const std::string id =
+        crc32_hex(bytes_of(all.data(), all.size())) + std::to_string(writer_.data_size());
     writer_.set_metadata("pbatch.format_version", kFormatVersion);
     writer_.set_metadata("pbatch.model_id", id);
     graph_.metadata["pbatch.format_version"] = kFormatVersion;
@@ -75,7 +86,7 @@ class Layout {
     for (const Node& node : graph_.nodes) {
       if (node.matrix == nullptr || matrix_values_.contains(node.matrix.get())) continue;
       matrix_values_[node.matrix.get()];
-      order_.emplace_back(node.matrix.get(), node.name);
+      order_.emplace_back(node.matrix.get(), unused_name(printable_utf8(node.name)));
     }
   }
 
@@ -83,10 +94,24 @@ class Layout {
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
       const Value& value = graph_.values[i];
       if (!value.constant || value.constant->dtype() != DType::f32) continue;
-      if (value.constant->size() < kInlineElements) continue;
+      if (value.constant->size() < kInlineElements || !is_tensor_name(value.name)) continue;
       add(static_cast<ValueId>(i), value.name, DType::f32, value.constant->shape(),
           bytes_of(value.constant->raw(), value.constant->bytes()));
     }
+  }
+
+  // The layer's name, changed if its tensors would take a name that is in use.
+  std::string unused_name(const std::string& layer) {
+    std::vector<std::string> parts{"/row_scale", "/codebook", "/group_codes"};
+    for (int plane = 0; plane < 16; ++plane) parts.push_back("/plane" + std::to_string(plane));
+    const auto taken = [&](const std::string& name) {
+      return std::any_of(parts.begin(), parts.end(),
+                         [&](const std::string& part) { return names_.contains(name + part); });
+    };
+    std::string name = layer;
+    for (int i = 2; taken(name); ++i) name = layer + "_" + std::to_string(i);
+    for (const std::string& part : parts) names_.insert(name + part);
+    return name;
   }
 
   void place_row_scale(const BitMatrix& m, const std::string& name) {
@@ -113,7 +138,7 @@ class Layout {
     static const std::array<std::uint8_t, kAlignment> zeros{};
     const std::int64_t rest = (kAlignment - writer_.data_size() % kAlignment) % kAlignment;
     if (rest == 0) return;
-    writer_.add("pbatch.padding", DType::u8, {rest},
+    writer_.add(kPaddingName, DType::u8, {rest},
                 bytes_of(zeros.data(), static_cast<std::size_t>(rest)));
   }
 
@@ -153,12 +178,20 @@ class Layout {
   std::vector<std::pair<const BitMatrix*, std::string>> order_;
   std::map<const BitMatrix*, std::vector<ValueId>> matrix_values_;
   std::map<ValueId, std::size_t> tensor_of_;
+  std::set<std::string> names_;
 };
 
-Status check_paths(const std::string& path, const std::string& source_path) {
-  if (!path.ends_with(".onnx")) {
+std::string data_path_of(const std::string& model_path) {
+  return model_path.substr(0, model_path.size() - std::string_view(kSuffix).size()) +
+         ".safetensors";
+}
+
+}  // namespace
+
+Status check_model_path(const std::string& path, const std::string& source_path) {
+  if (!path.ends_with(kSuffix)) {
     return Status(ErrorCode::invalid_argument, "the output's name must end in .onnx",
-                  "name it e.g. " + path + ".onnx")
+                  "name it e.g. " + path + kSuffix)
         .in_file(path);
   }
   std::error_code error;
@@ -166,14 +199,13 @@ Status check_paths(const std::string& path, const std::string& source_path) {
     return Status(ErrorCode::invalid_argument, "the output is the input", "choose another name")
         .in_file(path);
   }
-  return Status::ok();
+  PBATCH_RETURN_IF_ERROR(OutputFiles::check(path));
+  return OutputFiles::check(data_path_of(path));
 }
-
-}  // namespace
 
 Result<SavedModel> save_model(const Graph& graph, const std::string& path,
                               const std::string& source_path) {
-  PBATCH_RETURN_IF_ERROR(check_paths(path, source_path));
+  PBATCH_RETURN_IF_ERROR(check_model_path(path, source_path));
   Layout layout(graph);
   if (!source_path.empty()) {
     PBATCH_RETURN_IF_ERROR(record_source(layout.graph(), source_path, path));
@@ -183,12 +215,11 @@ Result<SavedModel> save_model(const Graph& graph, const std::string& path,
 
   SavedModel saved;
   saved.model_path = path;
-  saved.data_path = path.substr(0, path.size() - 5) + ".safetensors";
+  saved.data_path = data_path_of(path);
   PBATCH_ASSIGN_OR_RETURN(const std::string header, layout.writer().header());
   const std::string location = std::filesystem::path(saved.data_path).filename().string();
   const auto data_start = static_cast<std::int64_t>(header.size());
-  PBATCH_ASSIGN_OR_RETURN(const std::string model,
-                          export_onnx(layout.graph(), [&](ValueId id) {
+  PBATCH_ASSIGN_OR_RETURN(const std::string model, export_onnx(layout.graph(), [&](ValueId id) {
                             return layout.place(id, location, data_start);
                           }));
   std::vector<std::string_view> parts{header};

@@ -23,10 +23,11 @@ fs::path folder_of(const std::string& file) {
 }  // namespace
 
 Status record_source(Graph& graph, const std::string& source_path, const std::string& model_path) {
-  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::open(source_path));
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file,
+                          MappedFile::open(source_path));
   std::error_code error;
   const fs::path relative = fs::relative(source_path, folder_of(model_path), error);
-  if (error || relative.empty()) return Status::ok();   // on another root: nothing worth recording
+  if (error || relative.empty()) return Status::ok();  // on another root: nothing worth recording
   graph.metadata[kPath] = relative.generic_string();
   graph.metadata[kSize] = std::to_string(file->bytes().size());
   graph.metadata[kChecksum] = crc32_hex(file->bytes());
