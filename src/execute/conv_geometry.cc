@@ -146,4 +146,13 @@ Result<ConvGeometry> make_geometry(const WindowAttributes& attributes, const Sha
   return g;
 }
 
+Taps taps_inside(std::int64_t start, std::int64_t in, std::int64_t kernel, std::int64_t dilation) {
+  const auto first_at_least = [&](std::int64_t index) {
+    const std::int64_t distance = index - start;
+    return distance <= 0 ? 0 : (distance + dilation - 1) / dilation;
+  };
+  const std::int64_t begin = std::min(first_at_least(0), kernel);
+  return {begin, std::clamp(first_at_least(in), begin, kernel)};
+}
+
 }  // namespace pbatch

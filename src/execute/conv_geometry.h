@@ -52,4 +52,12 @@ struct ConvGeometry {
 Result<ConvGeometry> make_geometry(const WindowAttributes& attributes, const Shape& x,
                                    const std::vector<std::int64_t>& kernel);
 
+/// Elements [begin, end) of a window that fall on [0, in); empty if none does.
+struct Taps {
+  std::int64_t begin = 0, end = 0;
+};
+
+/// For a window of `kernel` elements, `dilation` apart, the first at `start`.
+Taps taps_inside(std::int64_t start, std::int64_t in, std::int64_t kernel, std::int64_t dilation);
+
 }  // namespace pbatch

@@ -11,18 +11,8 @@ struct Axis {
   std::int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, pad = 0;
 };
 
-// Kernel elements [begin, end) of the window at `start` fall on the input.
-struct Inside {
-  std::int64_t begin, end;
-};
-
-Inside inside(const Axis& axis, std::int64_t start) {
-  const auto first_at_least = [&](std::int64_t index) {
-    const std::int64_t distance = index - start;
-    return distance <= 0 ? 0 : (distance + axis.dilation - 1) / axis.dilation;
-  };
-  const std::int64_t begin = std::min(first_at_least(0), axis.kernel);
-  return {begin, std::clamp(first_at_least(axis.in), begin, axis.kernel)};
+Taps taps_at(const Axis& axis, std::int64_t start) {
+  return taps_inside(start, axis.in, axis.kernel, axis.dilation);
 }
 
 std::array<Axis, 3> axes_of(const ConvGeometry& g) {
@@ -36,7 +26,7 @@ std::array<Axis, 3> axes_of(const ConvGeometry& g) {
 }
 
 // One row of the kernel: x points at the row of the input.
-void copy_row(const Axis& axis, const Inside& in, std::int64_t start, const float* x, float* to) {
+void copy_row(const Axis& axis, const Taps& in, std::int64_t start, const float* x, float* to) {
   std::fill_n(to, in.begin, 0.0F);
   if (axis.dilation == 1) {
     std::copy_n(x + (start + in.begin), in.end - in.begin, to + in.begin);
@@ -56,7 +46,7 @@ void im2col(const ConvGeometry& geometry, const float* x, std::int64_t channels,
     const std::int64_t z = p / (height.out * width.out) * depth.stride - depth.pad;
     const std::int64_t y = p / width.out % height.out * height.stride - height.pad;
     const std::int64_t w = p % width.out * width.stride - width.pad;
-    const Inside in_z = inside(depth, z), in_y = inside(height, y), in_w = inside(width, w);
+    const Taps in_z = taps_at(depth, z), in_y = taps_at(height, y), in_w = taps_at(width, w);
     for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t kz = 0; kz < depth.kernel; ++kz) {
         for (std::int64_t ky = 0; ky < height.kernel; ++ky, columns += width.kernel) {

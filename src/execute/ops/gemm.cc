@@ -5,6 +5,7 @@
 #include "execute/op.h"
 #include "execute/openblas.h"
 #include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
 
 namespace pbatch {
 namespace {
@@ -110,6 +111,7 @@ class Gemm final : public Op {
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_gemm(const Graph& graph, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 3));
   Attributes attributes;
   PBATCH_ASSIGN_OR_RETURN(attributes.alpha, node.float_attr("alpha", 1.0F));
   PBATCH_ASSIGN_OR_RETURN(attributes.beta, node.float_attr("beta", 1.0F));

@@ -2,6 +2,7 @@
 #include "execute/float_gemm.h"
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
 
 namespace pbatch {
 namespace {
@@ -52,6 +53,7 @@ class Linear final : public Op {
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_linear_op(const Graph& graph, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 3));
   const Tensor* weights = constant_input(graph, node, 1);
   if (weights == nullptr) {
     return Status(ErrorCode::malformed, "the weights of pbatch.Linear are not constant",

@@ -5,6 +5,7 @@
 #include "execute/op.h"
 #include "execute/openblas.h"
 #include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
 
 namespace pbatch {
 namespace {
@@ -122,6 +123,7 @@ class MatMul final : public Op {
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_matmul(const Graph& graph, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 2));
   std::unique_ptr<FloatMatrix> matrix;
   const Tensor* b = constant_input(graph, node, 1);
   if (b != nullptr && b->dtype() == DType::f32 && b->rank() == 2) {

@@ -1,0 +1,98 @@
+// ArgMax and ArgMin.
+#include "execute/op.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+// Index of the first or last greatest (least) of `count` elements, `stride` apart. A NaN
+// is greater and less than every number.
+template <class T>
+std::int64_t find_extreme(const T* x, std::int64_t count, std::int64_t stride, bool least,
+                          bool last) {
+  std::int64_t best = 0;
+  for (std::int64_t i = 1; i < count; ++i) {
+    const T a = x[best * stride], b = x[i * stride];
+    const bool a_nan = a != a, b_nan = b != b;
+    const bool equal = a == b || (a_nan && b_nan);
+    const bool better = a_nan ? false : b_nan || (least ? b < a : b > a);
+    if (better || (last && equal)) best = i;
+  }
+  return best;
+}
+
+class ArgMax final : public Op {
+ public:
+  ArgMax(std::int64_t axis, bool keep, bool last, bool least)
+      : axis_(axis), keep_(keep), last_(last), least_(least) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
+    Shape shape = x.shape();
+    if (keep_) {
+      shape[axis] = 1;
+    } else {
+      shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
+    }
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::i64, shape));
+    if (outputs[0].size() == 0) return Status::ok();
+    if (x.dim(axis) == 0) {
+      return {ErrorCode::shape_mismatch,
+              "there is no element along axis " + std::to_string(axis) + " of " +
+                  shape_to_string(x.shape()),
+              "feed a larger input"};
+    }
+    switch (x.dtype()) {
+      case DType::f32:
+        return find<float>(x, axis, outputs[0]);
+      case DType::i64:
+        return find<std::int64_t>(x, axis, outputs[0]);
+      case DType::i32:
+        return find<std::int32_t>(x, axis, outputs[0]);
+      case DType::i8:
+        return find<std::int8_t>(x, axis, outputs[0]);
+      case DType::u8:
+        return find<std::uint8_t>(x, axis, outputs[0]);
+      default:
+        return unsupported_type(least_ ? "ArgMin" : "ArgMax", x.dtype());
+    }
+  }
+
+ private:
+  template <class T>
+  Status find(const Tensor& x, std::size_t axis, Tensor& y) const {
+    const std::int64_t count = x.dim(axis);
+    const std::int64_t stride = product_of(x.shape(), axis + 1, x.rank());
+    for (std::int64_t v = 0; v < y.size(); ++v) {
+      const T* const first = x.data<T>() + (v / stride * count * stride + v % stride);
+      y.mutable_data<std::int64_t>()[v] = find_extreme(first, count, stride, least_, last_);
+    }
+    return Status::ok();
+  }
+
+  std::int64_t axis_;
+  bool keep_, last_, least_;
+};
+
+Result<std::unique_ptr<Op>> make(const Node& node, bool least) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, node.int_attr("axis", 0));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t keep, node.int_attr("keepdims", 1));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t last, node.int_attr("select_last_index", 0));
+  return std::unique_ptr<Op>(new ArgMax(axis, keep != 0, last != 0, least));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_arg_max(const Graph&, const Node& node) {
+  return make(node, false);
+}
+
+Result<std::unique_ptr<Op>> make_arg_min(const Graph&, const Node& node) {
+  return make(node, true);
+}
+
+}  // namespace pbatch

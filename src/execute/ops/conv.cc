@@ -1,0 +1,97 @@
+// Conv, and pbatch.Conv: Conv with attribute "activation".
+#include "execute/activate.h"
+#include "execute/dnnl_convolution.h"
+#include "execute/op.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+Status check_shapes(const Tensor& x, const Tensor& w, const Tensor* bias, std::int64_t groups) {
+  const auto mismatch = [&](const std::string& why) {
+    return Status(ErrorCode::shape_mismatch,
+                  "X " + shape_to_string(x.shape()) + " does not fit W " +
+                      shape_to_string(w.shape()) + " with " + std::to_string(groups) +
+                      " groups: " + why,
+                  "feed the shape that the network was trained on");
+  };
+  if (x.rank() != w.rank() || x.rank() < 3) return mismatch("ranks differ or are less than 3");
+  if (x.rank() > 5) {
+    return {ErrorCode::unsupported,
+            "convolution over " + std::to_string(x.rank() - 2) + " dimensions",
+            "use at most 3 spatial dimensions"};
+  }
+  if (w.dim(0) % groups != 0) return mismatch("output channels are no multiple of the groups");
+  if (x.dim(1) % groups != 0 || x.dim(1) / groups != w.dim(1)) {
+    return mismatch("W takes another number of channels");
+  }
+  if (bias != nullptr && bias->shape() != Shape{w.dim(0)}) {
+    return mismatch("the bias has shape " + shape_to_string(bias->shape()));
+  }
+  return Status::ok();
+}
+
+class Conv final : public Op {
+ public:
+  Conv(WindowAttributes window, std::int64_t groups, Activation activation, bool constant_weights)
+      : window_(std::move(window)),
+        groups_(groups),
+        activation_(activation),
+        convolutions_(std::make_unique<DnnlConvolutions>(constant_weights)) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor* x = input_or_null(inputs, 0);
+    const Tensor* w = input_or_null(inputs, 1);
+    const Tensor* bias = input_or_null(inputs, 2);
+    PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
+    PBATCH_RETURN_IF_ERROR(expect_float(w, "input W"));
+    if (bias != nullptr) PBATCH_RETURN_IF_ERROR(expect_float(bias, "input B"));
+    PBATCH_RETURN_IF_ERROR(check_shapes(*x, *w, bias, groups_));
+    const Shape kernel(w->shape().begin() + 2, w->shape().end());
+    ConvolutionShape shape;
+    PBATCH_ASSIGN_OR_RETURN(shape.geometry, make_geometry(window_, x->shape(), kernel));
+    shape.outputs = w->dim(0);
+    shape.groups = groups_;
+    PBATCH_ASSIGN_OR_RETURN(
+        outputs[0], context.allocate(DType::f32, shape.geometry.output_shape(shape.outputs)));
+    if (outputs[0].size() == 0) return Status::ok();
+    ConvolutionCall call;
+    call.x = x->data<float>();
+    call.w = w->data<float>();
+    call.bias = bias != nullptr ? bias->data<float>() : nullptr;
+    call.y = outputs[0].mutable_data<float>();
+    PBATCH_RETURN_IF_ERROR(
+        convolutions_->run(shape, call, context.pool.threads(), context.buffers));
+    activate(activation_, call.y, outputs[0].size(), context.pool);
+    return Status::ok();
+  }
+
+ private:
+  WindowAttributes window_;
+  std::int64_t groups_;
+  Activation activation_;
+  std::unique_ptr<DnnlConvolutions> convolutions_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_conv(const Graph& graph, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 3));
+  PBATCH_ASSIGN_OR_RETURN(WindowAttributes window, read_window_attributes(node));
+  window.ceil_mode = false;
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t groups, node.int_attr("group", 1));
+  if (groups < 1) {
+    return Status(ErrorCode::malformed, "attribute group is " + std::to_string(groups),
+                  "export the network again");
+  }
+  Activation activation = Activation::none;
+  if (node.domain == kPbatchDomain) {
+    PBATCH_ASSIGN_OR_RETURN(activation, read_activation(node));
+  }
+  const bool constant_weights = constant_input(graph, node, 1) != nullptr;
+  return std::unique_ptr<Op>(new Conv(std::move(window), groups, activation, constant_weights));
+}
+
+}  // namespace pbatch

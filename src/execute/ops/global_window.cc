@@ -1,0 +1,49 @@
+#include "execute/ops/global_window.h"
+
+#include <algorithm>
+
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+class GlobalPool final : public Op {
+ public:
+  explicit GlobalPool(Pooling pooling) : poolings_(pooling) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor* x = input_or_null(inputs, 0);
+    PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
+    const Shape& shape = x->shape();
+    if (shape.size() < 3 || std::count(shape.begin() + 2, shape.end(), 0) != 0) {
+      return {ErrorCode::shape_mismatch, "input X " + shape_to_string(shape) + " is no image",
+              "feed [batch, channels, height, width]"};
+    }
+    PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
+                            make_geometry({}, shape, Shape(shape.begin() + 2, shape.end())));
+    PBATCH_ASSIGN_OR_RETURN(outputs[0],
+                            context.allocate(DType::f32, geometry.output_shape(shape[1])));
+    if (outputs[0].size() == 0) return Status::ok();
+    return poolings_.run(geometry, DType::f32, x->raw(), outputs[0].mutable_raw(),
+                         context.pool.threads(), context.buffers);
+  }
+
+ private:
+  mutable DnnlPoolings poolings_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_global_pool(const Node& node, Pooling pooling) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  return std::unique_ptr<Op>(new GlobalPool(pooling));
+}
+
+Status require_kernel(const WindowAttributes& window) {
+  if (!window.kernel.empty()) return Status::ok();
+  return {ErrorCode::malformed, "attribute kernel_shape is missing", "export the network again"};
+}
+
+}  // namespace pbatch

@@ -1,0 +1,18 @@
+// Pools whose window is the whole image.
+#pragma once
+
+#include <memory>
+
+#include "execute/conv_geometry.h"
+#include "execute/dnnl_pooling.h"
+#include "execute/op.h"
+
+namespace pbatch {
+
+/// GlobalMaxPool or GlobalAveragePool.
+Result<std::unique_ptr<Op>> make_global_pool(const Node& node, Pooling pooling);
+
+/// malformed unless the attributes have a kernel, which every other pool needs.
+Status require_kernel(const WindowAttributes& window);
+
+}  // namespace pbatch

@@ -1,0 +1,84 @@
+// InstanceNormalization and GroupNormalization: groups of channels of each image
+// get mean 0 and deviation 1.
+#include "execute/op.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+#include "execute/ops/normalize.h"
+
+namespace pbatch {
+namespace {
+
+class GroupNormalization final : public Op {
+ public:
+  // groups 0: one group per channel. Scale and bias have one number per channel or per group.
+  GroupNormalization(std::int64_t groups, bool per_channel, float epsilon)
+      : groups_(groups), per_channel_(per_channel), epsilon_(epsilon) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor* x = input_or_null(inputs, 0);
+    const Tensor* scale = input_or_null(inputs, 1);
+    const Tensor* bias = input_or_null(inputs, 2);
+    PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
+    PBATCH_RETURN_IF_ERROR(expect_float(scale, "the scale"));
+    PBATCH_RETURN_IF_ERROR(expect_float(bias, "the bias"));
+    const std::int64_t channels = x->rank() < 2 ? 0 : x->dim(1);
+    const std::int64_t groups = groups_ == 0 ? channels : groups_;
+    const Shape wanted{per_channel_ ? channels : groups};
+    if (x->rank() < 2 || (groups != 0 && channels % groups != 0) || scale->shape() != wanted ||
+        bias->shape() != wanted) {
+      return {ErrorCode::shape_mismatch,
+              "scale " + shape_to_string(scale->shape()) + ", bias " +
+                  shape_to_string(bias->shape()) + " and " + std::to_string(groups) +
+                  " groups do not fit X " + shape_to_string(x->shape()),
+              "feed the shape that the network was trained on"};
+    }
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x->shape()));
+    if (x->size() == 0) return Status::ok();
+    const std::int64_t plane = product_of(x->shape(), 2, x->rank());
+    const std::int64_t size = channels / groups * plane;
+    const float* const from = x->data<float>();
+    float* const to = outputs[0].mutable_data<float>();
+    const auto normalize = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t g = begin; g < end; ++g) {
+        const Moments m = moments_of(from + g * size, size, epsilon_);
+        for (std::int64_t i = 0; i < size; ++i) {
+          const std::int64_t group = g % groups;
+          const std::int64_t at = per_channel_ ? group * (channels / groups) + i / plane : group;
+          to[g * size + i] =
+              (from[g * size + i] - m.mean) * m.inverse_deviation * scale->data<float>()[at] +
+              bias->data<float>()[at];
+        }
+      }
+    };
+    context.pool.parallel_for(x->dim(0) * groups, 1, normalize);
+    return Status::ok();
+  }
+
+ private:
+  std::int64_t groups_;
+  bool per_channel_;
+  float epsilon_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_instance_normalization(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 3, 3));
+  PBATCH_ASSIGN_OR_RETURN(const float epsilon, node.float_attr("epsilon", 1e-5F));
+  return std::unique_ptr<Op>(new GroupNormalization(0, true, epsilon));
+}
+
+Result<std::unique_ptr<Op>> make_group_normalization(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 3, 3));
+  PBATCH_ASSIGN_OR_RETURN(const float epsilon, node.float_attr("epsilon", 1e-5F));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t groups, node.int_attr("num_groups", 0));
+  if (groups < 1) {
+    return Status(ErrorCode::malformed, "attribute num_groups is " + std::to_string(groups),
+                  "export the network again");
+  }
+  const bool per_channel = node.opset >= 21;  // before, scale and bias were per group
+  return std::unique_ptr<Op>(new GroupNormalization(groups, per_channel, epsilon));
+}
+
+}  // namespace pbatch

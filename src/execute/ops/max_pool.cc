@@ -1,0 +1,51 @@
+// MaxPool and GlobalMaxPool.
+#include "execute/dnnl_pooling.h"
+#include "execute/op.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/global_window.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+class MaxPool final : public Op {
+ public:
+  explicit MaxPool(WindowAttributes window) : window_(std::move(window)) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor* x = input_or_null(inputs, 0);
+    const bool bytes = x != nullptr && (x->dtype() == DType::u8 || x->dtype() == DType::i8);
+    if (!bytes) PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
+    PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
+                            make_geometry(window_, x->shape(), window_.kernel));
+    PBATCH_ASSIGN_OR_RETURN(outputs[0],
+                            context.allocate(x->dtype(), geometry.output_shape(x->dim(1))));
+    if (outputs[0].size() == 0) return Status::ok();
+    return poolings_.run(geometry, x->dtype(), x->raw(), outputs[0].mutable_raw(),
+                         context.pool.threads(), context.buffers);
+  }
+
+ private:
+  WindowAttributes window_;
+  mutable DnnlPoolings poolings_{Pooling::max};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_max_pool(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1, 2));
+  PBATCH_ASSIGN_OR_RETURN(WindowAttributes window, read_window_attributes(node));
+  PBATCH_RETURN_IF_ERROR(require_kernel(window));
+  if (node.outputs.size() > 1 && node.outputs[1] != kNoValue) {
+    return Status(ErrorCode::unsupported, "MaxPool's output Indices is not supported",
+                  "remove what uses it from the network");
+  }
+  return std::unique_ptr<Op>(new MaxPool(std::move(window)));
+}
+
+Result<std::unique_ptr<Op>> make_global_max_pool(const Graph&, const Node& node) {
+  return make_global_pool(node, Pooling::max);
+}
+
+}  // namespace pbatch

@@ -1,0 +1,110 @@
+// TopK: the greatest or least elements along an axis, and where they are.
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "execute/op.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+class TopK final : public Op {
+ public:
+  // k: one number, an attribute in old opsets and an input in new ones.
+  TopK(std::int64_t axis, bool largest, IntegerList k_input, std::int64_t k_attribute)
+      : axis_(axis), largest_(largest), k_input_(std::move(k_input)), k_attribute_(k_attribute) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
+    PBATCH_ASSIGN_OR_RETURN(const auto list, k_input_.get(inputs));
+    if (list && list->size() != 1) {
+      return {ErrorCode::shape_mismatch,
+              "input K holds " + std::to_string(list->size()) + " numbers, not one",
+              "export the network again"};
+    }
+    const std::int64_t k = list ? list->front() : k_attribute_;
+    if (k < 0 || k > x.dim(axis)) {
+      return {ErrorCode::shape_mismatch,
+              std::to_string(k) + " elements are asked for along axis " + std::to_string(axis) +
+                  " of " + shape_to_string(x.shape()),
+              "feed a larger input or ask for fewer"};
+    }
+    Shape shape = x.shape();
+    shape[axis] = k;
+    Tensor indices;
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), shape));
+    PBATCH_ASSIGN_OR_RETURN(indices, context.allocate(DType::i64, shape));
+    Status status = Status::ok();
+    switch (x.dtype()) {
+      case DType::f32:
+        select<float>(x, axis, k, outputs[0], indices);
+        break;
+      case DType::i64:
+        select<std::int64_t>(x, axis, k, outputs[0], indices);
+        break;
+      case DType::i32:
+        select<std::int32_t>(x, axis, k, outputs[0], indices);
+        break;
+      default:
+        status = unsupported_type("TopK", x.dtype());
+    }
+    if (outputs.size() > 1) outputs[1] = std::move(indices);
+    return status;
+  }
+
+ private:
+  template <class T>
+  void select(const Tensor& x, std::size_t axis, std::int64_t k, Tensor& y, Tensor& indices) const {
+    if (y.size() == 0) return;
+    const std::int64_t count = x.dim(axis);
+    const std::int64_t stride = product_of(x.shape(), axis + 1, x.rank());
+    std::vector<std::int64_t> order(static_cast<std::size_t>(count));
+    for (std::int64_t v = 0; v < x.size() / count; ++v) {
+      const T* const from = x.data<T>() + (v / stride * count * stride + v % stride);
+      std::iota(order.begin(), order.end(), 0);
+      // Of equals the lower index comes first; NaN counts as greater than every number.
+      const auto before = [&](std::int64_t i, std::int64_t j) {
+        const T a = from[i * stride], b = from[j * stride];
+        const bool a_nan = a != a, b_nan = b != b;
+        if (a_nan || b_nan) return a_nan && b_nan ? i < j : a_nan == largest_;
+        return a == b ? i < j : (a > b) == largest_;
+      };
+      std::partial_sort(order.begin(), order.begin() + k, order.end(), before);
+      const std::int64_t at = v / stride * k * stride + v % stride;
+      for (std::int64_t i = 0; i < k; ++i) {
+        const std::int64_t index = order[static_cast<std::size_t>(i)];
+        y.mutable_data<T>()[at + i * stride] = from[index * stride];
+        indices.mutable_data<std::int64_t>()[at + i * stride] = index;
+      }
+    }
+  }
+
+  std::int64_t axis_;
+  bool largest_;
+  IntegerList k_input_;
+  std::int64_t k_attribute_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_top_k(const Graph& graph, const Node& node) {
+  const bool from_input = node.opset >= 10;
+  const std::size_t inputs = from_input ? 2 : 1;
+  PBATCH_RETURN_IF_ERROR(check_arity(node, inputs, inputs, 2));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, node.int_attr("axis", -1));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t largest, node.int_attr("largest", 1));
+  IntegerList k_input;
+  std::int64_t k_attribute = 0;
+  if (from_input) {
+    PBATCH_ASSIGN_OR_RETURN(k_input, IntegerList::from_input(graph, node, 1, "K"));
+  } else {
+    PBATCH_ASSIGN_OR_RETURN(k_attribute, node.int_attr("k", 0));
+  }
+  return std::unique_ptr<Op>(new TopK(axis, largest != 0, std::move(k_input), k_attribute));
+}
+
+}  // namespace pbatch
