@@ -1,6 +1,6 @@
-// Identity: the input itself.
+// Identity: the result shares the input's memory.
 #include "execute/op.h"
-#include "execute/ops/data_checks.h"
+#include "execute/ops/node_checks.h"
 
 namespace pbatch {
 namespace {
@@ -17,7 +17,7 @@ class Identity final : public Op {
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_identity(const Graph&, const Node& node) {
-  PBATCH_RETURN_IF_ERROR(expect_arity(node, {}));
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
   return std::unique_ptr<Op>(new Identity);
 }
 

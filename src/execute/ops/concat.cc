@@ -1,0 +1,94 @@
+// Concat: tensors one behind the other along an axis.
+#include <algorithm>
+#include <cstring>
+
+#include "execute/op.h"
+#include "execute/ops/data_checks.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+// Bytes of `t` between one step before the axis and the next.
+std::int64_t run_bytes(const Tensor& t, std::size_t axis) {
+  return product_of(t.shape(), axis, t.rank()) * static_cast<std::int64_t>(dtype_size(t.dtype()));
+}
+
+class Concat final : public Op {
+ public:
+  explicit Concat(std::int64_t axis) : axis_(axis) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& first = *inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, first.rank()));
+    PBATCH_ASSIGN_OR_RETURN(Shape shape, joined_shape(inputs, axis));
+    if (inputs.size() == 1) {
+      outputs[0] = first;
+      return Status::ok();
+    }
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(first.dtype(), std::move(shape)));
+    if (outputs[0].size() == 0) return Status::ok();
+    const std::int64_t rows = product_of(first.shape(), 0, axis);
+    const std::int64_t row_bytes = run_bytes(outputs[0], axis);
+    char* const to = static_cast<char*>(outputs[0].mutable_raw());
+    context.pool.parallel_for(rows, items_worth_a_thread(row_bytes),
+                              [&](std::int64_t begin, std::int64_t end) {
+                                copy_rows(inputs, axis, begin, end, to + begin * row_bytes);
+                              });
+    return Status::ok();
+  }
+
+ private:
+  static Result<Shape> joined_shape(std::span<const Tensor* const> inputs, std::size_t axis) {
+    const Tensor& first = *inputs[0];
+    Shape shape = first.shape();
+    shape[axis] = 0;
+    for (const Tensor* t : inputs) {
+      Shape other = t->shape();
+      if (other.size() == shape.size()) other[axis] = shape[axis];
+      if (t->dtype() != first.dtype() || other != shape) {
+        return Status(ErrorCode::shape_mismatch,
+                      describe_tensor(first) + " and " + describe_tensor(*t) +
+                          " cannot be joined along axis " + std::to_string(axis),
+                      "feed the shape that the network was exported for");
+      }
+      if (__builtin_add_overflow(shape[axis], t->dim(axis), &shape[axis])) {
+        return Status(ErrorCode::shape_mismatch, "the joined dimension overflows",
+                      "feed smaller inputs");
+      }
+    }
+    return shape;
+  }
+
+  static void copy_rows(std::span<const Tensor* const> inputs, std::size_t axis, std::int64_t begin,
+                        std::int64_t end, char* to) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      for (const Tensor* t : inputs) {
+        const std::int64_t bytes = run_bytes(*t, axis);
+        if (bytes == 0) continue;
+        std::memcpy(to, static_cast<const char*>(t->raw()) + row * bytes,
+                    static_cast<std::size_t>(bytes));
+        to += bytes;
+      }
+    }
+  }
+
+  std::int64_t axis_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_concat(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(
+      check_arity(node, std::max<std::size_t>(1, node.inputs.size()), kAnyCount));
+  if (!node.has_attr("axis")) {
+    return Status(ErrorCode::malformed, "operator Concat lacks attribute axis",
+                  "export the network again");
+  }
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, node.int_attr("axis", 0));
+  return std::unique_ptr<Op>(new Concat(axis));
+}
+
+}  // namespace pbatch

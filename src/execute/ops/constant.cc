@@ -1,0 +1,29 @@
+// Constant: the value that its attribute holds.
+#include "execute/op.h"
+#include "onnx/constant_node.h"
+
+namespace pbatch {
+namespace {
+
+class Constant final : public Op {
+ public:
+  explicit Constant(Tensor value) : value_(std::move(value)) {}
+
+  Status run(RunContext&, std::span<const Tensor* const>,
+             std::span<Tensor> outputs) const override {
+    outputs[0] = value_;
+    return Status::ok();
+  }
+
+ private:
+  Tensor value_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_constant(const Graph&, const Node& node) {
+  PBATCH_ASSIGN_OR_RETURN(Tensor value, constant_node_value(node));
+  return std::unique_ptr<Op>(new Constant(std::move(value)));
+}
+
+}  // namespace pbatch

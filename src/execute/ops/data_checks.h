@@ -1,0 +1,58 @@
+// Checks that operators over shapes, indices and elements of any type share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "execute/op.h"
+#include "pbatch/status.h"
+#include "pbatch/tensor.h"
+
+namespace pbatch {
+
+/// The values of an int32 or int64 tensor of rank 0 or 1; `what` names it in messages.
+Result<std::vector<std::int64_t>> read_integers(const Tensor& tensor, const char* what);
+
+/// The value of an int32 or int64 tensor of one element.
+Result<std::int64_t> read_integer(const Tensor& tensor, const char* what);
+
+/// A list of axes as a set: true at every axis named. Refuses axes out of range or named twice.
+Result<std::vector<bool>> mark_axes(const std::vector<std::int64_t>& axes, std::size_t rank);
+
+/// The elements of an int32 or int64 tensor as they come.
+class Indices {
+ public:
+  /// An error for other element types.
+  static Result<Indices> of(const Tensor& tensor);
+  std::int64_t operator[](std::int64_t i) const { return wide_ != nullptr ? wide_[i] : narrow_[i]; }
+
+ private:
+  Indices() = default;
+  const std::int64_t* wide_ = nullptr;
+  const std::int32_t* narrow_ = nullptr;
+};
+
+/// Turns an index that may count from the end into one from 0. False if it is out of range.
+inline bool wrap_index(std::int64_t extent, std::int64_t* index) {
+  if (*index < 0) *index += extent;
+  return *index >= 0 && *index < extent;
+}
+
+/// The error for a false wrap_index().
+Status index_out_of_range(std::int64_t index, std::int64_t extent);
+
+/// The indices as int64, each from 0 and below `extent`.
+Result<Tensor> absolute_indices(const RunContext& context, const Tensor& indices,
+                                std::int64_t extent);
+
+/// Elements from one step of each dimension to the next.
+std::vector<std::int64_t> row_major_strides(const Shape& shape);
+
+/// How many items of `bytes` each are worth a thread; at least 1.
+std::int64_t items_worth_a_thread(std::int64_t bytes);
+
+/// Writes `count` copies of the element at `value`.
+void fill_elements(void* to, std::int64_t count, const void* value, std::size_t element_size);
+
+}  // namespace pbatch

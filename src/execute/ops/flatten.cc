@@ -1,0 +1,38 @@
+// Flatten: a matrix of the dimensions before an axis times those from it. Nothing is copied.
+#include "execute/op.h"
+#include "execute/ops/data_checks.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+class Flatten final : public Op {
+ public:
+  explicit Flatten(std::int64_t axis) : axis_(axis) {}
+
+  Status run(RunContext&, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    std::size_t axis = x.rank();  // allowed: everything stands before it
+    if (axis_ != static_cast<std::int64_t>(x.rank())) {
+      PBATCH_ASSIGN_OR_RETURN(axis, normalize_axis(axis_, x.rank()));
+    }
+    const std::int64_t rows = product_of(x.shape(), 0, axis);
+    outputs[0] = x.reshaped({rows, product_of(x.shape(), axis, x.rank())});
+    return Status::ok();
+  }
+
+ private:
+  std::int64_t axis_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_flatten(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, node.int_attr("axis", 1));
+  return std::unique_ptr<Op>(new Flatten(axis));
+}
+
+}  // namespace pbatch

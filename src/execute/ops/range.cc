@@ -1,0 +1,88 @@
+// Range: start, start + delta, ... up to but without limit.
+#include <cmath>
+
+#include "execute/op.h"
+#include "execute/ops/data_checks.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+constexpr double kMostElements = 1e15;  // more than memory holds, exact in a double
+
+Status no_range(const char* why, const char* remedy) {
+  return {ErrorCode::invalid_argument, std::string("operator Range: ") + why, remedy};
+}
+
+template <class T>
+Result<std::int64_t> count_of(T start, T limit, T delta) {
+  if (delta == T{0}) return no_range("delta is 0", "feed another delta");
+  // Of int64 the difference may need 65 bits.
+  const long double span =
+      (static_cast<long double>(limit) - static_cast<long double>(start)) / delta;
+  if (!(std::abs(span) <= kMostElements)) {
+    return no_range("the range is not finite or too long", "feed a shorter one");
+  }
+  return span > 0 ? static_cast<std::int64_t>(std::ceil(span)) : 0;
+}
+
+template <class T>
+Result<Tensor> make_range_of(const RunContext& context, std::span<const Tensor* const> inputs) {
+  const T start = *inputs[0]->data<T>(), limit = *inputs[1]->data<T>();
+  const T delta = *inputs[2]->data<T>();
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, count_of(start, limit, delta));
+  PBATCH_ASSIGN_OR_RETURN(Tensor y, context.allocate(inputs[0]->dtype(), {count}));
+  T* const to = y.mutable_data<T>();
+  // Every element lies between start and limit, so integers do not overflow.
+  for (std::int64_t i = 0; i < count; ++i)
+    to[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+  return y;
+}
+
+class Range final : public Op {
+ public:
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    for (const Tensor* t : inputs) {
+      if (t->size() != 1 || t->dtype() != inputs[0]->dtype()) {
+        return {ErrorCode::shape_mismatch,
+                "start, limit and delta must be one number each of one type, not " +
+                    describe_tensor(*t),
+                "export the network again"};
+      }
+    }
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], make(context, inputs));
+    return Status::ok();
+  }
+
+ private:
+  static Result<Tensor> make(const RunContext& context, std::span<const Tensor* const> inputs) {
+    switch (inputs[0]->dtype()) {
+      case DType::f32:
+        return make_range_of<float>(context, inputs);
+      case DType::f64:
+        return make_range_of<double>(context, inputs);
+      case DType::i16:
+        return make_range_of<std::int16_t>(context, inputs);
+      case DType::i32:
+        return make_range_of<std::int32_t>(context, inputs);
+      case DType::i64:
+        return make_range_of<std::int64_t>(context, inputs);
+      default:
+        return Status(ErrorCode::unsupported,
+                      std::string("operator Range of ") + dtype_name(inputs[0]->dtype()) +
+                          " is not supported",
+                      "add a Cast to float32 or int64");
+    }
+  }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_range(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 3, 3));
+  return std::unique_ptr<Op>(new Range);
+}
+
+}  // namespace pbatch

@@ -1,0 +1,45 @@
+// Shape: the dimensions of the input, from start to end, as int64.
+#include <algorithm>
+#include <limits>
+
+#include "execute/op.h"
+#include "execute/ops/data_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+class ShapeOp final : public Op {
+ public:
+  ShapeOp(std::int64_t start, std::int64_t end) : start_(start), end_(end) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Shape& dims = inputs[0]->shape();
+    const auto rank = static_cast<std::int64_t>(dims.size());
+    const std::int64_t begin = clamp_to(rank, start_);
+    const std::int64_t end = std::max(begin, clamp_to(rank, end_));
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::i64, {end - begin}));
+    std::copy(dims.begin() + begin, dims.begin() + end, outputs[0].mutable_data<std::int64_t>());
+    return Status::ok();
+  }
+
+ private:
+  static std::int64_t clamp_to(std::int64_t rank, std::int64_t axis) {
+    return std::clamp<std::int64_t>(axis < 0 ? axis + rank : axis, 0, rank);
+  }
+
+  std::int64_t start_, end_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_shape(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t start, node.int_attr("start", 0));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t end,
+                          node.int_attr("end", std::numeric_limits<std::int64_t>::max()));
+  return std::unique_ptr<Op>(new ShapeOp(start, end));
+}
+
+}  // namespace pbatch

@@ -1,0 +1,104 @@
+// Split: a tensor cut into parts along an axis.
+#include <algorithm>
+
+#include "execute/op.h"
+#include "execute/ops/data_checks.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+#include "execute/ops/strided_copy.h"
+
+namespace pbatch {
+namespace {
+
+Status does_not_split(std::int64_t extent, const std::string& how) {
+  return {ErrorCode::shape_mismatch,
+          "a dimension of " + std::to_string(extent) + " does not split into " + how,
+          "feed the shape that the network was exported for"};
+}
+
+class Split final : public Op {
+ public:
+  Split(std::int64_t axis, std::vector<std::int64_t> sizes, bool last_is_smaller)
+      : axis_(axis), sizes_(std::move(sizes)), last_is_smaller_(last_is_smaller) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
+    std::vector<std::int64_t> sizes = sizes_;
+    if (const Tensor* given = input_or_null(inputs, 1); given != nullptr) {
+      PBATCH_ASSIGN_OR_RETURN(sizes, read_integers(*given, "the list of sizes"));
+    } else if (sizes.empty()) {
+      PBATCH_ASSIGN_OR_RETURN(sizes, even_sizes(x.dim(axis), outputs.size()));
+    }
+    PBATCH_RETURN_IF_ERROR(check_sizes(sizes, x.dim(axis), outputs.size()));
+
+    const std::vector<std::int64_t> strides = row_major_strides(x.shape());
+    const auto* from = static_cast<const char*>(x.raw());
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      StridedView view{from, x.shape(), strides};
+      view.shape[axis] = sizes[i];
+      PBATCH_ASSIGN_OR_RETURN(outputs[i], context.allocate(x.dtype(), view.shape));
+      if (outputs[i].size() == 0) continue;
+      copy_strided(std::move(view), outputs[i], context.pool);
+      from += sizes[i] * strides[axis] * static_cast<std::int64_t>(dtype_size(x.dtype()));
+    }
+    return Status::ok();
+  }
+
+ private:
+  Result<std::vector<std::int64_t>> even_sizes(std::int64_t extent, std::size_t parts) const {
+    const auto count = static_cast<std::int64_t>(parts);
+    const std::int64_t size = (extent + count - 1) / count;
+    const std::int64_t last = extent - size * (count - 1);
+    if (last < 0 || (last != size && !last_is_smaller_)) {
+      return does_not_split(extent, std::to_string(parts) + " equal parts");
+    }
+    std::vector<std::int64_t> sizes(parts, size);
+    sizes.back() = last;
+    return sizes;
+  }
+
+  static Status check_sizes(const std::vector<std::int64_t>& sizes, std::int64_t extent,
+                            std::size_t outputs) {
+    if (sizes.size() != outputs) {
+      return {ErrorCode::malformed,
+              std::to_string(sizes.size()) + " sizes are given for " + std::to_string(outputs) +
+                  " outputs",
+              "export the network again"};
+    }
+    std::int64_t left = extent;
+    for (const std::int64_t size : sizes) {
+      if (size < 0 || size > left) return does_not_split(extent, shape_to_string(sizes));
+      left -= size;
+    }
+    return left == 0 ? Status::ok() : does_not_split(extent, shape_to_string(sizes));
+  }
+
+  std::int64_t axis_;
+  std::vector<std::int64_t> sizes_;  // empty: even parts, or an input
+  bool last_is_smaller_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_split(const Graph&, const Node& node) {
+  const std::size_t inputs = node.opset >= 13 ? 2 : 1;  // sizes: an attribute before
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, inputs, kAnyCount));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, node.int_attr("axis", 0));
+  std::vector<std::int64_t> sizes;
+  if (node.opset < 13) {
+    PBATCH_ASSIGN_OR_RETURN(sizes, node.ints_attr("split", {}));
+  }
+  const auto outputs = static_cast<std::int64_t>(node.outputs.size());
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t parts, node.int_attr("num_outputs", outputs));
+  if (parts != outputs) {
+    return Status(ErrorCode::malformed,
+                  "num_outputs is " + std::to_string(parts) + ", but the node has " +
+                      std::to_string(outputs) + " outputs",
+                  "export the network again");
+  }
+  return std::unique_ptr<Op>(new Split(axis, std::move(sizes), node.opset >= 18));
+}
+
+}  // namespace pbatch

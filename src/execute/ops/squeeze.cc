@@ -1,0 +1,58 @@
+// Squeeze: leaves out dimensions of 1. Nothing is copied.
+#include <optional>
+
+#include "execute/op.h"
+#include "execute/ops/data_checks.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+using Axes = std::optional<std::vector<std::int64_t>>;  // none: every dimension of 1
+
+class Squeeze final : public Op {
+ public:
+  explicit Squeeze(Axes axes) : axes_(std::move(axes)) {}
+
+  Status run(RunContext&, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    Axes axes = axes_;
+    if (const Tensor* given = input_or_null(inputs, 1); given != nullptr) {
+      PBATCH_ASSIGN_OR_RETURN(axes, read_integers(*given, "the list of axes"));
+    }
+    PBATCH_ASSIGN_OR_RETURN(const std::vector<bool> marked,
+                            mark_axes(axes.value_or(std::vector<std::int64_t>{}), x.rank()));
+    Shape shape;
+    for (std::size_t d = 0; d < x.rank(); ++d) {
+      if (axes ? !marked[d] : x.dim(d) != 1) {
+        shape.push_back(x.dim(d));
+      } else if (x.dim(d) != 1) {
+        return {ErrorCode::shape_mismatch,
+                "axis " + std::to_string(d) + " of shape " + shape_to_string(x.shape()) +
+                    " is not 1 and cannot be squeezed",
+                "feed the shape that the network was exported for"};
+      }
+    }
+    outputs[0] = x.reshaped(std::move(shape));
+    return Status::ok();
+  }
+
+ private:
+  Axes axes_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_squeeze(const Graph&, const Node& node) {
+  const std::size_t inputs = node.opset >= 13 ? 2 : 1;  // axes: an attribute before
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, inputs));
+  Axes axes;
+  if (node.opset < 13 && node.has_attr("axes")) {
+    PBATCH_ASSIGN_OR_RETURN(axes, node.ints_attr("axes", {}));
+  }
+  return std::unique_ptr<Op>(new Squeeze(std::move(axes)));
+}
+
+}  // namespace pbatch

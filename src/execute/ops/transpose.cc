@@ -1,0 +1,75 @@
+// Transpose: dimensions in another order.
+#include <numeric>
+
+#include "execute/op.h"
+#include "execute/ops/data_checks.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+#include "execute/ops/strided_copy.h"
+
+namespace pbatch {
+namespace {
+
+// Whether the elements stay where they are, because only dimensions of 1 move.
+bool keeps_order(const Shape& shape, const std::vector<std::size_t>& order) {
+  std::size_t last = 0;
+  for (const std::size_t from : order) {
+    if (shape[from] == 1) continue;
+    if (from < last) return false;
+    last = from;
+  }
+  return true;
+}
+
+class Transpose final : public Op {
+ public:
+  explicit Transpose(std::vector<std::size_t> order) : order_(std::move(order)) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    std::vector<std::size_t> order = order_;
+    if (order.empty()) {
+      order.resize(x.rank());
+      std::iota(order.rbegin(), order.rend(), std::size_t{0});
+    }
+    if (order.size() != x.rank()) {
+      return {ErrorCode::shape_mismatch,
+              "perm has " + std::to_string(order.size()) + " axes, but the input has shape " +
+                  shape_to_string(x.shape()),
+              "feed the rank that the network was exported for"};
+    }
+    const std::vector<std::int64_t> strides = row_major_strides(x.shape());
+    StridedView view{x.raw(), {}, {}};
+    for (const std::size_t from : order) {
+      view.shape.push_back(x.dim(from));
+      view.strides.push_back(strides[from]);
+    }
+    if (keeps_order(x.shape(), order)) {
+      outputs[0] = x.reshaped(std::move(view.shape));
+      return Status::ok();
+    }
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), view.shape));
+    copy_strided(std::move(view), outputs[0], context.pool);
+    return Status::ok();
+  }
+
+ private:
+  std::vector<std::size_t> order_;  // empty: the reverse
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_transpose(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> perm, node.ints_attr("perm", {}));
+  PBATCH_RETURN_IF_ERROR(mark_axes(perm, perm.size()).status());
+  std::vector<std::size_t> order;
+  for (const std::int64_t axis : perm) {
+    PBATCH_ASSIGN_OR_RETURN(const std::size_t from, normalize_axis(axis, perm.size()));
+    order.push_back(from);
+  }
+  return std::unique_ptr<Op>(new Transpose(std::move(order)));
+}
+
+}  // namespace pbatch
