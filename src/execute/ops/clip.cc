@@ -1,0 +1,99 @@
+// Clip: bounds are attributes before opset 11 and inputs since. A NaN stays a NaN.
+#include <array>
+#include <limits>
+#include <string>
+
+#include "execute/op.h"
+#include "execute/ops/elements.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+// A null bound is none. Where they cross, the upper one counts.
+using ClipLoop = void (*)(std::int64_t count, const void* x, const void* low, const void* high,
+                          void* y);
+
+template <class T>
+void clip(std::int64_t count, const void* x, const void* low, const void* high, void* y) {
+  const T* __restrict px = static_cast<const T*>(x);
+  T* __restrict py = static_cast<T*>(y);
+  using Limits = std::numeric_limits<T>;
+  const T lo = low != nullptr         ? *static_cast<const T*>(low)
+               : Limits::has_infinity ? static_cast<T>(-Limits::infinity())
+                                      : Limits::lowest();
+  const T hi = high != nullptr        ? *static_cast<const T*>(high)
+               : Limits::has_infinity ? Limits::infinity()
+                                      : Limits::max();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T raised = px[i] < lo ? lo : px[i];
+    py[i] = raised > hi ? hi : raised;
+  }
+}
+
+template <class... Ts>
+constexpr std::array<ClipLoop, kDTypes> clip_loops(Types<Ts...>) {
+  std::array<ClipLoop, kDTypes> loops{};
+  ((loops[dtype_index(dtype_of<Ts>())] = &clip<Ts>), ...);
+  return loops;
+}
+
+constexpr std::array<ClipLoop, kDTypes> kLoops = clip_loops(NumberTypes{});
+
+Status check_bound(const Tensor* bound, DType type, const char* name) {
+  if (bound == nullptr || (bound->dtype() == type && bound->size() == 1)) return Status::ok();
+  return {ErrorCode::shape_mismatch,
+          std::string("input '") + name + "' of Clip is " + describe_tensor(*bound) + ", not one " +
+              dtype_name(type),
+          "the exporter wrote an invalid node; export the model again"};
+}
+
+class Clip final : public Op {
+ public:
+  Clip(Tensor low, Tensor high) : low_(std::move(low)), high_(std::move(high)) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    constexpr std::int64_t kGrain = std::int64_t{1} << 15;
+    const Tensor& x = *inputs[0];
+    const ClipLoop loop = kLoops[dtype_index(x.dtype())];
+    if (loop == nullptr) return unsupported_type("Clip", x.dtype());
+    const Tensor* low = low_.size() == 1 ? &low_ : input_or_null(inputs, 1);
+    const Tensor* high = high_.size() == 1 ? &high_ : input_or_null(inputs, 2);
+    PBATCH_RETURN_IF_ERROR(check_bound(low, x.dtype(), "min"));
+    PBATCH_RETURN_IF_ERROR(check_bound(high, x.dtype(), "max"));
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), x.shape()));
+    const std::size_t size = dtype_size(x.dtype());
+    void* const y = outputs[0].mutable_raw();
+    context.pool.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      loop(end - begin, element_at(x.raw(), begin, size), low != nullptr ? low->raw() : nullptr,
+           high != nullptr ? high->raw() : nullptr, element_at(y, begin, size));
+    });
+    return Status::ok();
+  }
+
+ private:
+  Tensor low_, high_;  ///< empty: an input or none
+};
+
+Result<Tensor> attribute_bound(const Node& node, const char* name) {
+  if (!node.has_attr(name)) return Tensor();
+  PBATCH_ASSIGN_OR_RETURN(const float value, node.float_attr(name, 0.0F));
+  return Tensor::from_floats({}, {&value, 1});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_clip(const Graph&, const Node& node) {
+  if (node.opset >= 11) {
+    PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 3));
+    return std::unique_ptr<Op>(new Clip({}, {}));
+  }
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  PBATCH_ASSIGN_OR_RETURN(Tensor low, attribute_bound(node, "min"));
+  PBATCH_ASSIGN_OR_RETURN(Tensor high, attribute_bound(node, "max"));
+  return std::unique_ptr<Op>(new Clip(std::move(low), std::move(high)));
+}
+
+}  // namespace pbatch
