@@ -60,4 +60,12 @@ Result<OpFactory> find_op(const Node& node) {
                 "change the network so that it does without this operator, and export it again");
 }
 
+Status check_operators(const Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    const Result<OpFactory> factory = find_op(node);
+    if (!factory) return factory.status().at_node(node.name).in_file(graph.source_file);
+  }
+  return Status::ok();
+}
+
 }  // namespace pbatch

@@ -55,4 +55,7 @@ using OpFactory = Result<std::unique_ptr<Op>> (*)(const Graph& graph, const Node
 /// there is none. `node.opset` below the first opset registered is an error too.
 Result<OpFactory> find_op(const Node& node);
 
+/// The error of the first node whose operator cannot be run, with its name.
+Status check_operators(const Graph& graph);
+
 }  // namespace pbatch
