@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "report/baselines.h"
 #include "report/gemv_contender.h"
 
 namespace pbatch {
@@ -22,6 +23,12 @@ Result<std::vector<GemvContender>> gather(const GemvProblem& problem,
         contenders.push_back(std::move(c));
       }
     }
+  }
+  if (!options.peers) return contenders;
+  for (const std::string_view name : baseline_names()) {
+    PBATCH_ASSIGN_OR_RETURN(GemvContender c,
+                            make_peer_contender(problem, name, options.cold, lane));
+    contenders.push_back(std::move(c));
   }
   return contenders;
 }

@@ -20,7 +20,7 @@ struct GemvBenchOptions {
   std::vector<int> weight_bits, activation_bits, batches, threads;
   int group = 64;
   bool cold = false;                 ///< weights from memory: rotates over about 300 MB of them
-  bool peers = true;                 ///< also oneDNN float32, OpenBLAS float32, oneDNN int8
+  bool peers = true;                 ///< also the libraries of baselines.h
   std::vector<std::string> kernels;  ///< by name; empty: the one a session would choose
   TimingOptions timing;
 };

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/buffer_pool.h"
@@ -39,5 +40,9 @@ struct BitContenderSpec {
 /// A bit-layer product, its answer already checked. `problem` and `lane` must outlive it.
 Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitContenderSpec& spec,
                                          Isa isa, GemvLane& lane);
+
+/// The product of a library (baselines.h), its answer already checked.
+Result<GemvContender> make_peer_contender(const GemvProblem& problem, std::string_view name,
+                                          bool cold, GemvLane& lane);
 
 }  // namespace pbatch

@@ -230,5 +230,16 @@ TEST_F(Measure, BenchChecksAndReportsEveryContender) {
   expect_failure(1, {"bench", "--gemv", "8x8", "--kernel", "quantum"}, "reference");
 }
 
+TEST_F(Measure, BenchSetsPeersBeside) {
+  const nlohmann::json j = run_json({"bench", "--gemv", "64x96", "--bits", "4", "--abits", "8",
+                                     "--batch", "1,2", "--seconds", "0"});
+  std::set<std::string> kernels;
+  for (const auto& row : j["results"]) kernels.insert(row["kernel"].get<std::string>());
+  for (const char* peer : {"onednn_f32", "openblas_f32", "onednn_int8"}) {
+    EXPECT_TRUE(kernels.contains(peer)) << peer;
+  }
+  EXPECT_EQ(j["results"].size(), kernels.size() * 2);
+}
+
 }  // namespace
 }  // namespace pbatch::testing
