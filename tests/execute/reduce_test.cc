@@ -37,6 +37,8 @@ TEST(Reduce, ComputesEveryKind) {
   expect_near(reduce("ReduceL2", x, {1}), {1}, {std::sqrt(29.0F)});
   expect_near(reduce("ReduceSumSquare", x, {1}), {1}, {29});
   expect_near(reduce("ReduceLogSum", x, {1}), {1}, {0});
+  const float log_sum = std::log(std::exp(3.0F) + std::exp(-4.0F) + std::exp(2.0F));
+  expect_near(reduce("ReduceLogSumExp", x, {1}), {1}, {log_sum});
 }
 
 TEST(Reduce, TakesAxesAsInput) {
@@ -78,6 +80,17 @@ TEST(Reduce, OfNothingIsTheNeutralElement) {
   EXPECT_EQ(values_of(reduce("ReduceMax", x, {1})), (std::vector<float>{-inf, -inf}));
   EXPECT_EQ(values_of(reduce("ReduceMin", x, {1})), (std::vector<float>{inf, inf}));
   expect_near(reduce("ReduceSum", x, {0}), {0}, {});
+}
+
+TEST(Reduce, LogSumExpStandsGreatNumbers) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const auto one = [](const std::vector<float>& v) {
+    return values_of(reduce("ReduceLogSumExp", floats({3}, v), {0}))[0];
+  };
+  EXPECT_NEAR(one({1000, 1000, -inf}), 1000 + std::log(2.0F), 1e-3F);
+  EXPECT_EQ(one({-inf, -inf, -inf}), -inf);
+  EXPECT_EQ(one({1, inf, inf}), inf);
+  EXPECT_TRUE(std::isnan(one({1, NAN, 2})));
 }
 
 TEST(Reduce, PassesNaNOn) {

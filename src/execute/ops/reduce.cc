@@ -74,6 +74,25 @@ struct LogSum {
   };
 };
 
+// Kept relative to the greatest element so far, so that no exponential overflows.
+struct LogSumExp {
+  template <class T>
+  struct Of {
+    struct Acc {
+      double most = -std::numeric_limits<double>::infinity();
+      double sum = 0.0;
+    };
+    static constexpr Acc kInit{};
+    static Acc step(Acc a, T value) {
+      const auto x = static_cast<double>(value);
+      if (x == a.most) return std::isinf(x) && x < 0.0 ? a : Acc{a.most, a.sum + 1.0};
+      if (x > a.most) return {x, a.sum * std::exp(a.most - x) + 1.0};
+      return {a.most, a.sum + std::exp(x - a.most)};
+    }
+    static T finish(Acc a, std::int64_t) { return static_cast<T>(a.most + std::log(a.sum)); }
+  };
+};
+
 // NaN wins: a maximum or minimum with one is NaN.
 template <class T>
 bool is_nan(T x) {
@@ -269,6 +288,9 @@ Result<std::unique_ptr<Op>> make_reduce_mean(const Graph& graph, const Node& nod
 }
 Result<std::unique_ptr<Op>> make_reduce_log_sum(const Graph& graph, const Node& node) {
   return make<LogSum, Takes::floats>(graph, node);
+}
+Result<std::unique_ptr<Op>> make_reduce_log_sum_exp(const Graph& graph, const Node& node) {
+  return make<LogSumExp, Takes::floats>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_max(const Graph& graph, const Node& node) {
   return make<Max, Takes::numbers_and_bool>(graph, node);
