@@ -1,5 +1,6 @@
 // Range: start, start + delta, ... up to but without limit.
 #include <cmath>
+#include <type_traits>
 
 #include "execute/op.h"
 #include "execute/ops/data_checks.h"
@@ -34,9 +35,15 @@ Result<Tensor> make_range_of(const RunContext& context, std::span<const Tensor* 
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, count_of(start, limit, delta));
   PBATCH_ASSIGN_OR_RETURN(Tensor y, context.allocate(inputs[0]->dtype(), {count}));
   T* const to = y.mutable_data<T>();
-  // Every element lies between start and limit, so integers do not overflow.
-  for (std::int64_t i = 0; i < count; ++i)
-    to[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+  for (std::int64_t i = 0; i < count; ++i) {
+    if constexpr (std::is_integral_v<T>) {
+      // The element fits in T, but the way to it may not: unsigned numbers wrap around.
+      using U = std::uint64_t;
+      to[i] = static_cast<T>(static_cast<U>(start) + static_cast<U>(i) * static_cast<U>(delta));
+    } else {
+      to[i] = start + static_cast<T>(i) * delta;
+    }
+  }
   return y;
 }
 
