@@ -1,0 +1,65 @@
+// Bytes become a safetensors file; what is read must be within the file and write again.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "format/safetensors.h"
+#include "format/tensor_name.h"
+
+namespace {
+
+using namespace pbatch;  // NOLINT(google-build-using-namespace)
+
+// In a buffer of its own, so that sanitizers see a read behind its end.
+Result<SafetensorsFile> parse(const std::string& bytes) {
+  auto kept = std::make_shared<std::vector<std::uint8_t>>(bytes.begin(), bytes.end());
+  kept->shrink_to_fit();
+  return SafetensorsFile::parse(*kept, kept, "fuzz.safetensors");
+}
+
+void check(const SafetensorsFile& file) {
+  std::vector<std::pair<std::int64_t, std::string>> order;
+  for (const auto& [name, entry] : file.entries()) order.emplace_back(entry.begin, name);
+  // Empty tensors share their place with the next one, so they go first.
+  std::sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
+    return std::pair(a.first, file.find(a.second)->end) <
+           std::pair(b.first, file.find(b.second)->end);
+  });
+  SafetensorsWriter writer;
+  std::string data;
+  for (const auto& [begin, name] : order) {
+    const SafetensorsEntry& entry = *file.find(name);
+    if (!file.holds(entry)) return;
+    const auto bytes = file.data(entry);
+    data.append(bytes.begin(), bytes.end());
+    writer.add(name, entry.dtype, entry.shape, bytes);
+  }
+  for (const auto& [key, value] : file.metadata()) writer.set_metadata(key, value);
+  const Result<std::string> header = writer.header();
+  if (!header) std::abort();
+  const Result<SafetensorsFile> again = parse(*header + data);
+  if (!again || again->entries().size() != file.entries().size()) std::abort();
+  if (again->metadata() != file.metadata()) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string bytes(data, data + size);
+  if (const Result<SafetensorsFile> file = parse(bytes)) check(*file);
+
+  // The same bytes as header and data with a length that fits, to get past the first check.
+  const std::size_t json = std::min(size, bytes.rfind('}') + 1);
+  std::string framed;
+  for (int i = 0; i < 8; ++i) framed += static_cast<char>(json >> (8 * i) & 0xff);
+  if (const Result<SafetensorsFile> file = parse(framed + bytes)) check(*file);
+
+  const std::string name = printable_utf8(bytes);
+  if (printable_utf8(name) != name) std::abort();
+  return 0;
+}
