@@ -35,6 +35,10 @@ int run(int argc, char** argv) {
     app.exit(asked);
     return std::fflush(stdout) == 0 ? 0 : fail(1, "cannot write to the standard output");
   } catch (const CLI::ParseError& error) {
+    if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') {
+      return fail(2, std::string("there is no command '") + argv[1] +
+                         "'; 'pbatch --help' lists the commands");
+    }
     return fail(2, std::string(error.what()) + "; 'pbatch --help' tells the usage");
   }
   const Status status = work();

@@ -17,6 +17,7 @@ Axis::Axis(Scale scale, const std::vector<double>& values, double from, double t
     : scale_(scale), from_(from), to_(to) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   top_ = *most;
+  bend_ = std::max((*most - *least) / 10, 1e-9);
   low_ = transform(*least);
   high_ = transform(*most);
   double range = high_ - low_;
@@ -32,7 +33,8 @@ double Axis::transform(double value) const {
     case Scale::log:
       return std::log10(std::max(value, 1e-300));
     case Scale::near_top:
-      return value < top_ ? -std::sqrt(top_ - value) : std::sqrt(value - top_);
+      return -std::log1p((top_ - std::min(value, top_)) / bend_) +
+             std::max(value - top_, 0.0) / bend_;
   }
   return value;
 }
@@ -44,7 +46,7 @@ double Axis::inverse(double position) const {
     case Scale::log:
       return std::pow(10.0, position);
     case Scale::near_top:
-      return position < 0 ? top_ - position * position : top_ + position * position;
+      return position < 0 ? top_ - std::expm1(-position) * bend_ : top_ + position * bend_;
   }
   return position;
 }

@@ -9,7 +9,8 @@ namespace pbatch {
 enum class Scale {
   linear,
   log,       ///< positive values only
-  near_top,  ///< distances from the greatest value go in as their square roots
+  near_top,  ///< about linear within a tenth of the range below the greatest value, then
+             ///< logarithmic
 };
 
 class Axis {
@@ -28,8 +29,8 @@ class Axis {
   std::vector<double> candidates(int level) const;
 
   Scale scale_;
-  double top_ = 0;     ///< the greatest value
-  double low_, high_;  ///< ends, transformed
+  double top_ = 0, bend_ = 1;  ///< near_top: the greatest value, a tenth of the range
+  double low_, high_;          ///< ends, transformed
   double from_, to_;
 };
 

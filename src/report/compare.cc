@@ -20,12 +20,12 @@ Result<std::vector<CompareRow>> compare(std::span<const Contender> contenders,
   return rows;
 }
 
-Result<std::vector<LayerErrors>> layer_errors(const Session& session,
+Result<std::vector<LayerErrors>> layer_errors(const Session& session, const Contender& reference,
                                               const std::vector<NamedTensor>& inputs,
                                               std::span<const int> widths, int activation_bits,
                                               Progress& progress) {
-  PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> reference,
-                          session.run(inputs, Precision::f32()));
+  PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> right,
+                          reference.session->run(inputs, reference.precision));
   progress.begin("layers", static_cast<std::int64_t>(session.layers().size() * widths.size()));
   std::vector<LayerErrors> all;
   for (const LayerInfo& layer : session.layers()) {
@@ -34,7 +34,7 @@ Result<std::vector<LayerErrors>> layer_errors(const Session& session,
       Precision precision = Precision::f32();
       precision.layers[layer.name] = {width, activation_bits};
       PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, session.run(inputs, precision));
-      PBATCH_ASSIGN_OR_RETURN(const OutputError error, output_error(outputs, reference));
+      PBATCH_ASSIGN_OR_RETURN(const OutputError error, output_error(outputs, right));
       errors.rel_error.push_back(error.rel_error);
       progress.step();
     }

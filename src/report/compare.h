@@ -26,9 +26,9 @@ struct LayerErrors {
   std::vector<double> rel_error;  ///< one per width
 };
 
-/// Runs the network with one layer at each of `widths` and all others at float
-/// arithmetic on all their bit-layers, and compares with all layers so.
-Result<std::vector<LayerErrors>> layer_errors(const Session& session,
+/// Runs `session` with one layer at each of `widths` and all others in float
+/// arithmetic on all their bit-layers, and compares with `reference`, the float network.
+Result<std::vector<LayerErrors>> layer_errors(const Session& session, const Contender& reference,
                                               const std::vector<NamedTensor>& inputs,
                                               std::span<const int> widths, int activation_bits,
                                               Progress& progress);

@@ -13,7 +13,7 @@ namespace pbatch {
 namespace {
 
 constexpr double kWidth = 440, kHeight = 360;
-constexpr double kLeft = 62, kRight = 14, kTop = 16, kBottom = 52;
+constexpr double kLeft = 64, kRight = 14, kTop = 16, kBottom = 52;
 constexpr double kFont = 13;
 
 struct Box {
@@ -109,7 +109,7 @@ std::string draw_axes(const Chart& chart, const Axis& x, const Axis& y) {
                  "<path class=\"axis\" d=\"M{0} {1}V{2}H{3}\"/>\n"
                  "<text class=\"name\" text-anchor=\"middle\" x=\"{4}\" y=\"{5}\">{6}</text>\n"
                  "<text class=\"name\" text-anchor=\"middle\" "
-                 "transform=\"translate(14 {7}) rotate(-90)\">{8}</text>\n",
+                 "transform=\"translate(12 {7}) rotate(-90)\">{8}</text>\n",
                  kLeft, kTop, bottom, right, (kLeft + right) / 2, kHeight - 10,
                  escape_html(chart.x_label), (kTop + bottom) / 2, escape_html(chart.y_label));
   return svg;

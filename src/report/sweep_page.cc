@@ -153,8 +153,9 @@ std::string layer_table(const SweepPage& page) {
   if (page.layers.empty()) return {};
   std::string html =
       "<h2>Error by layer and width</h2>\n"
-      "<p>How far the outputs move when one layer alone runs at a width and all others on floats: "
-      "the norm of the difference over the norm of the output. Deeper colour is more error.</p>\n"
+      "<p>How far the outputs are from float when one layer alone runs at a width and all others "
+      "keep all their bits: the norm of the difference over the norm of the output. Deeper colour "
+      "is more error.</p>\n"
       "<div class=\"scroll\"><table class=\"heat\">\n<thead><tr><th>layer</th>";
   for (const int width : page.layer_widths) html += fmt::format("<th>{}-bit</th>", width);
   html += "</tr></thead>\n<tbody>\n";

@@ -20,10 +20,11 @@ TEST(AxisTest, OrdersAndContainsValues) {
 TEST(AxisTest, ScalesAreWhatTheySay) {
   const Axis log(Scale::log, {1, 100}, 0, 100);
   EXPECT_NEAR(log.pixel(10), 50, 1e-9);
-  const Axis top(Scale::near_top, {0.9, 0.5}, 0, 116);  // margins: 8 of 116 pixels each
-  EXPECT_NEAR(top.pixel(0.5), 8, 1e-9);
-  EXPECT_NEAR(top.pixel(0.8), 58, 1e-9);  // a quarter of the distance, half the way
-  EXPECT_NEAR(top.pixel(0.9), 108, 1e-9);
+  // Margins: 8 of 116 pixels each. The bend lies at 0.1, so 0.9 is 100 (1 - ln 2 / ln 11) up.
+  const Axis top(Scale::near_top, {1.0, 0.0}, 0, 116);
+  EXPECT_NEAR(top.pixel(0), 8, 1e-9);
+  EXPECT_NEAR(top.pixel(0.9), 108 - 100 * std::log(2.0) / std::log(11.0), 1e-9);
+  EXPECT_NEAR(top.pixel(1), 108, 1e-9);
 }
 
 TEST(AxisTest, TicksAreRoundAndApart) {
