@@ -1,0 +1,34 @@
+// docs/operators.md lists the operators that run: all of them and no others.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <string>
+
+namespace pbatch {
+namespace {
+
+TEST(OperatorsPage, ListsTheTable) {
+  constexpr int kFirstOpsetRead = 7;  // of ONNX's own operators
+  std::multiset<std::string> registered;
+  const auto add = [&](const std::string& domain, const std::string& op_type, int first_opset) {
+    const int from = domain.empty() ? std::max(first_opset, kFirstOpsetRead) : first_opset;
+    registered.insert("| " + op_type + " | " + std::to_string(from) + " |");
+  };
+#define PBATCH_OP(domain, op_type, first_opset, factory) add(domain, op_type, first_opset);
+#include "execute/ops/ops.inc"
+#undef PBATCH_OP
+
+  std::multiset<std::string> listed;
+  std::ifstream page("docs/operators.md");
+  for (std::string line; std::getline(page, line);) {
+    if (!line.starts_with("| ") || line.starts_with("| operator")) continue;
+    const std::size_t second = line.find('|', 1);
+    listed.insert(line.substr(0, line.find('|', second + 1) + 1));
+  }
+  EXPECT_EQ(listed, registered);
+}
+
+}  // namespace
+}  // namespace pbatch
