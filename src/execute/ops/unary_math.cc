@@ -37,7 +37,7 @@ float tanh_of(float x) { return std::tanh(x); }
 float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 float softsign(float x) { return x / (1.0F + std::fabs(x)); }
 // No exponential overflows: log(1 + e^x) = max(x, 0) + log(1 + e^-|x|).
-float softplus(float x) { return (x > 0.0F ? x : 0.0F * x) + std::log1p(std::exp(-std::fabs(x))); }
+float softplus(float x) { return (x < 0.0F ? 0.0F : x) + std::log1p(std::exp(-std::fabs(x))); }
 float mish(float x) { return x * std::tanh(softplus(x)); }
 float hard_swish(float x) {
   const float gate = x * (1.0F / 6.0F) + 0.5F;
