@@ -48,15 +48,30 @@ void add_seconds_option(CLI::App& command, TimingOptions& timing) {
       ->type_name("S");
 }
 
+namespace {
+
+// A row that is not ours says whose it is.
+void name_baseline(const Contender& c, nlohmann::json& row) {
+  if (!c.baseline.empty()) row["baseline"] = c.baseline;
+}
+
+std::string weights_column(const Contender& c) {
+  return c.baseline.empty() ? width_name(c.precision) : c.baseline;
+}
+
+}  // namespace
+
 nlohmann::json eval_row_json(const Contender& c, const Evaluation& e, std::size_t row) {
   const Cost& cost = e.rows[row].cost;
-  return {{"weight_bits", c.precision.all.weight_bits},
-          {"activation_bits", c.precision.all.activation_bits},
-          {"metric", metric_name(e.metric)},
-          {"value", e.rows[row].value},
-          {"latency_us", cost.latency_us},
-          {"speedup_vs_f32", cost.speedup_vs_f32},
-          {"weight_bytes", cost.weight_bytes}};
+  nlohmann::json json{{"weight_bits", c.precision.all.weight_bits},
+                      {"activation_bits", c.precision.all.activation_bits},
+                      {"metric", metric_name(e.metric)},
+                      {"value", e.rows[row].value},
+                      {"latency_us", cost.latency_us},
+                      {"speedup_vs_f32", cost.speedup_vs_f32},
+                      {"weight_bytes", cost.weight_bytes}};
+  name_baseline(c, json);
+  return json;
 }
 
 std::string eval_table(const Networks& nets, const Evaluation& e) {
@@ -66,7 +81,7 @@ std::string eval_table(const Networks& nets, const Evaluation& e) {
   for (std::size_t i = 0; i < nets.contenders.size(); ++i) {
     const Contender& c = nets.contenders[i];
     const EvalRow& row = e.rows[i];
-    table.add({width_name(c.precision),
+    table.add({weights_column(c),
                c.precision.all.weight_bits == 32
                    ? "float"
                    : std::to_string(c.precision.all.activation_bits) + "-bit",
@@ -79,14 +94,16 @@ std::string eval_table(const Networks& nets, const Evaluation& e) {
 }
 
 nlohmann::json compare_row_json(const Contender& c, const CompareRow& row) {
-  return {{"weight_bits", c.precision.all.weight_bits},
-          {"activation_bits", c.precision.all.activation_bits},
-          {"rel_error", row.error.rel_error},
-          {"cosine", row.error.cosine},
-          {"max_abs_error", row.error.max_abs_error},
-          {"latency_us", row.cost.latency_us},
-          {"speedup_vs_f32", row.cost.speedup_vs_f32},
-          {"weight_bytes", row.cost.weight_bytes}};
+  nlohmann::json json{{"weight_bits", c.precision.all.weight_bits},
+                      {"activation_bits", c.precision.all.activation_bits},
+                      {"rel_error", row.error.rel_error},
+                      {"cosine", row.error.cosine},
+                      {"max_abs_error", row.error.max_abs_error},
+                      {"latency_us", row.cost.latency_us},
+                      {"speedup_vs_f32", row.cost.speedup_vs_f32},
+                      {"weight_bytes", row.cost.weight_bytes}};
+  name_baseline(c, json);
+  return json;
 }
 
 std::string compare_table(const Networks& nets, const std::vector<CompareRow>& rows) {
@@ -95,7 +112,7 @@ std::string compare_table(const Networks& nets, const std::vector<CompareRow>& r
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Contender& c = nets.contenders[i];
     const CompareRow& row = rows[i];
-    table.add({width_name(c.precision),
+    table.add({weights_column(c),
                c.precision.all.weight_bits == 32
                    ? "float"
                    : std::to_string(c.precision.all.activation_bits) + "-bit",

@@ -25,9 +25,22 @@ Status open_float_side(const NetworkFlags& flags, const SessionOptions& options,
   return Status::ok();
 }
 
+Status add_int8(const NetworkFlags& flags, SessionOptions options, Networks* nets) {
+  if (!nets->float_net) {
+    return Status(ErrorCode::invalid_argument, "--int8 needs the float network",
+                  "name it with --float")
+        .in_file(flags.file);
+  }
+  options.float_backend = FloatBackend::onednn_int8;
+  PBATCH_ASSIGN_OR_RETURN(nets->int8_net, Session::load(nets->float_source, options));
+  nets->contenders.push_back({&*nets->int8_net, Precision::bits(8, 8), "onednn_int8"});
+  return Status::ok();
+}
+
 Status add_contenders(const NetworkFlags& flags, Networks* nets) {
   const Session& quantized = *nets->quantized;
-  nets->contenders.push_back({nets->float_net ? &*nets->float_net : &quantized, Precision::f32()});
+  nets->contenders.push_back(
+      {nets->float_net ? &*nets->float_net : &quantized, Precision::f32(), {}});
   std::vector<int> widths = flags.weight_bits;
   if (widths.empty()) {
     for (int n = 1; n <= std::min(kDefaultWidths, quantized.max_weight_bits()); ++n) {
@@ -37,7 +50,7 @@ Status add_contenders(const NetworkFlags& flags, Networks* nets) {
   for (const int width : widths) {
     if (width == 32) continue;  // the float row stands first already
     for (const int abits : flags.activation_bits) {
-      const Contender c{&quantized, {{width, abits}, flags.overrides.layers}};
+      const Contender c{&quantized, {{width, abits}, flags.overrides.layers}, {}};
       PBATCH_RETURN_IF_ERROR(quantized.prepare(c.precision));
       nets->contenders.push_back(c);
     }
@@ -84,6 +97,8 @@ void NetworkFlags::add_to(CLI::App& command) {
       ->capture_default_str();
   overrides.add_to(command);
   command.add_option("--float", float_file, "The float network to compare with")->type_name("ONNX");
+  command.add_flag("--int8", int8,
+                   "Beside them the float network with its linear layers in int8, by oneDNN");
   quantize.add_to(command);
 }
 
@@ -129,6 +144,7 @@ Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags) {
     return std::move(s).in_file(flags.file);
   }
   PBATCH_RETURN_IF_ERROR(add_contenders(flags, nets.get()));
+  if (flags.int8) PBATCH_RETURN_IF_ERROR(add_int8(flags, options, nets.get()));
   return nets;
 }
 

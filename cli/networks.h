@@ -29,6 +29,7 @@ struct NetworkFlags {
   int threads = 0;
   QuantizeFlags quantize;
   std::string bits_text, abits_text = "16";
+  bool int8 = false;  ///< oneDNN's int8 beside the others
   CLI::Option* bits_option = nullptr;
   LayerOverrides overrides;
 
@@ -42,7 +43,7 @@ struct NetworkFlags {
 
 /// Two sessions and the precisions to set side by side.
 struct Networks {
-  std::optional<Session> quantized, float_net;
+  std::optional<Session> quantized, float_net, int8_net;
   std::string float_source;  ///< path of the float network, or "dequantized"
 
   /// The float network first, then each width with each activation width.

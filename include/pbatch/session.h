@@ -23,6 +23,8 @@ enum class FloatBackend {
   fastest,   ///< measure both once per layer and shape, keep the faster
   onednn,
   openblas,
+  onednn_int8,   ///< a baseline, not float at all: int8 weights with a scale per row, 8-bit
+                 ///< activations quantized on the fly, multiplied by oneDNN
 };
 
 struct SessionOptions {

@@ -5,9 +5,11 @@
 #include <chrono>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "execute/activate.h"
 #include "execute/dnnl_product.h"
+#include "execute/dynamic_int8.h"
 #include "execute/openblas.h"
 
 namespace pbatch {
@@ -63,6 +65,7 @@ Status FloatMatrix::multiply(const FloatGemmCall& call, FloatBackend backend, Th
     return Status::ok();
   }
   const int threads = pool.threads();
+  if (backend == FloatBackend::onednn_int8) return multiply_int8(call, threads);
   if (backend == FloatBackend::fastest) {
     PBATCH_ASSIGN_OR_RETURN(backend, fastest(call, threads, buffers));
   }
@@ -71,6 +74,29 @@ Status FloatMatrix::multiply(const FloatGemmCall& call, FloatBackend backend, Th
                              : multiply_openblas(call, threads));
   activate(call.activation, call.y, call.batch * rows_, pool);
   return Status::ok();
+}
+
+Status FloatMatrix::multiply_int8(const FloatGemmCall& call, int threads) const {
+  const std::lock_guard lock(mutex_);
+  auto& layer = int8_[{threads, call.batch}];
+  if (layer == nullptr) {
+    std::vector<float> transposed;
+    const float* w = weights_.data<float>();
+    if (layout_ == Layout::cols_rows) {
+      transposed.resize(static_cast<std::size_t>(rows_ * cols_));
+      for (std::int64_t c = 0; c < cols_; ++c) {
+        for (std::int64_t r = 0; r < rows_; ++r) {
+          transposed[static_cast<std::size_t>(r * cols_ + c)] = w[c * rows_ + r];
+        }
+      }
+      w = transposed.data();
+    }
+    PBATCH_ASSIGN_OR_RETURN(DynamicInt8Linear made,
+                            DynamicInt8Linear::create(rows_, cols_, call.batch, w, call.bias,
+                                                      call.activation, threads));
+    layer = std::make_unique<DynamicInt8Linear>(std::move(made));
+  }
+  return layer->run(call.x, call.y);
 }
 
 Status FloatMatrix::multiply_openblas(const FloatGemmCall& call, int threads) const {

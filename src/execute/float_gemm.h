@@ -17,6 +17,7 @@
 namespace pbatch {
 
 class DnnlProducts;
+class DynamicInt8Linear;
 
 struct FloatGemmCall {
   const float* x = nullptr;  ///< [batch][cols]
@@ -44,12 +45,14 @@ class FloatMatrix {
   /// Y = X W^T + bias, then the activation. FloatBackend::fastest measures both
   /// libraries when it first meets a thread count and a power of two of the
   /// batch, and keeps the faster: two matrices, or two processes, may choose
-  /// differently and then differ in the last bits.
+  /// differently and then differ in the last bits. FloatBackend::onednn_int8 is
+  /// the baseline of its name; it takes the bias of its first call.
   Status multiply(const FloatGemmCall& call, FloatBackend backend, ThreadPool& pool,
                   BufferPool& buffers) const;
 
  private:
   FloatMatrix(Tensor weights, Layout layout);
+  Status multiply_int8(const FloatGemmCall& call, int threads) const;
   Status multiply_openblas(const FloatGemmCall& call, int threads) const;
   Result<FloatBackend> fastest(const FloatGemmCall& call, int threads, BufferPool& buffers) const;
   Result<FloatBackend> measure(const FloatGemmCall& call, int threads, BufferPool& buffers) const;
@@ -60,6 +63,8 @@ class FloatMatrix {
   const std::unique_ptr<DnnlProducts> products_;
   mutable std::mutex mutex_;
   mutable std::map<std::pair<int, int>, FloatBackend> chosen_;  // (threads, bits of the batch)
+  mutable std::map<std::pair<int, std::int64_t>, std::unique_ptr<DynamicInt8Linear>>
+      int8_;  // (threads, batch); runs under the mutex
 };
 
 }  // namespace pbatch

@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 
+#include "execute/dynamic_int8.h"
 #include "execute/float_gemm.h"
-#include "report/dynamic_int8.h"
-#include "report/int8_product.h"
+#include "execute/int8_product.h"
 
 namespace pbatch {
 namespace {

@@ -17,6 +17,7 @@ namespace pbatch {
 struct Contender {
   const Session* session = nullptr;
   Precision precision;
+  std::string baseline;  ///< name of what is not ours, e.g. "onednn_int8"; else empty
 };
 
 /// What is the same for every row of eval and compare.

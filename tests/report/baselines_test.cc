@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "report/dynamic_int8.h"
+#include "execute/dynamic_int8.h"
 #include "tests/support/networks.h"
 
 namespace pbatch {

@@ -7,7 +7,7 @@
 
 #include "kernel/epilogue.h"
 #include "pbatch/status.h"
-#include "report/int8_product.h"
+#include "execute/int8_product.h"
 
 namespace pbatch {
 

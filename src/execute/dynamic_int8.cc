@@ -1,4 +1,4 @@
-#include "report/dynamic_int8.h"
+#include "execute/dynamic_int8.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "report/int8_product.h"
+#include "execute/int8_product.h"
 
 #include <string>
 #include <utility>
