@@ -15,8 +15,8 @@ namespace {
 // fifth is wasted and networks with changing shapes still find their buffers.
 constexpr std::size_t kSmallest = 256;
 constexpr std::size_t kStepsPerDoubling = 4;
-constexpr std::size_t kClasses = 4 * 40;   // up to 256 * 2^40 bytes
-constexpr std::size_t kKeptPerClass = 8;   // more idle buffers than this are freed
+constexpr std::size_t kClasses = 4 * 40;  // up to 256 * 2^40 bytes
+constexpr std::size_t kKeptPerClass = 8;  // more idle buffers than this are freed
 
 std::size_t class_bytes(std::size_t c) {
   const std::size_t base = kSmallest << (c / kStepsPerDoubling);

@@ -22,17 +22,28 @@ void append_escaped(std::string& out, const std::string& text) {
 
 const char* error_code_name(ErrorCode code) {
   switch (code) {
-    case ErrorCode::ok: return "ok";
-    case ErrorCode::invalid_argument: return "invalid_argument";
-    case ErrorCode::not_found: return "not_found";
-    case ErrorCode::io: return "io";
-    case ErrorCode::malformed: return "malformed";
-    case ErrorCode::unsupported: return "unsupported";
-    case ErrorCode::shape_mismatch: return "shape_mismatch";
-    case ErrorCode::precision_unavailable: return "precision_unavailable";
-    case ErrorCode::not_finite: return "not_finite";
-    case ErrorCode::out_of_memory: return "out_of_memory";
-    case ErrorCode::internal: return "internal";
+    case ErrorCode::ok:
+      return "ok";
+    case ErrorCode::invalid_argument:
+      return "invalid_argument";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::io:
+      return "io";
+    case ErrorCode::malformed:
+      return "malformed";
+    case ErrorCode::unsupported:
+      return "unsupported";
+    case ErrorCode::shape_mismatch:
+      return "shape_mismatch";
+    case ErrorCode::precision_unavailable:
+      return "precision_unavailable";
+    case ErrorCode::not_finite:
+      return "not_finite";
+    case ErrorCode::out_of_memory:
+      return "out_of_memory";
+    case ErrorCode::internal:
+      return "internal";
   }
   return "unknown";
 }

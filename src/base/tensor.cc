@@ -10,36 +10,53 @@ std::size_t dtype_size(DType type) {
   switch (type) {
     case DType::f64:
     case DType::i64:
-    case DType::u64: return 8;
+    case DType::u64:
+      return 8;
     case DType::f32:
     case DType::i32:
-    case DType::u32: return 4;
+    case DType::u32:
+      return 4;
     case DType::f16:
     case DType::bf16:
     case DType::i16:
-    case DType::u16: return 2;
+    case DType::u16:
+      return 2;
     case DType::i8:
     case DType::u8:
-    case DType::boolean: return 1;
+    case DType::boolean:
+      return 1;
   }
   return 1;
 }
 
 const char* dtype_name(DType type) {
   switch (type) {
-    case DType::f32: return "float32";
-    case DType::f64: return "float64";
-    case DType::f16: return "float16";
-    case DType::bf16: return "bfloat16";
-    case DType::i8: return "int8";
-    case DType::u8: return "uint8";
-    case DType::i16: return "int16";
-    case DType::u16: return "uint16";
-    case DType::i32: return "int32";
-    case DType::u32: return "uint32";
-    case DType::i64: return "int64";
-    case DType::u64: return "uint64";
-    case DType::boolean: return "bool";
+    case DType::f32:
+      return "float32";
+    case DType::f64:
+      return "float64";
+    case DType::f16:
+      return "float16";
+    case DType::bf16:
+      return "bfloat16";
+    case DType::i8:
+      return "int8";
+    case DType::u8:
+      return "uint8";
+    case DType::i16:
+      return "int16";
+    case DType::u16:
+      return "uint16";
+    case DType::i32:
+      return "int32";
+    case DType::u32:
+      return "uint32";
+    case DType::i64:
+      return "int64";
+    case DType::u64:
+      return "uint64";
+    case DType::boolean:
+      return "bool";
   }
   return "unknown";
 }
@@ -56,7 +73,7 @@ std::string shape_to_string(const Shape& shape) {
 Result<std::int64_t> checked_element_count(const Shape& shape, std::size_t element_size) {
   constexpr std::int64_t limit = std::int64_t{1} << 62;
   std::int64_t bytes = static_cast<std::int64_t>(element_size);
-  bool empty = false;   // a zero does not excuse the other dimensions
+  bool empty = false;  // a zero does not excuse the other dimensions
   for (const std::int64_t d : shape) {
     if (d < 0) {
       return Status(ErrorCode::invalid_argument, "negative dimension in " + shape_to_string(shape));
@@ -98,9 +115,9 @@ Tensor Tensor::view(DType type, Shape shape, const void* data, std::shared_ptr<c
 Result<Tensor> Tensor::from_floats(Shape shape, std::span<const float> values) {
   PBATCH_ASSIGN_OR_RETURN(Tensor tensor, create(DType::f32, std::move(shape)));
   if (static_cast<std::size_t>(tensor.size()) != values.size()) {
-    return Status(ErrorCode::invalid_argument,
-                  std::to_string(values.size()) + " values for a tensor of shape " +
-                      shape_to_string(tensor.shape()));
+    return Status(ErrorCode::invalid_argument, std::to_string(values.size()) +
+                                                   " values for a tensor of shape " +
+                                                   shape_to_string(tensor.shape()));
   }
   if (!values.empty()) std::memcpy(tensor.mutable_raw(), values.data(), values.size_bytes());
   return tensor;

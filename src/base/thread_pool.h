@@ -23,9 +23,12 @@ class ThreadPool {
   /// thread when one range is enough.
   template <class Task>
   void parallel_for(std::int64_t count, std::int64_t grain, const Task& task) {
-    run(count, grain, [](const void* t, std::int64_t begin, std::int64_t end) {
-      (*static_cast<const Task*>(t))(begin, end);
-    }, &task);
+    run(
+        count, grain,
+        [](const void* t, std::int64_t begin, std::int64_t end) {
+          (*static_cast<const Task*>(t))(begin, end);
+        },
+        &task);
   }
 
  private:

@@ -36,13 +36,13 @@ class MatrixCache {
 };
 
 struct BitGemmCall {
-  const float* x = nullptr;      ///< [batch][cols], rows ldx floats apart
+  const float* x = nullptr;  ///< [batch][cols], rows ldx floats apart
   std::int64_t ldx = 0;
-  float* y = nullptr;            ///< [batch][rows], rows ldy floats apart
+  float* y = nullptr;  ///< [batch][rows], rows ldy floats apart
   std::int64_t ldy = 0;
   std::int64_t batch = 1;
-  int activation_bits = 16;      ///< 8, 16 or 32
-  const float* bias = nullptr;   ///< [rows] or null
+  int activation_bits = 16;     ///< 8, 16 or 32
+  const float* bias = nullptr;  ///< [rows] or null
   Activation activation = Activation::none;
 };
 

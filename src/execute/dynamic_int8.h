@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "execute/int8_product.h"
 #include "kernel/epilogue.h"
 #include "pbatch/status.h"
-#include "execute/int8_product.h"
 
 namespace pbatch {
 

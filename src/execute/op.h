@@ -42,7 +42,8 @@ class Op {
   /// Does now what the first run at this precision would do.
   virtual Status prepare(const LayerPrecision&) const { return Status::ok(); }
   /// What a run at this precision does; empty for operators without a matrix of their own.
-  virtual Result<PlanStep> plan(const LayerPrecision&, std::int64_t /*batch*/, int /*threads*/) const {
+  virtual Result<PlanStep> plan(const LayerPrecision&, std::int64_t /*batch*/,
+                                int /*threads*/) const {
     return PlanStep{};
   }
 };

@@ -33,9 +33,9 @@ class Program {
  private:
   Program() = default;
 
-  std::unique_ptr<const Graph> graph_;   // on the heap: operators may keep references
+  std::unique_ptr<const Graph> graph_;  // on the heap: operators may keep references
   std::vector<std::unique_ptr<Op>> ops_;
-  std::vector<std::vector<ValueId>> release_after_;   // per node: values used last there
+  std::vector<std::vector<ValueId>> release_after_;  // per node: values used last there
 };
 
 }  // namespace pbatch

@@ -193,8 +193,8 @@ Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int
   std::vector<PlanStep> steps;
   for (std::size_t i = 0; i < impl_->program.size(); ++i) {
     const Node& node = impl_->program.node(i);
-    PBATCH_ASSIGN_OR_RETURN(PlanStep step, impl_->program.op(i).plan(precision.of(node.name), batch,
-                                                                     threads()));
+    PBATCH_ASSIGN_OR_RETURN(PlanStep step,
+                            impl_->program.op(i).plan(precision.of(node.name), batch, threads()));
     step.node = node.name;
     step.op_type = node.op_type;
     if (step.kernel.empty()) step.kernel = "float";

@@ -22,7 +22,8 @@ using testing::write_onnx;
 // The network of testing::mlp in doubles, written out.
 std::vector<double> naive_mlp(const std::vector<std::int64_t>& sizes, std::vector<double> x) {
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
-    const auto in = static_cast<std::size_t>(sizes[i]), out = static_cast<std::size_t>(sizes[i + 1]);
+    const auto in = static_cast<std::size_t>(sizes[i]),
+               out = static_cast<std::size_t>(sizes[i + 1]);
     const std::vector<float> w = random_floats(in * out, unsigned(i) + 1);
     const std::vector<float> b = random_floats(out, 100 + unsigned(i));
     std::vector<double> y(out);
@@ -104,8 +105,7 @@ TEST_F(SessionTest, ErrorFallsWithEveryWidthAndFloatIsRebuilt) {
   const auto want = naive_mlp(sizes_, {span.begin(), span.end()});
   // A quantizer of n bits leaves about 2^-n of the signal in each layer.
   for (int bits = 1; bits <= 8; ++bits) {
-    const double error =
-        relative_error(values(session.run({&x, 1}, Precision::bits(bits))), want);
+    const double error = relative_error(values(session.run({&x, 1}, Precision::bits(bits))), want);
     EXPECT_LT(error, 3.5 * std::pow(2.0, -bits)) << bits;
   }
   EXPECT_LT(relative_error(values(session.run({&x, 1}, Precision::f32())), want), 0.014);
@@ -201,8 +201,8 @@ TEST_F(SessionTest, RefusesWhatCannotBeRun) {
 
 TEST_F(SessionTest, NotFiniteInputNamesTheNode) {
   const Session session = load_quantized();
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                          std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     std::vector<float> v = random_floats(70, 1);
     v[69] = bad;
     const NamedTensor x{"x", tensor_of({1, 70}, v)};

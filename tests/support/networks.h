@@ -1,14 +1,14 @@
 // Small networks that tests build in memory and write where they like.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdint>
 #include <fstream>
 #include <random>
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "graph/graph.h"
 #include "onnx/export.h"
@@ -85,7 +85,8 @@ inline void write_onnx(const Graph& graph, const std::string& path) {
 /// A file name of its own for each test, in the temporary folder.
 inline std::string temp_path(const std::string& name) {
   const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-  return ::testing::TempDir() + "pbatch_" + info->test_suite_name() + "_" + info->name() + "_" + name;
+  return ::testing::TempDir() + "pbatch_" + info->test_suite_name() + "_" + info->name() + "_" +
+         name;
 }
 
 }  // namespace pbatch::testing

@@ -43,10 +43,10 @@ Result<std::unique_ptr<BitLayer>> BitLayer::create(const Graph& graph, const Nod
   if (node.inputs.size() > 1 && node.inputs[1] != kNoValue) {
     const Tensor* bias = graph.constant(node.inputs[1]);
     if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != node.matrix->rows) {
-      return Status(ErrorCode::malformed,
-                    "the bias must be a constant of " + std::to_string(node.matrix->rows) +
-                        " float32 values",
-                    "make the model anew with 'pbatch quantize'");
+      return Status(
+          ErrorCode::malformed,
+          "the bias must be a constant of " + std::to_string(node.matrix->rows) + " float32 values",
+          "make the model anew with 'pbatch quantize'");
     }
     layer->bias_ = *bias;
     layer->has_bias_ = true;
@@ -133,7 +133,7 @@ Result<std::unique_ptr<Op>> BitLayer::build_float_twin() const {
   twin.inputs = {x, w};
   if (has_bias_) twin.inputs.push_back(graph->add_value({.name = "b", .constant = bias_}));
   PBATCH_ASSIGN_OR_RETURN(const OpFactory factory, find_op(twin));
-  twin_graph_ = std::move(graph);   // operators may keep references into it
+  twin_graph_ = std::move(graph);  // operators may keep references into it
   return factory(*twin_graph_, twin);
 }
 
