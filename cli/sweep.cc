@@ -37,7 +37,8 @@ SweepRow sweep_row(const Contender& c, double value, const Cost& cost) {
           value,
           cost.latency_us,
           cost.speedup_vs_f32,
-          cost.weight_bytes};
+          cost.weight_bytes,
+          c.baseline};
 }
 
 Status SweepCommand::measure_labelled(const Networks& nets, Progress& progress, SweepPage* page,
@@ -85,7 +86,7 @@ Status SweepCommand::measure(const Networks& nets, SweepPage* page, std::string*
   int activation_bits = 8;
   for (const Contender& c : nets.contenders) {
     const LayerPrecision& p = c.precision.all;
-    if (p.weight_bits == 32) continue;
+    if (p.weight_bits == 32 || !c.baseline.empty()) continue;
     activation_bits = std::max(activation_bits, p.activation_bits);
     if (std::find(page->layer_widths.begin(), page->layer_widths.end(), p.weight_bits) ==
         page->layer_widths.end()) {

@@ -32,10 +32,13 @@ std::string mark(std::size_t series, double x, double y, const std::string& insi
     case 2:
       return fmt::format("<path class=\"s2\" d=\"M{:.1f} {:.1f}l6 10h-12z\">{}</path>", x, y - 6,
                          inside);
-    default:
+    case 3:
       return fmt::format(
           "<rect class=\"ref\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"9\" height=\"9\">{}</rect>",
           x - 4.5, y - 4.5, inside);
+    default:
+      return fmt::format("<circle class=\"other\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\">{}</circle>",
+                         x, y, inside);
   }
 }
 
@@ -131,6 +134,7 @@ std::string scatter_svg(const Chart& chart) {
   const bool upright = !std::isfinite(chart.reference.y) && std::isfinite(chart.reference.x) &&
                        (chart.x_scale != Scale::log || chart.reference.x > 0);
   if (upright) xs.push_back(chart.reference.x);
+  std::for_each(chart.others.begin(), chart.others.end(), take);
   for (const ChartSeries& s : chart.series) std::for_each(s.points.begin(), s.points.end(), take);
   if (ys.empty()) return "<p>No finite values to draw.</p>\n";
   const Axis x(chart.x_scale, xs, kLeft, kWidth - kRight);
@@ -169,6 +173,13 @@ std::string scatter_svg(const Chart& chart) {
     if (!line.empty()) {
       svg += fmt::format("<path class=\"line s{}\" d=\"{}\"/>\n", s % 3, line);
     }
+  }
+  for (const ChartPoint& p : chart.others) {
+    if (!drawable(chart, p)) continue;
+    const double px = x.pixel(p.x), py = y.pixel(p.y);
+    marks += mark(4, px, py, tooltip(p)) + "\n";
+    labels.block(px, py);
+    texts += labels.place(px, py, p.label, "label");
   }
   if (has_reference) {
     const double px = x.pixel(chart.reference.x), py = y.pixel(chart.reference.y);

@@ -27,6 +27,7 @@ struct Chart {
   std::string x_label, y_label;
   Scale x_scale = Scale::log, y_scale = Scale::linear;
   std::function<std::string(double)> x_text, y_text;  ///< numbers at the ticks
+  std::vector<ChartPoint> others;                     ///< lone points, each its own label
   std::vector<ChartSeries> series;                    ///< at most 3 are told apart
   /// The float network: a point and a line across; only an upright line if y is not finite.
   ChartPoint reference;
@@ -36,7 +37,7 @@ struct Chart {
 /// schemes work; series differ in shape, too. Points that are not finite are left out.
 std::string scatter_svg(const Chart& chart);
 
-/// The mark of a series, for a legend; index 3 is the reference.
+/// The mark of a series, for a legend; index 3 is the reference, 4 a lone point.
 std::string legend_mark(std::size_t series);
 
 }  // namespace pbatch

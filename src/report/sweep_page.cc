@@ -14,6 +14,7 @@ namespace pbatch {
 namespace {
 
 std::string row_name(const SweepRow& row) {
+  if (!row.baseline.empty()) return row.baseline;
   return row.weight_bits == 32 ? "float" : std::to_string(row.weight_bits) + "-bit";
 }
 
@@ -95,6 +96,10 @@ Chart make_chart(const SweepPage& page, bool against_size) {
       chart.reference = point;
       continue;
     }
+    if (!row.baseline.empty()) {
+      chart.others.push_back(point);
+      continue;
+    }
     const std::string name = std::to_string(row.activation_bits);
     auto series = std::find_if(chart.series.begin(), chart.series.end(),
                                [&](const ChartSeries& s) { return s.name == name; });
@@ -114,6 +119,9 @@ std::string legend(const Chart& chart) {
   for (std::size_t s = 0; s < chart.series.size(); ++s) {
     html += fmt::format("<span>{} {}-bit activations</span> ", legend_mark(s % 3),
                         chart.series[s].name);
+  }
+  for (const ChartPoint& other : chart.others) {
+    html += "<span>" + legend_mark(4) + " " + escape_html(other.label) + "</span> ";
   }
   if (std::isfinite(chart.reference.y)) html += "<span>" + legend_mark(3) + " float network</span>";
   return html + "</p>\n";
@@ -135,7 +143,8 @@ std::string results_table(const SweepPage& page) {
     html += fmt::format(
         "<tr{}><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{:.2f}×</td>"
         "<td>{}</td></tr>\n",
-        row.weight_bits == 32 ? " class=\"float\"" : "", row_name(row),
+        row.weight_bits == 32 || !row.baseline.empty() ? " class=\"other\"" : "",
+        escape_html(row_name(row)),
         row.weight_bits == 32 ? "float" : fmt::format("{}-bit", row.activation_bits),
         value_text(page.metric, row.value), human_time(row.latency_us), row.speedup_vs_f32,
         human_bytes(static_cast<double>(row.weight_bytes)));
@@ -176,7 +185,7 @@ std::string headline(const SweepPage& page) {
   const SweepRow& base = page.rows[0];
   const SweepRow* best = nullptr;
   for (const SweepRow& row : page.rows) {
-    if (row.weight_bits == 32 || row.value < base.value - 0.005) continue;
+    if (row.weight_bits == 32 || !row.baseline.empty() || row.value < base.value - 0.005) continue;
     if (best == nullptr || row.latency_us < best->latency_us) best = &row;
   }
   if (best == nullptr) return {};

@@ -15,6 +15,7 @@ struct SweepRow {
   double value = 0;  ///< of the metric
   double latency_us = 0, speedup_vs_f32 = 1;
   std::int64_t weight_bytes = 0;
+  std::string baseline;  ///< name of what is not ours, e.g. "onednn_int8"; else empty
 };
 
 enum class SweepMetric { accuracy, mse, rel_error };

@@ -31,6 +31,7 @@ svg .grid { stroke: var(--rule); stroke-width: 1; } svg .axis { fill: none; stro
 svg .refline { stroke: var(--ref); stroke-width: 1.5; stroke-dasharray: 6 5; }
 svg .s0 { fill: var(--s0); } svg .s1 { fill: var(--s1); } svg .s2 { fill: var(--s2); }
 svg .ref { fill: var(--ref); }
+svg .other { fill: var(--bg); stroke: var(--ref); stroke-width: 2; }
 svg .t0 { fill: var(--s0); } svg .t1 { fill: var(--s1); } svg .t2 { fill: var(--s2); }
 svg .line { fill: none; stroke-width: 1.5; opacity: .55; }
 svg .line.s0 { stroke: var(--s0); } svg .line.s1 { stroke: var(--s1); }
@@ -41,7 +42,7 @@ th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid var(-
   white-space: nowrap; }
 thead th { color: var(--soft); font-weight: 600; } tbody th { text-align: left; font-weight: 600; }
 thead th:first-child { text-align: left; }
-.float { font-style: italic; }
+tr.other { font-style: italic; }
 .heat tbody th { font-weight: 400; min-width: 7rem; max-width: 18rem; white-space: normal;
   overflow-wrap: anywhere; }
 .heat td { background: rgb(var(--hot) / calc(var(--heat) * var(--deep))); }

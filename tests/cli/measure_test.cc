@@ -81,6 +81,16 @@ TEST_F(Measure, EvalKnowsItsFloatSide) {
   expect_failure(1, with_data({"eval", model, "--float", model}), "not a float network");
 }
 
+TEST_F(Measure, EvalSetsInt8Beside) {
+  write_data();
+  const nlohmann::json j = run_json(with_data({"eval", write_network(), "--bits", "4", "--int8"}));
+  ASSERT_EQ(j["results"].size(), 3U);
+  EXPECT_EQ(j["results"][2]["baseline"], "onednn_int8");
+  EXPECT_EQ(j["results"][2]["weight_bits"], 8);
+  EXPECT_GE(j["results"][2]["value"], 0.9);
+  EXPECT_FALSE(j["results"][1].contains("baseline"));
+}
+
 TEST_F(Measure, EvalDoesNotDependOnTheBatch) {
   write_data();
   const std::string model = write_model();

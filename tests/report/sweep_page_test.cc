@@ -12,10 +12,11 @@ SweepPage page() {
   p.file = "nets/<b>evil</b>.onnx";
   p.float_source = "dequantized";
   p.input_note = "10 items & more";
-  p.rows = {{32, 32, 0.984, 900, 1, 80'000'000},
-            {1, 8, 0.62, 30, 30, 2'600'000},
-            {4, 8, 0.982, 70, 12.9, 10'000'000},
-            {4, 16, 0.983, 90, 10, 10'000'000}};
+  p.rows = {{32, 32, 0.984, 900, 1, 80'000'000, {}},
+            {1, 8, 0.62, 30, 30, 2'600'000, {}},
+            {4, 8, 0.982, 70, 12.9, 10'000'000, {}},
+            {4, 16, 0.983, 90, 10, 10'000'000, {}},
+            {8, 8, 0.984, 110, 8, 20'000'000, "other_int8"}};
   p.layer_widths = {1, 4};
   p.layers = {{"fc\"1\"<script>", {0.5, 0.001}}};
   p.conditions = {"CPU <x>", 2, "avx512", 1, "2026-11-22 10:00 UTC", "pbatch sweep 'a & b'"};
@@ -29,6 +30,7 @@ TEST(SweepPageTest, ShowsEveryRowAndLayer) {
     EXPECT_NE(html.find(text), std::string::npos) << text;
   }
   EXPECT_NE(html.find(">4-bit</text>"), std::string::npos);  // a point's label
+  EXPECT_NE(html.find(">other_int8</text>"), std::string::npos);
 }
 
 TEST(SweepPageTest, IsSelfContainedAndEscaped) {
