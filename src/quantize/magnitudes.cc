@@ -73,7 +73,7 @@ Result<Magnitudes> measure_magnitudes(const WeightView& weights, int group, Thre
   return m;
 }
 
-std::array<double, 256> step_mass(const Magnitudes& m) {
+std::array<double, 256> step_mass(const Magnitudes& m, float smallest_step) {
   std::array<double, 256> mass{};
   for (std::size_t r = 0; r < m.row_scale.size(); ++r) {
     const float gain = m.gain(static_cast<std::int64_t>(r));
@@ -83,8 +83,11 @@ std::array<double, 256> step_mass(const Magnitudes& m) {
       const float greatest =
           m.greatest[r * static_cast<std::size_t>(m.groups) + static_cast<std::size_t>(g)];
       if (greatest == 0) continue;
-      const float step = std::clamp(std::ceil(greatest * gain - 1e-3f), 1.0f, 255.0f);
-      mass[static_cast<std::size_t>(step)] += weight;
+      for (const float share : {1.0f, 0.67f, 0.33f, 0.0f}) {
+        const float wanted = greatest * gain * (share + (1 - share) * smallest_step);
+        const float step = std::clamp(std::ceil(wanted - 1e-3f), 1.0f, 255.0f);
+        mass[static_cast<std::size_t>(step)] += weight;
+      }
     }
   }
   return mass;

@@ -28,8 +28,9 @@ struct Magnitudes {
 /// `group` 0: whole rows. Fails at the first NaN or infinite weight.
 Result<Magnitudes> measure_magnitudes(const WeightView& weights, int group, ThreadPool* pool);
 
-/// For fit_ladder().
-std::array<double, 256> step_mass(const Magnitudes& magnitudes);
+/// For fit_ladder(): what steps the groups want, from `smallest_step` times their
+/// greatest magnitude (clipping it) to all of it.
+std::array<double, 256> step_mass(const Magnitudes& magnitudes, float smallest_step);
 
 /// Groups from all over the matrix, those of zeros left out; the same for every call.
 GroupSample sample_groups(const WeightView& weights, const Magnitudes& magnitudes);

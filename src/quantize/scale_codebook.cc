@@ -9,9 +9,11 @@ namespace {
 
 constexpr int kMaxEntries = 255;  // and the one for zeros
 constexpr int kRounds = 4;
-// What a relative increase of the noise counts at widths 1, 2, 3 and above.
-// Narrow widths have the most to gain from a good entry.
-constexpr double kNarrowImportance[kNarrowWidths] = {6, 5, 2};
+// What a relative increase of the noise counts at widths 1, 2 and 3, at the
+// stored width if that is one of them, and at wider ones. Narrow widths gain most
+// from a good entry; wide ones have decibels to spare.
+constexpr double kNarrowImportance[kNarrowWidths] = {12, 10, 3};
+constexpr double kNarrowPlanesImportance = 14;
 constexpr double kWideImportance = 1;
 
 }  // namespace
@@ -84,7 +86,9 @@ class ScaleCodebook::Trainer {
       return std::max(noise, energy * std::ldexp(1e-2, -2 * width)) + 1e-300;
     };
     for (int w = 0; w < book_.widths_.narrow; ++w) {
-      book_.narrow_weight_[w] = kNarrowImportance[w] * energy / at_least(narrow[w], w + 1);
+      const double importance =
+          w + 1 == book_.widths_.planes ? kNarrowPlanesImportance : kNarrowImportance[w];
+      book_.narrow_weight_[w] = importance * energy / at_least(narrow[w], w + 1);
     }
     for (int w = 0; w < book_.widths_.wide_count; ++w) {
       book_.wide_weight_[w] = kWideImportance * energy / at_least(wide[w], book_.widths_.wide[w]);
@@ -191,13 +195,15 @@ ScaleCodebook::ScaleCodebook(const Widths& widths, std::vector<int> ladder,
   Trainer(*this, sample);
 }
 
-// The lowest step that holds every weight, its neighbours, and, where only few
-// bits are stored, smaller ones: clipping pays there.
+// The lowest step that holds every weight, one below it and two above, and, where
+// only few bits are stored, smaller ones.
 ScaleCodebook::Candidates ScaleCodebook::candidates(float greatest) const {
-  const auto own = static_cast<int>(std::lower_bound(ladder_.begin(), ladder_.end() - 1, greatest) -
-                                    ladder_.begin());
-  const int below = widths_.planes <= kNarrowWidths ? 8 : 1;
-  return {std::max(0, own - below), std::min(own + 1, static_cast<int>(ladder_.size()) - 1)};
+  const auto level = [this](float x) {
+    return static_cast<int>(std::lower_bound(ladder_.begin(), ladder_.end() - 1, x) -
+                            ladder_.begin());
+  };
+  return {std::max(0, level(greatest * widths_.smallest_step()) - 1),
+          std::min(level(greatest) + 2, static_cast<int>(ladder_.size()) - 1)};
 }
 
 // The noise over all widths, weighted, less a part that all entries share.

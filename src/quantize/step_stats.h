@@ -15,6 +15,9 @@ struct Widths {
   int narrow;      ///< widths 1 .. narrow have a scale of their own
   int wide_count;  ///< wider ones, which use the step itself: a few of them speak for all
   int wide[4];
+  /// The least share of a group's greatest magnitude that a step may be. Clipping
+  /// pays while noise is large; with more planes it would cost the wide widths.
+  float smallest_step() const { return wide_count == 0 ? 0.5f : 1; }
   int codebook_rows() const { return narrow + (wide_count > 0 ? 1 : 0); }
 };
 

@@ -65,8 +65,8 @@ TEST(QuantizeMatrix, LargerGroupsCostLittleAtOneBitAndTwoDecibelsAtEight) {
   for (std::size_t i = 0; i < 8; ++i) {
     EXPECT_GT(g32.sqnr_db[i], g64.sqnr_db[i]);
     EXPECT_GT(g64.sqnr_db[i], g128.sqnr_db[i]);
-    EXPECT_NEAR(g64.sqnr_db[i], free64[i], 0.2);
-    EXPECT_NEAR(g128.sqnr_db[i], free128[i], 0.2);
+    EXPECT_NEAR(g64.sqnr_db[i], free64[i], 0.35);
+    EXPECT_NEAR(g128.sqnr_db[i], free128[i], 0.35);
   }
 }
 
@@ -80,15 +80,15 @@ TEST(QuantizeMatrix, EachBitBeyondTheFourthBringsSixDecibelsUpToSixteen) {
   }
 }
 
-// Whoever stores few planes gets a step made for them: at most a little below
-// the best uniform quantizer of that width (Max 1960: 4.40, 9.25, 14.27 dB for
-// the whole distribution, more with a scale per group).
+// Whoever stores few planes gets steps made for them: at least what the best uniform quantizer
+// for the whole distribution reaches (Max 1960: 4.40, 9.25, 14.27 dB), from 32 columns on more.
 TEST(QuantizeMatrix, FewPlanesAreTunedToTheirOwnWidth) {
   const std::vector<float> w = gaussian(512 * 512, 6);
   EXPECT_GT(quantized(w, 512, 512, 1, 32).sqnr_db[0], 4.5);
-  EXPECT_GT(quantized(w, 512, 512, 2, 32).sqnr_db[1], 9.55);
-  EXPECT_GT(quantized(w, 512, 512, 3, 32).sqnr_db[2], 15.1);
-  EXPECT_GT(quantized(w, 512, 512, 2, 128).sqnr_db[1], 8.8);
+  EXPECT_GT(quantized(w, 512, 512, 2, 32).sqnr_db[1], 9.6);
+  EXPECT_GT(quantized(w, 512, 512, 3, 32).sqnr_db[2], 15.2);
+  EXPECT_GT(quantized(w, 512, 512, 2, 128).sqnr_db[1], 9.25);
+  EXPECT_GT(quantized(w, 512, 512, 3, 128).sqnr_db[2], 14.3);
 }
 
 TEST(QuantizeMatrix, OutliersOfTwentySigmaDoNotSpoilTheRest) {
