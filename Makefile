@@ -27,7 +27,8 @@ test:
 
 demo:
 	@scripts/install-deps demo
-	@$(MAKE) --no-print-directory build
+	@cmake --preset release $(CONFIGURE)
+	@cmake --build $(BUILD) --parallel $(JOBS) --target pbatch_cli
 	@mkdir -p $(DEMO)
 	@$(BUILD)/cli/pbatch quantize models/fashion_mnist.onnx -o $(DEMO)/fashion_mnist.pbatch.onnx
 	@$(BUILD)/cli/pbatch sweep $(DEMO)/fashion_mnist.pbatch.onnx --bits 1:8 --abits 8,16 \
