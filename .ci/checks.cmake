@@ -11,6 +11,7 @@ function(sanitized_tests kind environment)
 endfunction()
 
 get_property(programs GLOBAL PROPERTY PBATCH_TEST_PROGRAMS)
+list(REMOVE_ITEM programs cli_test)   # sanitizer builds have no command line
 # Tests ask for more memory than there is, to see the error.
 sanitized_tests(asan "ASAN_OPTIONS=allocator_may_return_null=1" ${programs})
 # Only what uses threads.
