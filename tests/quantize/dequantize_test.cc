@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "pack/pack.h"
 #include "quantize/quantize_matrix.h"
 #include "tests/quantize/naive_decoder.h"
 
@@ -29,6 +32,42 @@ TEST(Dequantize, EveryPrefixEqualsTheFormula) {
         }
       }
     }
+  }
+}
+
+// The worked example of docs/bit-layers.md.
+TEST(Dequantize, TheExampleOfTheDocs) {
+  const std::vector<std::uint16_t> codes{7, 2, 4, 0, 5, 7, 0, 3};
+  std::vector<std::uint8_t> planes[3];
+  std::uint8_t* pointers[3];
+  BitMatrix m;
+  for (int p = 0; p < 3; ++p) {
+    planes[p].resize(static_cast<std::size_t>(plane_bytes(2, 4)));
+    pointers[p] = planes[p].data();
+    m.planes.emplace_back(planes[p]);
+  }
+  pack_planes(codes.data(), 2, 4, 3, pointers);
+  std::vector<std::uint8_t> codebook(3 * 256, 0);
+  codebook[1] = 140;
+  codebook[256 + 1] = 144;
+  codebook[512 + 1] = 128;
+  const std::vector<std::uint8_t> group_codes{1, 1};
+  const std::vector<float> row_scale{1.0f / 128, 1.0f / 256};
+  m.rows = 2;
+  m.cols = 4;
+  m.planes_stored = m.codebook_widths = 3;
+  m.codebook = codebook;
+  m.group_codes = group_codes;
+  m.row_scale = row_scale;
+  const std::vector<float> expected[] = {
+      {0.546875f, -0.546875f, 0.546875f, -0.546875f, 0.2734375f, 0.2734375f, -0.2734375f,
+       -0.2734375f},
+      {0.84375f, -0.28125f, 0.28125f, -0.84375f, 0.140625f, 0.421875f, -0.421875f, -0.140625f},
+      {0.875f, -0.375f, 0.125f, -0.875f, 0.1875f, 0.4375f, -0.4375f, -0.0625f}};
+  for (int n = 1; n <= 3; ++n) {
+    const Result<Tensor> w = dequantize(m, n, false);
+    ASSERT_TRUE(w);
+    EXPECT_TRUE(std::ranges::equal(w->span<float>(), expected[n - 1])) << n;
   }
 }
 
