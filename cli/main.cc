@@ -1,9 +1,13 @@
 // The program `pbatch`: exit code 0, 1 for a failed run, 2 for wrong usage.
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 
 #include "cli/command.h"
+#include "execute/openblas_core.h"
 
 namespace pbatch::cli {
 namespace {
@@ -16,6 +20,14 @@ int fail(int code, std::string line) {
   while (!line.empty() && line.back() == ' ') line.pop_back();
   std::fprintf(stderr, "pbatch: %s\n", line.c_str());
   return code;
+}
+
+// The float side must be as fast as it can be: starts the program anew where
+// OpenBLAS does not know this CPU. Goes on as it is if that cannot be done.
+void restart_with_better_openblas(char** argv) {
+  const char* core = better_openblas_core();
+  if (core == nullptr || setenv("OPENBLAS_CORETYPE", core, 1) != 0) return;
+  execv("/proc/self/exe", argv);
 }
 
 int run(int argc, char** argv) {
@@ -49,6 +61,7 @@ int run(int argc, char** argv) {
 }  // namespace pbatch::cli
 
 int main(int argc, char** argv) {
+  pbatch::cli::restart_with_better_openblas(argv);
   try {
     return pbatch::cli::run(argc, argv);
   } catch (const std::bad_alloc&) {
