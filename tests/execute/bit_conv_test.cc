@@ -123,7 +123,11 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BitConvTest,
                          ::testing::Values(ConvCase{1, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
                                            ConvCase{2, 5, 13, 8, 17, 3, 2, 1, {0, 1, 2, 0}},
                                            ConvCase{3, 2, 17, 23, 6, 3, 1, 2, {2, 2, 2, 2}},
-                                           ConvCase{1, 40, 6, 6, 33, 1, 1, 1, {0, 0, 0, 0}}));
+                                           ConvCase{1, 40, 6, 6, 33, 1, 1, 1, {0, 0, 0, 0}}),
+                         [](const auto& test) {
+                           return std::to_string(test.param.channels) + "channels" +
+                                  std::to_string(test.param.kernel) + "kernel";
+                         });
 
 }  // namespace
 }  // namespace pbatch

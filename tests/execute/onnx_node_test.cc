@@ -92,7 +92,7 @@ const std::map<std::string, std::vector<fs::path>>& tests_by_operator() {
 // Name of a test -> why it is left out.
 std::map<std::string, std::string> left_out() {
   std::map<std::string, std::string> names;
-  std::ifstream list(fs::path(__FILE__).parent_path() / "onnx_node_left_out.txt");
+  std::ifstream list("tests/execute/onnx_node_left_out.txt");  // run in the source folder
   EXPECT_TRUE(list) << "onnx_node_left_out.txt is missing";
   for (std::string line; std::getline(list, line);) {
     if (line.empty() || line[0] == '#') continue;

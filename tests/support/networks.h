@@ -85,8 +85,11 @@ inline void write_onnx(const Graph& graph, const std::string& path) {
 /// A file name of its own for each test, in the temporary folder.
 inline std::string temp_path(const std::string& name) {
   const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-  return ::testing::TempDir() + "pbatch_" + info->test_suite_name() + "_" + info->name() + "_" +
-         name;
+  std::string file = std::string(info->test_suite_name()) + "_" + info->name() + "_" + name;
+  for (char& c : file) {
+    if (c == '/') c = '_';  // of parameterized tests
+  }
+  return ::testing::TempDir() + "pbatch_" + file;
 }
 
 }  // namespace pbatch::testing
