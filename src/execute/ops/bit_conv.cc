@@ -21,10 +21,7 @@ class BitConv final : public Op {
   Status run(RunContext& context, std::span<const Tensor* const> inputs,
              std::span<Tensor> outputs) const override {
     const LayerPrecision& precision = context.precision.of(name_);
-    if (precision.weight_bits == 32) {
-      PBATCH_ASSIGN_OR_RETURN(const Op* twin, layer_->float_twin());
-      return twin->run(context, inputs.first(1), outputs);
-    }
+    if (precision.weight_bits == 32) return layer_->run_float(context, *inputs[0], outputs);
     const Tensor& x = *inputs[0];
     if (x.dtype() != DType::f32) {
       return {ErrorCode::shape_mismatch, std::string("input is ") + dtype_name(x.dtype()),
@@ -78,7 +75,7 @@ class BitConv final : public Op {
   }
 
   Status prepare(const LayerPrecision& precision) const override {
-    if (precision.weight_bits == 32) return layer_->float_twin().status();
+    if (precision.weight_bits == 32) return layer_->prepare_float();
     return layer_->get(precision, kTilePositions).status();
   }
 

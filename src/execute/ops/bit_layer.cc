@@ -99,12 +99,20 @@ Result<PlanStep> BitLayer::plan(const LayerPrecision& precision, std::int64_t ba
   return step;
 }
 
-Result<const Op*> BitLayer::float_twin() const {
+Status BitLayer::prepare_float() const {
   const std::lock_guard lock(twin_mutex_);
-  if (twin_ == nullptr) {
-    PBATCH_ASSIGN_OR_RETURN(twin_, build_float_twin());
+  if (twin_ != nullptr) return Status::ok();
+  PBATCH_ASSIGN_OR_RETURN(twin_, build_float_twin());
+  return Status::ok();
+}
+
+Status BitLayer::run_float(RunContext& context, const Tensor& x, std::span<Tensor> outputs) const {
+  PBATCH_RETURN_IF_ERROR(prepare_float());
+  std::vector<const Tensor*> inputs{&x};
+  for (std::size_t id = 1; id < twin_graph_->values.size(); ++id) {  // weight, bias
+    inputs.push_back(&*twin_graph_->values[id].constant);
   }
-  return static_cast<const Op*>(twin_.get());
+  return twin_->run(context, inputs, outputs);
 }
 
 Result<std::unique_ptr<Op>> BitLayer::build_float_twin() const {

@@ -26,9 +26,11 @@ class BitLayer {
 
   Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t batch) const;
 
-  /// The same node as a float operator, on weights rebuilt from all planes at
-  /// hand: what weight_bits 32 runs. Built at the first use.
-  Result<const Op*> float_twin() const;
+  /// Runs the same node as a float operator, on weights rebuilt from all planes
+  /// at hand: what weight_bits 32 means. Builds it at the first use.
+  Status run_float(RunContext& context, const Tensor& x, std::span<Tensor> outputs) const;
+  /// Does now what the first run_float would do.
+  Status prepare_float() const;
 
  private:
   explicit BitLayer(std::shared_ptr<const BitMatrix> matrix);
