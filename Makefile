@@ -40,7 +40,7 @@ demo:
 lint:
 	@scripts/install-deps test
 	@$(MAKE) --no-print-directory configure
-	@cmake --build $(BUILD) --parallel $(JOBS) --target pbatch_kernel
+	@cmake --build $(BUILD) --parallel $(JOBS) --target pbatch_shared
 	@ctest --test-dir $(BUILD) --output-on-failure -R '^lint\.'
 
 install: build
