@@ -12,8 +12,10 @@ Result<std::vector<Cost>> measure_costs(std::span<const Contender> contenders,
       return c.session->run(set, c.precision).status();
     });
   }
+  TimingOptions timing = options;
+  for (const Contender& c : contenders) timing.threaded |= c.session->threads() > 1;
   PBATCH_ASSIGN_OR_RETURN(const std::vector<Timing> timings,
-                          time_interleaved(calls, options, progress));
+                          time_interleaved(calls, timing, progress));
   std::vector<Cost> costs;
   for (std::size_t i = 0; i < contenders.size(); ++i) {
     Cost cost;

@@ -69,8 +69,10 @@ Result<std::vector<GemvBenchRow>> gemv_bench(const GemvBenchOptions& options, Pr
                                 gather(problem, options, isa, lane));
         std::vector<TimedCall> calls;
         for (const GemvContender& c : contenders) calls.push_back(c.call);
+        TimingOptions timing = options.timing;
+        timing.threaded = threads > 1;
         PBATCH_ASSIGN_OR_RETURN(const std::vector<Timing> timings,
-                                time_interleaved(calls, options.timing, progress));
+                                time_interleaved(calls, timing, progress));
         for (std::size_t i = 0; i < contenders.size(); ++i) {
           rows.push_back(make_row(problem, options, threads, contenders[i], timings[i]));
         }

@@ -3,13 +3,18 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 namespace pbatch {
 namespace {
 
 // A contender's turn lasts about this long, so that fast ones are sampled as long as slow ones.
 constexpr double kTurnUs = 10000;
-constexpr std::int64_t kMaxCallsPerTurn = 1000;
+// With several threads: the pause before a turn, longer than pools spin, and a
+// turn long enough to be worth it.
+constexpr auto kPause = std::chrono::milliseconds(150);
+constexpr double kThreadedTurnUs = 100000;
+constexpr std::int64_t kMaxCallsPerTurn = 10000;
 constexpr std::int64_t kMaxRounds = 1000;
 
 struct Contender {
@@ -30,13 +35,15 @@ Result<double> time_once(Contender& c) {
 
 Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contenders,
                                              const TimingOptions& options, Progress& progress) {
+  const double turn_us = options.threaded ? kThreadedTurnUs : kTurnUs;
   std::vector<Contender> all;
   double round_us = 0;
   for (const TimedCall& call : contenders) {
     Contender c{&call, 0, 1, {}};
+    if (options.threaded) std::this_thread::sleep_for(kPause);
     PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));  // first use prepares; not a sample
     PBATCH_ASSIGN_OR_RETURN(const double us, time_once(c));
-    c.per_turn = std::clamp(static_cast<std::int64_t>(kTurnUs / std::max(us, 0.01)),
+    c.per_turn = std::clamp(static_cast<std::int64_t>(turn_us / std::max(us, 0.01)),
                             std::int64_t{1}, kMaxCallsPerTurn);
     round_us += us * static_cast<double>(c.per_turn);
     all.push_back(std::move(c));
@@ -48,6 +55,7 @@ Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contende
   progress.begin("timing", rounds);
   for (std::int64_t round = 0; round < rounds; ++round) {
     for (Contender& c : all) {
+      if (options.threaded) std::this_thread::sleep_for(kPause);
       PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));
       for (std::int64_t i = 0; i < c.per_turn; ++i) {
         PBATCH_ASSIGN_OR_RETURN(const double us, time_once(c));

@@ -19,6 +19,9 @@ struct Timing {
 struct TimingOptions {
   double seconds = 0.5;  ///< timed work per contender, about
   int min_rounds = 5;    ///< even where that takes longer
+  /// Contenders use several threads. Idle threads of a pool spin for a while and
+  /// would take the cores from the next contender: a pause lets them fall asleep.
+  bool threaded = false;
 };
 
 /// One call of a contender; the argument counts its calls from 0.
