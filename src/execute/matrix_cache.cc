@@ -64,10 +64,13 @@ struct MatrixCache::Impl {
   std::map<std::pair<const BitKernel*, int>, std::shared_ptr<const PreparedMatrix>> prepared;
   std::map<int, Bytes> scales;                            // by row of the codebook
   std::map<std::pair<PlaneLayout, int>, Bytes> repacked;  // by layout and plane
+  std::map<std::pair<int, int>, Bytes> fields;            // by first plane and number of planes
 
   Result<std::shared_ptr<const PreparedMatrix>> prepare(const BitKernel& kernel, int weight_bits);
   Result<Bytes> scales_of(int weight_bits);
   Result<Bytes> plane_in(PlaneLayout layout, int plane);
+  Result<Bytes> fields_of(int first_plane, int n_planes);
+  Status fill_digit(PreparedMatrix& made, int first_plane, WeightDigit& digit);
 };
 
 Result<Bytes> MatrixCache::Impl::scales_of(int weight_bits) {
@@ -90,6 +93,44 @@ Result<Bytes> MatrixCache::Impl::plane_in(PlaneLayout layout, int plane) {
   return entry;
 }
 
+Result<Bytes> MatrixCache::Impl::fields_of(int first_plane, int n_planes) {
+  Bytes& entry = fields[{first_plane, n_planes}];
+  if (entry != nullptr) return entry;
+  const std::int64_t down = row_blocks(matrix->rows), across = col_blocks(matrix->cols);
+  auto bytes = std::static_pointer_cast<std::uint8_t>(
+      allocate_aligned(static_cast<std::size_t>(fields_bytes(down, across, n_planes))));
+  if (bytes == nullptr) return no_memory();
+  std::array<const std::uint8_t*, 8> planes{};
+  for (int i = 0; i < n_planes; ++i) {
+    planes[static_cast<std::size_t>(i)] =
+        matrix->planes[static_cast<std::size_t>(first_plane + i)].data();
+  }
+  repack_fields(planes.data(), n_planes, down, across, bytes.get());
+  entry = std::move(bytes);
+  return entry;
+}
+
+// The planes from `first_plane` on, digit.n_planes of them, in the layout of made.kernel.
+Status MatrixCache::Impl::fill_digit(PreparedMatrix& made, int first_plane, WeightDigit& digit) {
+  if (made.kernel->layout == kLayoutFields) {
+    PBATCH_ASSIGN_OR_RETURN(Bytes bytes, fields_of(first_plane, digit.n_planes));
+    digit.planes[0] = bytes.get();
+    made.repacked.push_back(std::move(bytes));
+    return Status::ok();
+  }
+  for (int i = 0; i < digit.n_planes; ++i) {
+    const std::uint8_t*& plane = digit.planes[static_cast<std::size_t>(i)];
+    if (made.kernel->layout == kLayoutNibbles) {
+      plane = matrix->planes[static_cast<std::size_t>(first_plane + i)].data();
+    } else {
+      PBATCH_ASSIGN_OR_RETURN(Bytes bytes, plane_in(made.kernel->layout, first_plane + i));
+      plane = bytes.get();
+      made.repacked.push_back(std::move(bytes));
+    }
+  }
+  return Status::ok();
+}
+
 Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::Impl::prepare(const BitKernel& kernel,
                                                                          int weight_bits) {
   auto made = std::make_shared<PreparedMatrix>();
@@ -99,16 +140,10 @@ Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::Impl::prepare(const B
   made->run_blocks = run_blocks_of(*matrix);
   made->runs = runs_of(*matrix);
   PBATCH_ASSIGN_OR_RETURN(made->scales, scales_of(weight_bits));
-  for (int i = 0; i < weight_bits; ++i) {
-    WeightDigit& digit = made->digits[static_cast<std::size_t>(i / 8)];
-    const std::uint8_t*& plane = digit.planes[static_cast<std::size_t>(digit.n_planes++)];
-    if (kernel.layout == kLayoutNibbles) {
-      plane = matrix->planes[static_cast<std::size_t>(i)].data();
-    } else {
-      PBATCH_ASSIGN_OR_RETURN(Bytes bytes, plane_in(kernel.layout, i));
-      plane = bytes.get();
-      made->repacked.push_back(std::move(bytes));
-    }
+  for (int d = 0; d < made->digit_count(); ++d) {
+    WeightDigit& digit = made->digits[static_cast<std::size_t>(d)];
+    digit.n_planes = std::min(8, weight_bits - 8 * d);
+    PBATCH_RETURN_IF_ERROR(fill_digit(*made, 8 * d, digit));
   }
   return std::shared_ptr<const PreparedMatrix>(std::move(made));
 }

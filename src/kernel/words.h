@@ -22,10 +22,6 @@
 namespace pbatch {
 namespace {
 
-constexpr int field_bits(int n_planes) {
-  return n_planes == 1 ? 1 : n_planes == 2 ? 2 : n_planes <= 4 ? 4 : 8;
-}
-
 inline Lanes load_lanes(const uint8_t* from) {
   Lanes v;
   memcpy(&v, from, sizeof v);

@@ -122,11 +122,18 @@ inline std::vector<std::uint32_t> run_kernel(const BitKernel& kernel, const Prob
 
   BitKernelArgs args = {};
   std::vector<std::uint8_t> repacked(static_cast<std::size_t>(bytes));
-  for (int i = 0; i < s.n_planes; ++i) {
-    repack_plane(canonical[static_cast<std::size_t>(i)], bytes / kBlockBytes, kernel.layout,
-                 repacked.data());
-    std::memcpy(canonical[static_cast<std::size_t>(i)], repacked.data(), repacked.size());
-    args.planes[i] = canonical[static_cast<std::size_t>(i)];
+  if (kernel.layout == kLayoutFields) {
+    repacked.resize(
+        static_cast<std::size_t>(fields_bytes(s.row_blocks(), s.col_blocks(), s.n_planes)));
+    repack_fields(canonical.data(), s.n_planes, s.row_blocks(), s.col_blocks(), repacked.data());
+    args.planes[0] = repacked.data();
+  } else {
+    for (int i = 0; i < s.n_planes; ++i) {
+      std::uint8_t* plane = canonical[static_cast<std::size_t>(i)];
+      repack_plane(plane, bytes / kBlockBytes, kernel.layout, repacked.data());
+      std::memcpy(plane, repacked.data(), repacked.size());
+      args.planes[i] = plane;
+    }
   }
   args.n_planes = s.n_planes;
   args.col_blocks = s.col_blocks();
