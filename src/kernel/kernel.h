@@ -37,7 +37,7 @@ namespace pbatch {
 enum PlaneLayout {
   kLayoutNibbles,   ///< the canonical one of pack/layout.h, as stored
   kLayoutRowLanes,  ///< little-endian 32-bit lane r of a block = row r, bit c = column c
-  kLayoutFields,    ///< all planes of a digit in one array: whole weights in fields of 1, 2, 4, 8
+  kLayoutFields,    ///< all planes of a digit in one array, a weight in a field of 1, 2, 4 or 8
                     ///< bits
 };
 
@@ -53,19 +53,19 @@ enum { kBandBlockBytes = 8 * kBlockBytes };  ///< of one column block of a band
 
 /// One digit of the weights times a batch of packed vectors.
 struct BitKernelArgs {
-  const uint8_t* planes[8];  ///< most significant first, each [row_blocks][col_blocks][64]; any
-                             ///< alignment. kLayoutFields: planes[0] holds them all
-  int n_planes;              ///< p: 1 to 8
-  int64_t col_blocks;        ///< blocks of 32 columns
-  int run_blocks;            ///< col blocks per run: 1, 2 or 4; the last run may be shorter
-  const uint8_t* scales;  ///< scale_q: [row_blocks][runs][16], runs = ceil(col_blocks / run_blocks)
-  int activation_bits;    ///< A: 8, 16 or 32
-  const uint8_t* activations;  ///< batch vectors in the kernel's layout, 64-byte aligned
-  int64_t activation_stride;   ///< bytes from one vector to the next, a multiple of 64
-  const int32_t* run_sums;     ///< [batch][halves][runs]: sum of q over each run
+  const uint8_t* planes[8];      ///< most significant first, each [row_blocks][col_blocks][64]; any
+                                 ///< alignment. kLayoutFields: planes[0] holds them all
+  int n_planes;                  ///< p: 1 to 8
+  int64_t col_blocks;            ///< blocks of 32 columns
+  int run_blocks;                ///< col blocks per run: 1, 2 or 4; the last run may be shorter
+  const uint8_t* scales;         ///< scale_q: [row_blocks][runs][16], runs = ceil(col_blocks / run_blocks)
+  int activation_bits;           ///< A: 8, 16 or 32
+  const uint8_t* activations;    ///< batch vectors in the kernel's layout, 64-byte aligned
+  int64_t activation_stride;     ///< bytes from one vector to the next, a multiple of 64
+  const int32_t* run_sums;       ///< [batch][halves][runs]: sum of q over each run
   int64_t batch;
-  float* acc;          ///< out: [batch][halves][acc_stride]
-  int64_t acc_stride;  ///< floats from one half to the next, >= 16 * all row blocks
+  float* acc;                    ///< out: [batch][halves][acc_stride]
+  int64_t acc_stride;            ///< floats from one half to the next, >= 16 * all row blocks
 };
 
 /// Computes row blocks begin .. end - 1, all rows of each (also padding rows,
