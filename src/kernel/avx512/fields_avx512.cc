@@ -16,7 +16,7 @@
 namespace pbatch {
 namespace {
 
-const int64_t kPrefetchBytes = 2048;  // ahead, per band
+const int64_t kPrefetchBytes = 4096;  // ahead, per band
 
 inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
