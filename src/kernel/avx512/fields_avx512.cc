@@ -16,7 +16,8 @@
 namespace pbatch {
 namespace {
 
-const int64_t kPrefetchBytes = 4096;  // ahead, per band
+// Ahead of the loads, of a band and of all bands of a tile together.
+const int kBandPrefetchBytes = 4096, kTilePrefetchBytes = 16384;
 
 inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -27,6 +28,8 @@ struct Tile {
   static constexpr int kMasks = 8 / F;  // row blocks in a band
   static constexpr int kHalves = NX == 4 ? 2 : 1;
   static constexpr int kHalfDigits = NX / kHalves;
+  static constexpr int kPrefetchBytes =
+      kTilePrefetchBytes / NB < kBandPrefetchBytes ? kTilePrefetchBytes / NB : kBandPrefetchBytes;
 
   __m512i sums[NV][NB][NX][kMasks];  // of one run
   __m512 acc[NV][kHalves][NB][kMasks];
@@ -89,7 +92,7 @@ inline void add_block(int64_t block, T& t) {
     }
     for (int b = 0; b < T::kBands; ++b) {
       const uint8_t* from = t.weights[b] + block * kBandBlockBytes + v * kBlockBytes;
-      _mm_prefetch((const char*)from + kPrefetchBytes, _MM_HINT_T0);
+      _mm_prefetch((const char*)from + T::kPrefetchBytes, _MM_HINT_T0);
       const __m512i bytes = _mm512_loadu_si512(from);
       for (int m = 0; m < T::kMasks; ++m) {
         const __m512i mask = _mm512_set1_epi8((char)(0xff >> (T::kFieldBits * m)));
