@@ -17,7 +17,7 @@ namespace pbatch {
 namespace {
 
 // Ahead of the loads, of a band and of all bands of a tile together.
-const int kBandPrefetchBytes = 4096, kTilePrefetchBytes = 16384;
+const int kBandPrefetchBytes = 4096, kTilePrefetchBytes = 8192;
 
 inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
