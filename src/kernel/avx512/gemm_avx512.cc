@@ -1,5 +1,5 @@
-// A blocked matrix product for batches: a panel of two row blocks is unpacked from fields to bytes,
-// once for all vectors, and multiplied by VPDPBUSD in register tiles.
+// A blocked matrix product for batches: a panel of four row blocks is unpacked from fields to
+// bytes, once for all vectors, and multiplied by VPDPBUSD in register tiles.
 //
 // A column is one half of one vector, of one (A = 8) or two byte digits. A tile holds the sums of
 // two row blocks times up to six digits in registers, its float accumulators beside them. Up to 7
@@ -21,9 +21,9 @@ void fields_avx512_pack(const int32_t* q, int64_t col_blocks, int activation_bit
 
 namespace {
 
-const int kPanelRowBlocks = 2;
-const int kChunkBlocks = 32;  // column blocks of a panel: 32 KiB of bytes
-const int kTileDigits = 6;    // of activations
+const int kPanelRowBlocks = 4;
+const int kChunkBlocks = 16;  // column blocks of a panel: 32 KiB of bytes
+const int kTileDigits = 4;    // of activations
 
 inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -150,10 +150,8 @@ typedef void (*TileFn)(const Product&, const Panel&, int64_t, int64_t, int64_t, 
 template <int R, int D, bool W>
 TileFn tile_of(int64_t columns) {
   static const TileFn kOneDigit[] = {run_tile<R, 1, 1, W>, run_tile<R, 2, 1, W>,
-                                     run_tile<R, 3, 1, W>, run_tile<R, 4, 1, W>,
-                                     run_tile<R, 5, 1, W>, run_tile<R, 6, 1, W>};
-  static const TileFn kTwoDigits[] = {run_tile<R, 1, 2, W>, run_tile<R, 2, 2, W>,
-                                      run_tile<R, 3, 2, W>};
+                                     run_tile<R, 3, 1, W>, run_tile<R, 4, 1, W>};
+  static const TileFn kTwoDigits[] = {run_tile<R, 1, 2, W>, run_tile<R, 2, 2, W>};
   return D == 1 ? kOneDigit[columns - 1] : kTwoDigits[columns - 1];
 }
 
@@ -185,7 +183,7 @@ void run_panels(const Product& p, int64_t row_block, int64_t row_block_end) {
   for (; row_block + kPanelRowBlocks <= row_block_end; row_block += kPanelRowBlocks) {
     run_panel<kPanelRowBlocks, D, W>(p, row_block);
   }
-  if (row_block < row_block_end) run_panel<1, D, W>(p, row_block);
+  for (; row_block < row_block_end; ++row_block) run_panel<1, D, W>(p, row_block);
 }
 
 }  // namespace
