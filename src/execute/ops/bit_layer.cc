@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "isa/isa.h"
+#include "kernel/repack.h"
 #include "pack/layout.h"
 #include "plan/choose_kernel.h"
 #include "quantize/dequantize.h"
@@ -19,6 +20,16 @@ Status missing_planes(const BitMatrix& m, int weight_bits) {
               (cut ? " of " + std::to_string(m.planes_stored) : ""),
           cut ? "ask for fewer bits or restore the data file"
               : "ask for fewer bits or quantize with more planes"};
+}
+
+// Of weights, by one product.
+std::int64_t bytes_read(const BitKernel& kernel, const BitMatrix& m, int weight_bits) {
+  if (kernel.layout != kLayoutFields) return weight_bits * plane_bytes(m.rows, m.cols);
+  std::int64_t bytes = 0;
+  for (int planes = weight_bits; planes > 0; planes -= 8) {
+    bytes += fields_bytes(row_blocks(m.rows), col_blocks(m.cols), std::min(planes, 8));
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -92,10 +103,11 @@ Result<PlanStep> BitLayer::plan(const LayerPrecision& precision, std::int64_t ba
   step.weight_bits = precision.weight_bits;
   step.activation_bits = precision.activation_bits;
   const int run = matrix_->group == 0 ? kMaxRunCols : std::min<int>(matrix_->group, kMaxRunCols);
-  step.weight_bytes = precision.weight_bits * plane_bytes(step.rows, step.cols) +
+  step.weight_bytes = bytes_read(kernel, *matrix_, precision.weight_bits) +
                       row_blocks(step.rows) * kBlockRows * ((step.cols + run - 1) / run) +
                       step.rows * 4;
   if (kernel.layout == kLayoutRowLanes) step.repack = "nibbles to row lanes";
+  if (kernel.layout == kLayoutFields) step.repack = "planes to fields";
   return step;
 }
 
