@@ -63,17 +63,21 @@ void compare_kernels(const Shape& shape, Bytes& in) {
 struct Quantized {
   int ok;
   float scale = 0;
-  std::vector<std::int32_t> q, run_sums;
+  std::vector<std::int32_t> run_sums;
+  std::vector<std::uint8_t> packed;
 };
 
 Quantized quantize_with(const ActivationQuantizer& quantizer, const Shape& shape,
-                        const std::vector<float>& x) {
+                        const std::vector<float>& x, ActivationLayout layout) {
   Quantized result;
-  result.q.resize(static_cast<std::size_t>(shape.padded_cols()));
+  const auto bytes =
+      static_cast<std::size_t>(packed_bytes(layout, shape.col_blocks(), shape.activation_bits));
+  std::vector<Line> out(bytes / sizeof(Line));
   result.run_sums.resize(static_cast<std::size_t>(shape.halves() * shape.runs()));
-  result.ok =
-      quantizer.run(x.data(), shape.cols, shape.col_blocks(), shape.run_blocks,
-                    shape.activation_bits, result.q.data(), result.run_sums.data(), &result.scale);
+  result.ok = quantizer.run(x.data(), shape.cols, shape.col_blocks(), shape.run_blocks,
+                            shape.activation_bits, layout, out.front().bytes,
+                            result.run_sums.data(), &result.scale);
+  result.packed.assign(out.front().bytes, out.front().bytes + bytes);
   return result;
 }
 
@@ -88,15 +92,17 @@ void compare_quantizers(const Shape& shape, Bytes& in) {
       value = static_cast<float>(static_cast<std::int32_t>(word));
     }
   }
-  const Quantized expected = quantize_with(all_quantizers()[0], shape, x);
-  for (const ActivationQuantizer& quantizer : all_quantizers().subspan(1)) {
-    if (!isa_runs_here(quantizer.isa)) continue;
-    const Quantized actual = quantize_with(quantizer, shape, x);
-    if (actual.ok != expected.ok) std::abort();
-    if (actual.ok == 0) continue;
-    if (actual.scale != expected.scale || actual.q != expected.q ||
-        actual.run_sums != expected.run_sums) {
-      std::abort();
+  for (const ActivationLayout layout : {kActivationNumbers, kActivationDigits}) {
+    const Quantized expected = quantize_with(all_quantizers()[0], shape, x, layout);
+    for (const ActivationQuantizer& quantizer : all_quantizers().subspan(1)) {
+      if (!isa_runs_here(quantizer.isa)) continue;
+      const Quantized actual = quantize_with(quantizer, shape, x, layout);
+      if (actual.ok != expected.ok) std::abort();
+      if (actual.ok == 0) continue;
+      if (actual.scale != expected.scale || actual.packed != expected.packed ||
+          actual.run_sums != expected.run_sums) {
+        std::abort();
+      }
     }
   }
 }

@@ -36,7 +36,8 @@ struct Sizes {
 Sizes sizes_of(const PreparedMatrix& p, const BitGemmCall& call) {
   const std::int64_t halves = activation_halves(call.activation_bits);
   Sizes s;
-  s.activation_stride = p.kernel->packed_bytes(col_blocks(p.matrix->cols), call.activation_bits);
+  s.activation_stride =
+      packed_bytes(p.kernel->activations, col_blocks(p.matrix->cols), call.activation_bits);
   s.run_sums = halves * p.runs;
   s.acc_stride = row_blocks(p.matrix->rows) * kBlockRows;
   s.acc = halves * s.acc_stride;
@@ -121,17 +122,22 @@ class Product {
   }
 
   ErrorCode quantize_range(std::int64_t first, std::int64_t begin, std::int64_t end) {
-    const Scratch<std::int32_t> q(buffers_, blocks_across() * kBlockCols);
-    if (!q) return ErrorCode::out_of_memory;
+    const ActivationLayout layout = p_.kernel->activations;
+    const bool direct = layout == kActivationNumbers || layout == kActivationDigits;
     const QuantizeFn quantize_vector = quantizer_for(p_.kernel->isa).run;
+    const PackFn pack = packer_for(p_.kernel->isa, layout).run;
+    const std::int64_t blocks = blocks_across();
+    const Scratch<std::int32_t> numbers(buffers_, direct ? 1 : blocks * kBlockCols);
+    if (!numbers) return ErrorCode::out_of_memory;
     for (std::int64_t v = begin; v < end; ++v) {
-      const float* x = call_.x + (first + v) * call_.ldx;
-      if (quantize_vector(x, p_.matrix->cols, blocks_across(), p_.run_blocks, call_.activation_bits,
-                          q.get(), run_sums_.get() + v * sizes_.run_sums, scales_.get() + v) == 0) {
-        return ErrorCode::not_finite;
-      }
-      p_.kernel->pack_activations(q.get(), blocks_across(), call_.activation_bits,
-                                  activations_.get() + v * sizes_.activation_stride);
+      std::uint8_t* const out = activations_.get() + v * sizes_.activation_stride;
+      const int finite =
+          quantize_vector(call_.x + (first + v) * call_.ldx, p_.matrix->cols, blocks, p_.run_blocks,
+                          call_.activation_bits, direct ? layout : kActivationNumbers,
+                          direct ? out : reinterpret_cast<std::uint8_t*>(numbers.get()),
+                          run_sums_.get() + v * sizes_.run_sums, scales_.get() + v);
+      if (finite == 0) return ErrorCode::not_finite;
+      if (!direct) pack(numbers.get(), blocks, call_.activation_bits, out);
     }
     return ErrorCode::ok;
   }

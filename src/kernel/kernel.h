@@ -1,7 +1,7 @@
 // The kernels' side of a bit-layer product: plain structs and C-like functions.
 //
 // A product y = W x at n weight bits and A activation bits goes
-//   floats x --quantize--> int32 q, scale --pack--> the kernel's activation layout
+//   floats x --quantize--> q, scale --pack--> the kernel's activation layout
 //   planes, packed activations --kernel--> float accumulators --epilogue--> y.
 // What is exact and what is rounded, in which order, is fixed here, so that
 // every kernel gives the same bits (docs/bit-layers.md):
@@ -51,6 +51,23 @@ static constexpr int field_bits(int n_planes) {
 static constexpr int band_row_blocks(int n_planes) { return 8 / field_bits(n_planes); }
 enum { kBandBlockBytes = 8 * kBlockBytes };  ///< of one column block of a band
 
+/// How a packed vector lies in memory; kernels of one layout share packed vectors. Blocks are of 32
+/// columns. A vector takes packed_bytes().
+enum ActivationLayout {
+  kActivationNumbers,  ///< q itself: int32 [32 * col_blocks]
+  /// [col_blocks][halves][digits][32] signed bytes: the digits of a half, the low one first. Zeros
+  /// up to packed_bytes().
+  kActivationDigits,
+  kActivationDoubledDigits,  ///< the same, every four bytes twice: [col_blocks][halves][digits][64]
+  kActivationWords,          ///< [halves][col_blocks][16] pairs of int16, columns (c, c + 16)
+  /// [col_blocks][halves][8 or 16] 32-bit words: bit c of word i is bit i of column c.
+  kActivationPlanes,
+  /// [col_blocks][2][halves][2 or 3][4][16] bytes, the sums that 4 bits make of 4 columns: byte
+  /// [block][upper][half][i][b][bits] is byte i, the low one first, of the sum over the columns
+  /// 8 b + 4 upper + j of the block, j = 0..3: plus q where bit j of `bits` is 1, minus q where not.
+  kActivationTables,
+};
+
 /// One digit of the weights times a batch of packed vectors.
 struct BitKernelArgs {
   const uint8_t* planes[8];      ///< most significant first, each [row_blocks][col_blocks][64]; any
@@ -60,7 +77,7 @@ struct BitKernelArgs {
   int run_blocks;                ///< col blocks per run: 1, 2 or 4; the last run may be shorter
   const uint8_t* scales;         ///< scale_q: [row_blocks][runs][16], runs = ceil(col_blocks / run_blocks)
   int activation_bits;           ///< A: 8, 16 or 32
-  const uint8_t* activations;    ///< batch vectors in the kernel's layout, 64-byte aligned
+  const uint8_t* activations;    ///< batch vectors in the kernel's ActivationLayout, 64-byte aligned
   int64_t activation_stride;     ///< bytes from one vector to the next, a multiple of 64
   const int32_t* run_sums;       ///< [batch][halves][runs]: sum of q over each run
   int64_t batch;
@@ -73,19 +90,32 @@ struct BitKernelArgs {
 typedef void (*BitKernelFn)(const BitKernelArgs* args, int64_t row_block_begin,
                             int64_t row_block_end);
 
-/// Bytes that one packed vector takes (a multiple of 64).
-typedef int64_t (*PackedBytesFn)(int64_t col_blocks, int activation_bits);
-/// Packs one vector: q has 32 * col_blocks elements, zero beyond the columns.
-typedef void (*PackActivationsFn)(const int32_t* q, int64_t col_blocks, int activation_bits,
-                                  uint8_t* out);
+/// Packs one vector into a layout: q has 32 * col_blocks elements, zero beyond the columns; `out`
+/// is 64-byte aligned and takes packed_bytes().
+typedef void (*PackFn)(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out);
 
-/// Quantizes one vector of `cols` floats to q (32 * col_blocks elements, padding
-/// zeroed) and fills run_sums[halves][runs]. Returns 0, and leaves the rest
-/// undefined, if an element is NaN or infinite; else 1.
+/// Quantizes one vector of `cols` floats and fills run_sums[halves][runs]. `layout` is
+/// kActivationNumbers or kActivationDigits; `out` is 64-byte aligned and takes packed_bytes().
+/// Returns 0, and leaves the rest undefined, if an element is NaN or infinite; else 1.
 typedef int (*QuantizeFn)(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,
-                          int activation_bits, int32_t* q, int32_t* run_sums, float* scale);
+                          int activation_bits, ActivationLayout layout, uint8_t* out,
+                          int32_t* run_sums, float* scale);
 
-static inline int activation_halves(int activation_bits) { return activation_bits == 32 ? 2 : 1; }
+static constexpr int activation_halves(int activation_bits) { return activation_bits == 32 ? 2 : 1; }
+/// Bytes of a sum in kActivationTables.
+static constexpr int table_bytes(int activation_bits) { return activation_bits == 8 ? 2 : 3; }
+/// Bytes that one packed vector takes, a multiple of 64.
+static inline int64_t packed_bytes(ActivationLayout layout, int64_t col_blocks,
+                                   int activation_bits) {
+  int64_t column_bytes = activation_bits / 8;
+  if (layout == kActivationNumbers) column_bytes = 4;
+  if (layout == kActivationDoubledDigits) column_bytes *= 2;
+  if (layout == kActivationWords) column_bytes = 2 * activation_halves(activation_bits);
+  if (layout == kActivationTables) {
+    column_bytes = 4 * table_bytes(activation_bits) * activation_halves(activation_bits);
+  }
+  return (col_blocks * kBlockCols * column_bytes + 63) / 64 * 64;
+}
 /// The largest |q|; exact as a float.
 static inline int32_t activation_qmax(int activation_bits) {
   return activation_bits == 8 ? 127 : activation_bits == 16 ? 32639 : 1 << 29;

@@ -50,14 +50,6 @@ float row_accumulator(const BitKernelArgs* args, const int32_t* q, int half, int
 
 }  // namespace
 
-int64_t reference_packed_bytes(int64_t col_blocks, int /*activation_bits*/) {
-  return col_blocks * kBlockCols * static_cast<int64_t>(sizeof(int32_t));
-}
-
-void reference_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
-  memcpy(out, q, static_cast<size_t>(reference_packed_bytes(col_blocks, activation_bits)));
-}
-
 void reference_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   const int halves = activation_halves(args->activation_bits);
   for (int64_t vector = 0; vector < args->batch; ++vector) {

@@ -2,20 +2,26 @@
 
 namespace pbatch {
 
-#define PBATCH_KERNEL(name, isa, layout)                                                      \
-  void name##_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end); \
-  int64_t name##_packed_bytes(int64_t col_blocks, int activation_bits);                       \
-  void name##_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out);
-#define PBATCH_QUANTIZER(name, isa)                                                \
-  int name##_run(const float* x, int64_t cols, int64_t col_blocks, int run_blocks, \
-                 int activation_bits, int32_t* q, int32_t* run_sums, float* scale);
+#define PBATCH_KERNEL(name, isa, planes, activations) \
+  void name##_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end);
+#define PBATCH_PACKER(name, isa, activations) \
+  void name##_run(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out);
+#define PBATCH_QUANTIZER(name, isa)                                                             \
+  int name##_run(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,              \
+                 int activation_bits, ActivationLayout layout, uint8_t* out, int32_t* run_sums, \
+                 float* scale);
 #include "kernel/kernels.inc"
 
 namespace {
 
 constexpr BitKernel kKernels[] = {
-#define PBATCH_KERNEL(name, isa, layout) \
-  {#name, Isa::isa, layout, &name##_run, &name##_packed_bytes, &name##_pack},
+#define PBATCH_KERNEL(name, isa, planes, activations) \
+  {#name, Isa::isa, planes, activations, &name##_run},
+#include "kernel/kernels.inc"
+};
+
+constexpr ActivationPacker kPackers[] = {
+#define PBATCH_PACKER(name, isa, activations) {#name, Isa::isa, activations, &name##_run},
 #include "kernel/kernels.inc"
 };
 
@@ -33,6 +39,17 @@ const BitKernel* find_kernel(std::string_view name) {
     if (name == kernel.name) return &kernel;
   }
   return nullptr;
+}
+
+std::span<const ActivationPacker> all_packers() { return kPackers; }
+
+const ActivationPacker& packer_for(Isa isa, ActivationLayout layout) {
+  const ActivationPacker* best = nullptr;
+  for (const ActivationPacker& packer : kPackers) {
+    if (packer.layout != layout || packer.isa > isa) continue;
+    if (best == nullptr || packer.isa >= best->isa) best = &packer;
+  }
+  return *best;  // every layout has a generic one
 }
 
 std::span<const ActivationQuantizer> all_quantizers() { return kQuantizers; }

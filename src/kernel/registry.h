@@ -10,12 +10,18 @@
 namespace pbatch {
 
 struct BitKernel {
-  const char* name;              ///< also the file's name: <method>_<isa>
+  const char* name;  ///< also the file's name: <method>_<isa>
   Isa isa;
   PlaneLayout layout;
+  ActivationLayout activations;
   BitKernelFn run;
-  PackedBytesFn packed_bytes;
-  PackActivationsFn pack_activations;
+};
+
+struct ActivationPacker {
+  const char* name;
+  Isa isa;
+  ActivationLayout layout;
+  PackFn run;
 };
 
 struct ActivationQuantizer {
@@ -28,6 +34,10 @@ struct ActivationQuantizer {
 std::span<const BitKernel> all_kernels();
 /// Null if there is none of that name.
 const BitKernel* find_kernel(std::string_view name);
+
+/// The packer of a layout for an ISA (the best one not above it).
+const ActivationPacker& packer_for(Isa isa, ActivationLayout layout);
+std::span<const ActivationPacker> all_packers();
 
 /// The quantizer of an ISA (the best one not above it).
 const ActivationQuantizer& quantizer_for(Isa isa);

@@ -10,8 +10,6 @@
 // bit matrices into fields of F = 1, 2, 4 or 8 bits that hold whole weights: register k has the
 // columns k, F + k, 2 F + k ... of its rows. Masks and shifts then leave two weights in a lane,
 // those of the columns c and c + 16.
-//
-// Packed activations: [halves][col_blocks][16] pairs of int16, columns (c, c + 16).
 #pragma once
 
 #include <stdint.h>
@@ -144,32 +142,6 @@ void run_words(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_b
                                 run_row_blocks<4>, run_row_blocks<5>, run_row_blocks<6>,
                                 run_row_blocks<7>, run_row_blocks<8>};
   kRun[args->n_planes - 1](args, row_block_begin, row_block_end);
-}
-
-int64_t words_bytes(int64_t col_blocks, int activation_bits) {
-  return activation_halves(activation_bits) * col_blocks * kBlockBytes;
-}
-
-// The columns c and c + 16 share a lane; of each, 16 bits are kept.
-inline uint32_t pair_of(int32_t first, int32_t second) {
-  return ((uint32_t)first & 0xffffu) | ((uint32_t)second << 16);
-}
-
-void pack_words(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
-  const bool two_halves = activation_halves(activation_bits) == 2;
-  uint8_t* low_out = two_halves ? out + col_blocks * kBlockBytes : out;
-  for (int64_t block = 0; block < col_blocks; ++block) {
-    const int32_t* from = q + block * kBlockCols;
-    uint32_t low[16], high[16];
-    for (int c = 0; c < 16; ++c) {
-      const int32_t first = two_halves ? high_half(from[c]) : 0;
-      const int32_t second = two_halves ? high_half(from[c + 16]) : 0;
-      high[c] = pair_of(first, second);
-      low[c] = pair_of(from[c] - 32768 * first, from[c + 16] - 32768 * second);
-    }
-    if (two_halves) memcpy(out + block * kBlockBytes, high, sizeof high);
-    memcpy(low_out + block * kBlockBytes, low, sizeof low);
-  }
 }
 
 }  // namespace

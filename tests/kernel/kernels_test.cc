@@ -128,21 +128,6 @@ TEST_P(KernelTest, WritesOnlyTheRowBlocksAskedFor) {
   }
 }
 
-TEST_P(KernelTest, PacksVectorsWithinTheirBytes) {
-  for (const int activation_bits : {8, 16, 32}) {
-    for (const std::int64_t col_blocks : {1, 2, 3, 4, 5, 8, 31}) {
-      const std::int64_t bytes = kernel_->packed_bytes(col_blocks, activation_bits);
-      ASSERT_GT(bytes, 0);
-      ASSERT_EQ(bytes % 64, 0);
-      const std::vector<std::int32_t> q(static_cast<std::size_t>(col_blocks * kBlockCols), -1);
-      std::vector<Line> out(static_cast<std::size_t>(bytes / 64 + 1));
-      std::memset(out.data(), 0x5a, out.size() * sizeof(Line));
-      kernel_->pack_activations(q.data(), col_blocks, activation_bits, out.front().bytes);
-      for (const std::uint8_t byte : out.back().bytes) ASSERT_EQ(byte, 0x5a);
-    }
-  }
-}
-
 std::vector<const char*> names_of_kernels() {
   std::vector<const char*> names;
   for (const BitKernel& kernel : all_kernels()) names.push_back(kernel.name);

@@ -141,13 +141,13 @@ inline std::vector<std::uint32_t> run_kernel(const BitKernel& kernel, const Prob
   args.scales = p.scales.data();
   args.activation_bits = s.activation_bits;
 
-  args.activation_stride = kernel.packed_bytes(s.col_blocks(), s.activation_bits);
+  args.activation_stride = packed_bytes(kernel.activations, s.col_blocks(), s.activation_bits);
   std::vector<Line> packed(static_cast<std::size_t>(args.activation_stride / 64 * s.batch));
   args.activations = packed.front().bytes;
   for (std::int64_t v = 0; v < s.batch; ++v) {
-    kernel.pack_activations(
-        p.q.data() + v * s.padded_cols(), s.col_blocks(), s.activation_bits,
-        packed[static_cast<std::size_t>(args.activation_stride / 64 * v)].bytes);
+    packer_for(kernel.isa, kernel.activations)
+        .run(p.q.data() + v * s.padded_cols(), s.col_blocks(), s.activation_bits,
+             packed[static_cast<std::size_t>(args.activation_stride / 64 * v)].bytes);
   }
   const std::vector<std::int32_t> run_sums = run_sums_of(p);
   args.run_sums = run_sums.data();

@@ -79,12 +79,14 @@ TEST_P(ProductTest, IsTheProductOfDequantizedNumbers) {
     for (const int activation_bits : {8, 16, 32}) {
       const Layer layer = random_layer(rng, weight_bits, activation_bits);
       const std::int64_t blocks = col_blocks(layer.cols);
-      std::vector<std::int32_t> q(static_cast<std::size_t>(blocks * kBlockCols));
+      std::vector<Line> numbers(static_cast<std::size_t>(2 * blocks));
       std::vector<std::int32_t> sums(static_cast<std::size_t>(2 * layer.runs()));
       float scale = 0;
       ASSERT_EQ(quantizer.run(layer.x.data(), layer.cols, blocks, layer.run_blocks, activation_bits,
-                              q.data(), sums.data(), &scale),
+                              kActivationNumbers, numbers.front().bytes, sums.data(), &scale),
                 1);
+      std::vector<std::int32_t> q(static_cast<std::size_t>(blocks * kBlockCols));
+      std::memcpy(q.data(), numbers.data(), q.size() * sizeof q[0]);
 
       std::vector<float> acc[2];
       for (int digit = 0; digit < (weight_bits > 8 ? 2 : 1); ++digit) {

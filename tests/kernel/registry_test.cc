@@ -32,6 +32,18 @@ TEST(Registry, UnknownNameIsNull) {
   EXPECT_EQ(find_kernel(""), nullptr);
 }
 
+TEST(Registry, PackerIsTheBestNotAboveTheIsa) {
+  for (const ActivationPacker& packer : all_packers()) {
+    EXPECT_STREQ(packer_for(packer.isa, packer.layout).name, packer.name);
+  }
+  for (const BitKernel& kernel : all_kernels()) {
+    const ActivationPacker& packer = packer_for(Isa::generic, kernel.activations);
+    EXPECT_EQ(packer.isa, Isa::generic);
+    EXPECT_EQ(packer.layout, kernel.activations);
+    EXPECT_LE(packer_for(kernel.isa, kernel.activations).isa, kernel.isa);
+  }
+}
+
 TEST(Registry, QuantizerIsTheBestNotAboveTheIsa) {
   for (const ActivationQuantizer& quantizer : all_quantizers()) {
     EXPECT_STREQ(quantizer_for(quantizer.isa).name, quantizer.name);

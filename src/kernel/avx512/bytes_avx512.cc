@@ -12,8 +12,8 @@
 // Weights that share a byte are told apart by nested masks: the product with the bits below some
 // place is subtracted from the one with the bits below the next.
 //
-// Packed activations: [col_blocks][digits][64]; a digit of a block is its 32 bytes, every four of
-// them twice. Digits are signed bytes: one of A = 8, two of a half of 16 bits, the low one first.
+// A digit of a block of activations is its 32 bytes, every four of them twice: patterns of 16 bytes
+// that meet the 128-bit lanes of N = 4.
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
@@ -25,7 +25,6 @@ namespace {
 
 const int kPrefetchBlocks = 16;  // ahead, per stream
 
-inline int digits_of(int activation_bits) { return activation_bits / 8; }
 inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Fixed by a tile's planes P, streams N, digits NX and vectors NV.
@@ -285,49 +284,7 @@ void run_digits(const BitKernelArgs* args, int64_t begin, int64_t end) {
   return run_row_blocks < 1, 4, NX == 4 ? 2 : NX, 1 > (args, begin, end);
 }
 
-// Byte digits of 16 values, in the low bytes of the lanes: `low` is the first, the rest is kept.
-inline __m512i shift_out_digit(__m512i values) {
-  return _mm512_srai_epi32(_mm512_add_epi32(values, _mm512_set1_epi32(128)), 8);
-}
-
-inline void store_digit(__m512i first, __m512i second, uint8_t* out) {
-  const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-  const __m256i bytes = _mm256_set_m128i(_mm512_cvtepi32_epi8(second), _mm512_cvtepi32_epi8(first));
-  _mm512_storeu_si512(out, _mm512_permutexvar_epi32(twice, _mm512_castsi256_si512(bytes)));
-}
-
-inline void store_half(__m512i first, __m512i second, uint8_t* out) {
-  store_digit(first, second, out);
-  store_digit(shift_out_digit(first), shift_out_digit(second), out + 64);
-}
-
-inline __m512i high_half(__m512i q) {
-  return _mm512_srai_epi32(_mm512_add_epi32(q, _mm512_set1_epi32(16384)), 15);
-}
-
 }  // namespace
-
-int64_t bytes_avx512_packed_bytes(int64_t col_blocks, int activation_bits) {
-  return col_blocks * digits_of(activation_bits) * 64;
-}
-
-void bytes_avx512_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
-  for (int64_t block = 0; block < col_blocks; ++block) {
-    const __m512i first = _mm512_loadu_si512(q + block * kBlockCols);
-    const __m512i second = _mm512_loadu_si512(q + block * kBlockCols + 16);
-    if (activation_bits == 8) {
-      store_digit(first, second, out);
-    } else if (activation_bits == 16) {
-      store_half(first, second, out);
-    } else {
-      const __m512i hi0 = high_half(first), hi1 = high_half(second);
-      store_half(hi0, hi1, out);
-      store_half(_mm512_sub_epi32(first, _mm512_slli_epi32(hi0, 15)),
-                 _mm512_sub_epi32(second, _mm512_slli_epi32(hi1, 15)), out + 128);
-    }
-    out += digits_of(activation_bits) * 64;
-  }
-}
 
 void bytes_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   switch (args->activation_bits) {

@@ -4,9 +4,6 @@
 // A 64-byte register holds four columns of 16 rows, once for each row block of a band. The row
 // blocks that share its bytes are told apart by nested masks: the sum with the bits below some
 // place is subtracted, once a run, from the sum with the bits below the next.
-//
-// Packed activations: byte digits, [col_blocks][A / 8][32] signed bytes: q itself for A = 8; for
-// each half of 16 bits q = 256 d1 + d0, d0 first.
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
@@ -230,49 +227,7 @@ void run_field_width(const BitKernelArgs* args, int64_t begin, int64_t end) {
   run_fields<F, 4, 4, 1>(args, begin, end);
 }
 
-// Byte digits of 32 values.
-inline void store_digits(__m512i first, __m512i second, uint8_t* out) {
-  _mm_storeu_si128((__m128i*)out, _mm512_cvtepi32_epi8(first));
-  _mm_storeu_si128((__m128i*)(out + 16), _mm512_cvtepi32_epi8(second));
-}
-
-// What is left of the values above their lowest byte digit.
-inline __m512i shift_out_digit(__m512i values) {
-  return _mm512_srai_epi32(_mm512_add_epi32(values, _mm512_set1_epi32(128)), 8);
-}
-
-inline void store_half(__m512i first, __m512i second, uint8_t* out) {
-  store_digits(first, second, out);
-  store_digits(shift_out_digit(first), shift_out_digit(second), out + 32);
-}
-
-inline __m512i high_half(__m512i q) {
-  return _mm512_srai_epi32(_mm512_add_epi32(q, _mm512_set1_epi32(16384)), 15);
-}
-
 }  // namespace
-
-int64_t fields_avx512_packed_bytes(int64_t col_blocks, int activation_bits) {
-  return (col_blocks * activation_bits / 8 * kBlockCols + 63) / 64 * 64;
-}
-
-void fields_avx512_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
-  for (int64_t block = 0; block < col_blocks; ++block) {
-    const __m512i first = _mm512_loadu_si512(q + block * kBlockCols);
-    const __m512i second = _mm512_loadu_si512(q + block * kBlockCols + 16);
-    if (activation_bits == 8) {
-      store_digits(first, second, out);
-    } else if (activation_bits == 16) {
-      store_half(first, second, out);
-    } else {
-      const __m512i hi0 = high_half(first), hi1 = high_half(second);
-      store_half(hi0, hi1, out);
-      store_half(_mm512_sub_epi32(first, _mm512_slli_epi32(hi0, 15)),
-                 _mm512_sub_epi32(second, _mm512_slli_epi32(hi1, 15)), out + 64);
-    }
-    out += activation_bits / 8 * kBlockCols;
-  }
-}
 
 void fields_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   if (row_block_begin >= row_block_end) return;

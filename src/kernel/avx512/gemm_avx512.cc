@@ -6,8 +6,6 @@
 // planes are unpacked as 2u, and the sums of a run begin at -(2^p - 1) sum(q), so that they end as
 // S of kernel.h; 2u of 8 planes would not fit a byte: there the sums begin at -127 sum(q) and are
 // doubled.
-//
-// Packed activations: byte digits, as in fields_avx512.cc.
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,10 +13,6 @@
 #include "kernel/kernel.h"
 
 namespace pbatch {
-
-int64_t fields_avx512_packed_bytes(int64_t col_blocks, int activation_bits);
-void fields_avx512_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out);
-
 namespace {
 
 const int kPanelRowBlocks = 4;
@@ -187,14 +181,6 @@ void run_panels(const Product& p, int64_t row_block, int64_t row_block_end) {
 }
 
 }  // namespace
-
-int64_t gemm_avx512_packed_bytes(int64_t col_blocks, int activation_bits) {
-  return fields_avx512_packed_bytes(col_blocks, activation_bits);
-}
-
-void gemm_avx512_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
-  fields_avx512_pack(q, col_blocks, activation_bits, out);
-}
 
 void gemm_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   const int n_planes = args->n_planes;

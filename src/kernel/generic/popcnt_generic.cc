@@ -1,10 +1,6 @@
 // The AND+popcount kernel in portable C: the precision batch of Lam et al. 2020. Each bit-layer of
 // the weights meets each bit-plane of the activations; a weight word is loaded once for all of
-// them.
-//
-// Packed activations: per block of 32 columns and half, one little-endian 32-bit word per
-// bit-plane, least significant first (8 words for A = 8, else 16 a half); bit c belongs to column
-// c. The top plane of a half counts negative (two's complement).
+// them. The top plane of a half counts negative (two's complement).
 #include <stdint.h>
 #include <string.h>
 
@@ -108,59 +104,7 @@ void run_row_block(const BitKernelArgs* args, int64_t row_block, const uint8_t* 
   memcpy(acc + row_block * kBlockRows, sums, sizeof sums);
 }
 
-// The eight bits at the same place of eight bytes change sides: bit b of byte k becomes bit k of
-// byte b.
-inline uint64_t transpose_8x8(uint64_t x) {
-  uint64_t t = (x ^ (x >> 7)) & 0x00aa00aa00aa00aaULL;
-  x ^= t ^ (t << 7);
-  t = (x ^ (x >> 14)) & 0x0000cccc0000ccccULL;
-  x ^= t ^ (t << 14);
-  t = (x ^ (x >> 28)) & 0x00000000f0f0f0f0ULL;
-  return x ^ t ^ (t << 28);
-}
-
-// Planes `shift` .. `shift` + 7 of 32 values.
-void pack_eight_planes(const int32_t* values, int shift, uint32_t* words) {
-  for (int j = 0; j < 8; ++j) words[j] = 0;
-  for (int quarter = 0; quarter < 4; ++quarter) {
-    uint64_t bytes = 0;
-    for (int c = 0; c < 8; ++c) {
-      const uint32_t value = (uint32_t)values[8 * quarter + c] >> shift;
-      bytes |= (uint64_t)(value & 0xff) << (8 * c);
-    }
-    bytes = transpose_8x8(bytes);
-    for (int j = 0; j < 8; ++j) {
-      words[j] |= (uint32_t)((bytes >> (8 * j)) & 0xff) << (8 * quarter);
-    }
-  }
-}
-
 }  // namespace
-
-int64_t popcnt_generic_packed_bytes(int64_t col_blocks, int activation_bits) {
-  const int64_t bytes = col_blocks * activation_bits * (int64_t)sizeof(uint32_t);
-  return (bytes + 63) / 64 * 64;
-}
-
-void popcnt_generic_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
-  const int halves = activation_halves(activation_bits);
-  const int planes = planes_per_half(activation_bits);
-  uint32_t* words = (uint32_t*)out;
-  for (int64_t block = 0; block < col_blocks; ++block) {
-    for (int half = 0; half < halves; ++half) {
-      int32_t values[kBlockCols];
-      for (int c = 0; c < kBlockCols; ++c) {
-        const int32_t value = q[block * kBlockCols + c];
-        const int32_t high = high_half(value);
-        values[c] = halves == 1 ? value : half == 0 ? high : value - 32768 * high;
-      }
-      for (int shift = 0; shift < planes; shift += 8) {
-        pack_eight_planes(values, shift, words);
-        words += 8;
-      }
-    }
-  }
-}
 
 void popcnt_generic_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   const int halves = activation_halves(args->activation_bits);

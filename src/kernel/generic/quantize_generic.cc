@@ -1,4 +1,5 @@
-// Activation quantizer in plain C; the loops are written for the compiler's vectorizer.
+// Activation quantizer in plain C; the loops over a block are written for the compiler's
+// vectorizer.
 #include <stdint.h>
 #include <string.h>
 
@@ -7,75 +8,137 @@
 namespace pbatch {
 namespace {
 
-// Of a non-negative float, so that integers compare as the floats do.
-inline uint32_t magnitude_bits(float x) {
+inline uint32_t bits_of(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
-  return bits & 0x7fffffffu;
+  return bits;
 }
 
-// To nearest, ties to even. |x| < 2^31. From 2^23 on a float is an integer already; below, adding
-// 2^23 leaves no bits for the fraction.
-inline float round_even(float x) {
-  const float magnitude = x < 0.0f ? -x : x;
-  const float rounded = (magnitude + 8388608.0f) - 8388608.0f;
-  const float result = magnitude < 8388608.0f ? rounded : magnitude;
-  return x < 0.0f ? -result : result;
+inline float float_of(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
 }
 
-void sum_runs(const int32_t* q, int64_t col_blocks, int run_blocks, int activation_bits,
-              int32_t* run_sums) {
-  const int64_t run_cols = static_cast<int64_t>(run_blocks) * kBlockCols;
-  const int64_t cols = col_blocks * kBlockCols;
+// Bits of the largest magnitude; as integers they compare as the floats do, and NaN above all.
+uint32_t max_magnitude_bits(const float* x, int64_t cols) {
+  int32_t max = 0;
+  for (int64_t c = 0; c < cols; ++c) {
+    const int32_t bits = (int32_t)(bits_of(x[c]) & 0x7fffffffu);
+    max = bits > max ? bits : max;
+  }
+  return (uint32_t)max;
+}
+
+// To nearest, ties to even. Adding 2^23 leaves no bits for the fraction; from there on a float is
+// an integer already.
+inline float round_even(float v) {
+  const uint32_t sign = bits_of(v) & 0x80000000u;
+  const float big = float_of(sign | 0x4b000000u);
+  const float rounded = (v + big) - big;
+  return bits_of(v) - sign < 0x4b000000u ? rounded : v;
+}
+
+// Only 2^29 needs the limit: with the others the product, off by two roundings, still rounds to
+// qmax.
+template <int A>
+inline void quantize_block(const float* x, float inverse, int32_t* q) {
+  const float qmax = (float)activation_qmax(A);
+  for (int c = 0; c < kBlockCols; ++c) {
+    float v = round_even(x[c] * inverse);
+    if (A == 32) {
+      v = v > qmax ? qmax : v;
+      v = v < -qmax ? -qmax : v;
+    }
+    q[c] = (int32_t)v;
+  }
+}
+
+inline int32_t sum_of(const int32_t* v) {
+  int32_t sum = 0;
+  for (int c = 0; c < kBlockCols; ++c) sum += v[c];
+  return sum;
+}
+
+inline void store_bytes(const int32_t* v, int shift, uint8_t* out) {
+  for (int c = 0; c < kBlockCols; ++c) out[c] = (uint8_t)(v[c] >> shift);
+}
+
+// The two digits of 16 bits.
+inline void store_digits(const int32_t* v, uint8_t* out) {
+  int32_t rounded[kBlockCols];
+  for (int c = 0; c < kBlockCols; ++c) rounded[c] = v[c] + 128;
+  store_bytes(v, 0, out);
+  store_bytes(rounded, 8, out + kBlockCols);
+}
+
+// One block: to `out` in the layout, and its sums added to *first and, for A = 32, *second.
+template <int A, ActivationLayout layout>
+inline void finish_block(const int32_t* q, uint8_t* out, int32_t* first, int32_t* second) {
+  if (layout == kActivationNumbers) memcpy(out, q, kBlockCols * sizeof *q);
+  if (A == 32) {
+    int32_t high[kBlockCols], low[kBlockCols];
+    for (int c = 0; c < kBlockCols; ++c) high[c] = high_half(q[c]);
+    for (int c = 0; c < kBlockCols; ++c) low[c] = q[c] - 32768 * high[c];
+    *first += sum_of(high);
+    *second += sum_of(low);
+    if (layout == kActivationDigits) {
+      store_digits(high, out);
+      store_digits(low, out + 2 * kBlockCols);
+    }
+    return;
+  }
+  *first += sum_of(q);
+  if (layout != kActivationDigits) return;
+  if (A == 8) store_bytes(q, 0, out);
+  if (A == 16) store_digits(q, out);
+}
+
+template <int A, ActivationLayout layout>
+void quantize(const float* x, int64_t cols, int64_t col_blocks, int run_blocks, float inverse,
+              uint8_t* out, int32_t* run_sums) {
+  const int64_t block_bytes = kBlockCols * (layout == kActivationNumbers ? 4 : A / 8);
   const int64_t runs = (col_blocks + run_blocks - 1) / run_blocks;
   for (int64_t run = 0; run < runs; ++run) {
-    const int64_t begin = run * run_cols;
-    const int64_t end = begin + run_cols < cols ? begin + run_cols : cols;
     int32_t first = 0, second = 0;
-    if (activation_bits == 32) {
-      for (int64_t c = begin; c < end; ++c) {
-        const int32_t hi = high_half(q[c]);
-        first += hi;
-        second += q[c] - hi * 32768;
+    for (int64_t b = run * run_blocks; b < (run + 1) * run_blocks && b < col_blocks; ++b) {
+      const int64_t left = cols - b * kBlockCols;
+      int32_t q[kBlockCols];
+      if (left >= kBlockCols) {
+        quantize_block<A>(x + b * kBlockCols, inverse, q);
+      } else {
+        float padded[kBlockCols] = {0};
+        if (left > 0) memcpy(padded, x + b * kBlockCols, (size_t)left * sizeof *x);
+        quantize_block<A>(padded, inverse, q);
       }
-      run_sums[runs + run] = second;
-    } else {
-      for (int64_t c = begin; c < end; ++c) first += q[c];
+      finish_block<A, layout>(q, out + b * block_bytes, &first, &second);
     }
     run_sums[run] = first;
+    if (A == 32) run_sums[runs + run] = second;
   }
+  const int64_t bytes = col_blocks * block_bytes;
+  memset(out + bytes, 0, (size_t)(packed_bytes(layout, col_blocks, A) - bytes));
 }
 
 }  // namespace
 
 int quantize_generic_run(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,
-                         int activation_bits, int32_t* q, int32_t* run_sums, float* scale) {
-  uint32_t max_bits = 0;
-  for (int64_t c = 0; c < cols; ++c) {
-    const uint32_t bits = magnitude_bits(x[c]);
-    max_bits = bits > max_bits ? bits : max_bits;
-  }
+                         int activation_bits, ActivationLayout layout, uint8_t* out,
+                         int32_t* run_sums, float* scale) {
+  typedef void (*Fn)(const float*, int64_t, int64_t, int, float, uint8_t*, int32_t*);
+  static const Fn kQuantize[3][2] = {
+      {quantize<8, kActivationNumbers>, quantize<8, kActivationDigits>},
+      {quantize<16, kActivationNumbers>, quantize<16, kActivationDigits>},
+      {quantize<32, kActivationNumbers>, quantize<32, kActivationDigits>}};
+  const uint32_t max_bits = max_magnitude_bits(x, cols);
   const uint32_t infinity_bits = 0x7f800000u;
   if (max_bits >= infinity_bits) return 0;
-  float max;
-  memcpy(&max, &max_bits, sizeof max);
-
-  const float qmax = static_cast<float>(activation_qmax(activation_bits));
-  if (max < 0x1p-90f) {
-    *scale = 0.0f;
-    memset(q, 0, static_cast<size_t>(col_blocks * kBlockCols) * sizeof *q);
-  } else {
-    *scale = max / qmax;
-    const float inverse = qmax / max;
-    for (int64_t c = 0; c < cols; ++c) {
-      float v = round_even(x[c] * inverse);
-      v = v > qmax ? qmax : v;
-      v = v < -qmax ? -qmax : v;
-      q[c] = static_cast<int32_t>(v);
-    }
-    for (int64_t c = cols; c < col_blocks * kBlockCols; ++c) q[c] = 0;
-  }
-  sum_runs(q, col_blocks, run_blocks, activation_bits, run_sums);
+  const float max = float_of(max_bits);
+  const float qmax = (float)activation_qmax(activation_bits);
+  const bool zeros = max < 0x1p-90f;
+  *scale = zeros ? 0.0f : max / qmax;
+  kQuantize[activation_bits / 16][layout == kActivationDigits](
+      x, cols, col_blocks, run_blocks, zeros ? 0.0f : qmax / max, out, run_sums);
   return 1;
 }
 

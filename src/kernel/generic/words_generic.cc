@@ -31,14 +31,6 @@ inline Lanes multiply_pairs(Lanes a, Lanes b) {
 
 namespace pbatch {
 
-int64_t words_generic_packed_bytes(int64_t col_blocks, int activation_bits) {
-  return words_bytes(col_blocks, activation_bits);
-}
-
-void words_generic_pack(const int32_t* q, int64_t col_blocks, int activation_bits, uint8_t* out) {
-  pack_words(q, col_blocks, activation_bits, out);
-}
-
 void words_generic_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   run_words(args, row_block_begin, row_block_end);
 }

@@ -1,0 +1,11 @@
+// kActivationWords in plain C.
+#include "kernel/pack_words.h"
+
+namespace pbatch {
+
+void pack_words_generic_run(const int32_t* q, int64_t col_blocks, int activation_bits,
+                            uint8_t* out) {
+  pack_words(q, col_blocks, activation_bits, out);
+}
+
+}  // namespace pbatch
