@@ -1,5 +1,6 @@
 #include "base/aligned_buffer.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -9,6 +10,8 @@
 namespace pbatch {
 
 namespace {
+
+constexpr std::size_t kHugePage = std::size_t{1} << 21;
 
 // Linux grants more than it has and kills the process later; refuse that here.
 std::size_t physical_memory() {
@@ -25,10 +28,13 @@ std::size_t physical_memory() {
 
 std::shared_ptr<void> allocate_aligned(std::size_t bytes) {
   if (bytes > physical_memory()) return nullptr;
-  // aligned_alloc wants a multiple of the alignment, and never zero bytes.
+  const std::size_t alignment = bytes < kHugePage ? kBufferAlignment : kHugePage;
+  // aligned_alloc never wants zero bytes; glibc takes sizes that are no multiple of the alignment.
   const std::size_t rounded = (bytes / kBufferAlignment + 1) * kBufferAlignment;
-  void* memory = std::aligned_alloc(kBufferAlignment, rounded);
+  void* memory = std::aligned_alloc(alignment, rounded);
   if (memory == nullptr) return nullptr;
+  // Only whole pages, so that no memory is spent; where they are not to be had nothing changes.
+  if (alignment == kHugePage) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   try {
     return {memory, [](void* p) { std::free(p); }};
   } catch (const std::bad_alloc&) {

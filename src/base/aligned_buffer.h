@@ -9,7 +9,8 @@ namespace pbatch {
 inline constexpr std::size_t kBufferAlignment = 64;
 
 /// 64-byte-aligned, uninitialized; null when memory is short, or for more than
-/// the machine has. Never throws.
+/// the machine has. From 2 MB on aligned to 2 MB and, where the kernel has them
+/// to give, on huge pages. Never throws.
 std::shared_ptr<void> allocate_aligned(std::size_t bytes);
 
 }  // namespace pbatch
