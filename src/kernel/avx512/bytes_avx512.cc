@@ -180,13 +180,16 @@ inline void add_block(const Streams<T::kStreams>& streams, int64_t block, T& t) 
   }
 }
 
-// Scales the sums of a run and adds them to the accumulators; `scales` is the run's in row block 0.
+// Scales the sums of a run and adds them to the accumulators. The scales of the next tile's rows
+// are on their way by then: the stretches of a row block are too short for the hardware to see.
 template <class T>
 inline void finish_run(const uint8_t* const scales[], int32_t top, int64_t runs, int64_t run,
                        T& t) {
   __m512 scale[T::kRowBlocks];
   for (int r = 0; r < T::kRowBlocks; ++r) {
-    const __m128i bytes = _mm_loadu_si128((const __m128i*)(scales[r] + run * kBlockRows));
+    const uint8_t* from = scales[r] + run * kBlockRows;
+    const __m128i bytes = _mm_loadu_si128((const __m128i*)from);
+    _mm_prefetch((const char*)from + T::kRowBlocks * runs * kBlockRows, _MM_HINT_T0);
     scale[r] = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
   }
   for (int n = 0; n < T::kVectors; ++n) {

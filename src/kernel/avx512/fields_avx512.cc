@@ -119,13 +119,16 @@ inline __m512i twice_products(const __m512i masked[T::kMasks], int m) {
   return _mm512_srai_epi32(_mm512_sub_epi32(masked[m], masked[m + 1]), place - 1);
 }
 
-// Scales the sums of a run and adds them to the accumulators.
+// Scales the sums of a run and adds them to the accumulators. The scales of the next tile's rows
+// are on their way by then: the stretches of a row block are too short for the hardware to see.
 template <class T>
 inline void finish_run(int32_t top, int64_t runs, int64_t run, T& t) {
   for (int b = 0; b < T::kBands; ++b) {
     __m512 scale[T::kMasks];
     for (int m = 0; m < T::kMasks; ++m) {
-      const __m128i bytes = _mm_loadu_si128((const __m128i*)(t.scales[b][m] + run * kBlockRows));
+      const uint8_t* scales = t.scales[b][m] + run * kBlockRows;
+      const __m128i bytes = _mm_loadu_si128((const __m128i*)scales);
+      _mm_prefetch((const char*)scales + T::kBands * T::kMasks * runs * kBlockRows, _MM_HINT_T0);
       scale[m] = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
     }
     for (int n = 0; n < T::kVectors; ++n) {
