@@ -165,6 +165,7 @@ class Product {
     BitKernelArgs args = {};
     std::copy(digit.planes.begin(), digit.planes.end(), args.planes);
     args.n_planes = digit.n_planes;
+    args.field_bits = field_bits(digit.n_planes, row_blocks(p_.matrix->rows));
     args.col_blocks = blocks_across();
     args.run_blocks = p_.run_blocks;
     args.scales = p_.scales.get();

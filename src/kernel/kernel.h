@@ -45,10 +45,15 @@ enum PlaneLayout {
 /// band) for one row of each and one column. Bytes: [bands][col_blocks][8][16][4]; byte [v][r][j]
 /// is column 4 v + j, and row r of row block m of the band in the m-th field from the top, the
 /// first plane on top of a field's lower p bits. Fields that no plane or row fills are 0.
+/// F: as wide as the planes need, and where the matrix has fewer row blocks than a band, wider.
 static constexpr int field_bits(int n_planes) {
   return n_planes <= 2 ? n_planes : n_planes <= 4 ? 4 : 8;
 }
-static constexpr int band_row_blocks(int n_planes) { return 8 / field_bits(n_planes); }
+static constexpr int field_bits(int n_planes, int64_t row_blocks) {
+  int bits = field_bits(n_planes);
+  while (8 / bits > row_blocks) bits *= 2;
+  return bits;
+}
 enum { kBandBlockBytes = 8 * kBlockBytes };  ///< of one column block of a band
 
 /// How a packed vector lies in memory; kernels of one layout share packed vectors. Blocks are of 32
@@ -73,6 +78,7 @@ struct BitKernelArgs {
   const uint8_t* planes[8];      ///< most significant first, each [row_blocks][col_blocks][64]; any
                                  ///< alignment. kLayoutFields: planes[0] holds them all
   int n_planes;                  ///< p: 1 to 8
+  int field_bits;                ///< kLayoutFields: F
   int64_t col_blocks;            ///< blocks of 32 columns
   int run_blocks;                ///< col blocks per run: 1, 2 or 4; the last run may be shorter
   const uint8_t* scales;         ///< scale_q: [row_blocks][runs][16], runs = ceil(col_blocks / run_blocks)

@@ -55,17 +55,17 @@ void repack_plane(const std::uint8_t* in, std::int64_t blocks, PlaneLayout to, s
 }
 
 std::int64_t fields_bytes(std::int64_t row_blocks, std::int64_t col_blocks, int n_planes) {
-  const int band = band_row_blocks(n_planes);
+  const int band = 8 / field_bits(n_planes, row_blocks);
   return (row_blocks + band - 1) / band * col_blocks * kBandBlockBytes;
 }
 
 void repack_fields(const std::uint8_t* const planes[], int n_planes, std::int64_t row_blocks,
                    std::int64_t col_blocks, std::uint8_t* out) {
-  const int field = field_bits(n_planes);
-  for (std::int64_t first = 0; first < row_blocks; first += band_row_blocks(n_planes)) {
+  const int field = field_bits(n_planes, row_blocks), band = 8 / field;
+  for (std::int64_t first = 0; first < row_blocks; first += band) {
     for (std::int64_t col_block = 0; col_block < col_blocks; ++col_block) {
       std::array<std::uint32_t, kBandBlockBytes / 4> lanes{};
-      for (int m = 0; m < band_row_blocks(n_planes) && first + m < row_blocks; ++m) {
+      for (int m = 0; m < band && first + m < row_blocks; ++m) {
         const std::int64_t block = (first + m) * col_blocks + col_block;
         for (int p = 0; p < n_planes; ++p) {
           const int place = 8 - field * (m + 1) + n_planes - 1 - p;

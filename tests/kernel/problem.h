@@ -127,6 +127,7 @@ inline std::vector<std::uint32_t> run_kernel(const BitKernel& kernel, const Prob
         static_cast<std::size_t>(fields_bytes(s.row_blocks(), s.col_blocks(), s.n_planes)));
     repack_fields(canonical.data(), s.n_planes, s.row_blocks(), s.col_blocks(), repacked.data());
     args.planes[0] = repacked.data();
+    args.field_bits = field_bits(s.n_planes, s.row_blocks());
   } else {
     for (int i = 0; i < s.n_planes; ++i) {
       std::uint8_t* plane = canonical[static_cast<std::size_t>(i)];

@@ -40,12 +40,14 @@ TEST(Repack, CanonicalIsACopy) {
 }
 
 TEST(Repack, FieldsHoldWholeWeights) {
-  const std::int64_t rows = 150, cols = 75;
+  const std::int64_t cols = 75;
   std::mt19937_64 rng(13);
-  // Planes, bits of a field and row blocks of a band, written out.
-  const int expected[][3] = {{1, 1, 8}, {2, 2, 4}, {3, 4, 2}, {4, 4, 2},
-                             {5, 8, 1}, {6, 8, 1}, {7, 8, 1}, {8, 8, 1}};
-  for (const auto& [n_planes, bits, band] : expected) {
+  // Rows, planes, bits of a field and row blocks of a band, written out.
+  const int expected[][4] = {{150, 1, 1, 8}, {150, 2, 2, 4}, {150, 3, 4, 2}, {150, 4, 4, 2},
+                             {150, 5, 8, 1}, {150, 6, 8, 1}, {150, 7, 8, 1}, {150, 8, 8, 1},
+                             {16, 1, 8, 1},  {17, 1, 4, 2},  {48, 1, 4, 2},  {49, 1, 2, 4},
+                             {112, 1, 2, 4}, {113, 1, 1, 8}, {32, 2, 4, 2},  {3, 4, 8, 1}};
+  for (const auto& [rows, n_planes, bits, band] : expected) {
     std::vector<std::uint16_t> codes(static_cast<std::size_t>(rows * cols));
     for (auto& code : codes) code = static_cast<std::uint16_t>(rng() & ((1u << n_planes) - 1));
     const auto bytes = static_cast<std::size_t>(plane_bytes(rows, cols));
@@ -67,7 +69,7 @@ TEST(Repack, FieldsHoldWholeWeights) {
         const int field = static_cast<int>(r / 16 % band);
         const int code = r < rows && c < cols ? codes[static_cast<std::size_t>(r * cols + c)] : 0;
         ASSERT_EQ((byte >> (8 - bits * (field + 1))) & ((1 << bits) - 1), code)
-            << n_planes << " planes, row " << r << ", column " << c;
+            << rows << " rows, " << n_planes << " planes, row " << r << ", column " << c;
       }
     }
   }

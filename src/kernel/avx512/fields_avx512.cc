@@ -234,7 +234,7 @@ void run_field_width(const BitKernelArgs* args, int64_t begin, int64_t end) {
 
 void fields_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   if (row_block_begin >= row_block_end) return;
-  switch (field_bits(args->n_planes)) {
+  switch (args->field_bits) {
     case 1:
       return run_field_width<1>(args, row_block_begin, row_block_end);
     case 2:

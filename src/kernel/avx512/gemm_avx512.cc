@@ -188,7 +188,7 @@ void gemm_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t
                      (args->col_blocks + args->run_blocks - 1) / args->run_blocks,
                      activation_halves(args->activation_bits),
                      args->activation_bits / 8 * kBlockCols,
-                     field_bits(n_planes),
+                     args->field_bits,
                      n_planes == 8 ? 0 : 1};
   if (args->activation_bits == 8) {
     return n_planes == 8 ? run_panels<1, true>(p, row_block_begin, row_block_end)
