@@ -18,7 +18,7 @@ function(pbatch_library target type name export)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE
-    $<BUILD_INTERFACE:pbatch_flags> DNNL::dnnl pbatch_gomp PkgConfig::openblas pbatch_pthreadpool
+    $<BUILD_INTERFACE:pbatch_flags> DNNL::dnnl pbatch_gomp PkgConfig::openblas
     protobuf::libprotobuf-lite ZLIB::ZLIB fmt::fmt Threads::Threads)
   install(TARGETS ${target} EXPORT ${export})
   install(EXPORT ${export} NAMESPACE pbatch:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pbatch)

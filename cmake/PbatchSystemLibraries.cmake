@@ -13,7 +13,6 @@ endmacro()
 
 # oneDNN's own CMake package asks for OpenCL headers, which a CPU-only user has no need of.
 pbatch_system_library(DNNL::dnnl dnnl oneapi/dnnl/dnnl.hpp)
-pbatch_system_library(pbatch_pthreadpool pthreadpool pthreadpool.h)
 # The threads of oneDNN's loops. The compiler's folder has libgomp.so, the system's only libgomp.so.1.
 if(NOT TARGET pbatch_gomp)
   find_library(PBATCH_gomp_LIBRARY NAMES gomp libgomp.so.1 REQUIRED)

@@ -1,17 +1,24 @@
-// Fork-join parallelism over pthreadpool.
+// Fork-join parallelism: threads that help whoever has work.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
+#include "pbatch/status.h"
+#include "pbatch/thread_pool.h"
+
 namespace pbatch {
 
-/// A pool of threads; the calling thread is one of them. Calls from several
-/// threads take turns. Not reentrant: a task must not call parallel_for.
+/// The calling thread is one of the pool's threads. Every call runs in its
+/// caller, whatever the others do; threads that are free take parts of it. So
+/// any number of threads may call at once, and a task may call, too.
 class ThreadPool {
  public:
-  /// threads <= 0: one per core this process may run on.
+  /// threads <= 0: one per CPU that this process may use. Makes do with fewer
+  /// if the system grants no more.
   explicit ThreadPool(int threads);
+  static Result<std::shared_ptr<ThreadPool>> create(const ThreadPoolOptions& options);
+  /// No call may be under way.
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -19,8 +26,10 @@ class ThreadPool {
   int threads() const { return threads_; }
 
   /// Calls task(begin, end) on disjoint ranges that cover 0 .. count - 1; each
-  /// range but the last is a multiple of `grain` long. Runs in the calling
-  /// thread when one range is enough.
+  /// range but the last is a multiple of `grain` long. Every thread starts with
+  /// the same part each time, so that what it reads may still be in its cache,
+  /// and helps others when its own is done. Runs in the calling thread when one
+  /// range is enough. What the task wrote is visible to the caller afterwards.
   template <class Task>
   void parallel_for(std::int64_t count, std::int64_t grain, const Task& task) {
     run(
@@ -31,12 +40,18 @@ class ThreadPool {
         &task);
   }
 
+  /// Sends threads that wait awake to sleep: another library's threads are
+  /// about to need the cores. The next parallel_for wakes them.
+  void rest();
+
  private:
   using RangeFn = void (*)(const void* task, std::int64_t begin, std::int64_t end);
+  struct Job;
+  struct Impl;
+
   void run(std::int64_t count, std::int64_t grain, RangeFn fn, const void* task);
 
-  struct Impl;
-  int threads_;
+  int threads_ = 1;
   std::unique_ptr<Impl> impl_;
 };
 

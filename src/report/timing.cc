@@ -10,8 +10,8 @@ namespace {
 
 // A contender's turn lasts about this long, so that fast ones are sampled as long as slow ones.
 constexpr double kTurnUs = 10000;
-// With several threads: the pause before a turn, longer than pools spin, and a
-// turn long enough to be worth it.
+// With several threads: the pause before a turn, longer than those of OpenMP and
+// OpenBLAS spin, and a turn long enough to be worth it.
 constexpr auto kPause = std::chrono::milliseconds(150);
 constexpr double kThreadedTurnUs = 100000;
 constexpr std::int64_t kMaxCallsPerTurn = 10000;

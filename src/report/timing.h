@@ -19,8 +19,8 @@ struct Timing {
 struct TimingOptions {
   double seconds = 0.5;  ///< timed work per contender, about
   int min_rounds = 5;    ///< even where that takes longer
-  /// Contenders use several threads. Idle threads of a pool spin for a while and
-  /// would take the cores from the next contender: a pause lets them fall asleep.
+  /// Contenders use several threads. Idle threads of OpenMP and OpenBLAS spin for a while
+  /// and would take the cores from the next contender: a pause lets them fall asleep.
   bool threaded = false;
 };
 
