@@ -6,6 +6,9 @@
 #include "cli/bits.h"
 #include "cli/command.h"
 #include "cli/progress_bar.h"
+#include "cli/tune.h"
+#include "isa/isa.h"
+#include "plan/stored_costs.h"
 #include "report/gemv_bench.h"
 #include "report/table.h"
 #include "report/text.h"
@@ -17,9 +20,11 @@ constexpr std::int64_t kMaxSide = 1 << 20;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;  // 1 GiB of float weights
 constexpr int kMaxBatch = 4096;
 constexpr int kMaxThreads = 1024;
+constexpr double kTuneSeconds = 0.02;
 
 struct BenchCommand {
   std::string shapes_text, bits_text = "1:8", abits_text = "8,16", batch_text = "1", threads_text;
+  bool tune = false;
   GemvBenchOptions options;
   OutputOptions output;
 
@@ -47,6 +52,10 @@ GemvShape parse_shape(const std::string& text) {
 }
 
 void BenchCommand::parse() {
+  if (tune) return;
+  if (shapes_text.empty()) {
+    throw CLI::ValidationError("--gemv", "or --tune is required, e.g. --gemv 4096x4096");
+  }
   options.weight_bits = parse_weight_bits(bits_text);
   for (const int bits : options.weight_bits) {
     if (bits == 32) {
@@ -69,14 +78,19 @@ void BenchCommand::parse() {
 Status BenchCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(const CostSource source, load_kernel_costs(isa, ""));
   Result<std::vector<GemvBenchRow>> rows = [&] {
+    GemvBenchOptions with_costs = options;
+    with_costs.costs = source.costs;
     ProgressBar bar;
-    return gemv_bench(options, bar);
+    return gemv_bench(with_costs, bar);
   }();
   if (!rows) return rows.status();
 
   nlohmann::json json = json_head(conditions);
   json["group"] = options.group;
+  json["kernel_costs"] = source.origin;
   json["results"] = nlohmann::json::array();
   Table table({"matrix", "batch", "threads", "kernel", "bits", "median", "min", "GB/s", "GMAC/s"});
   for (const GemvBenchRow& r : *rows) {
@@ -101,6 +115,7 @@ Status BenchCommand::run() const {
                  table.to_string() +
                      (options.cold ? "cold: weights rotate over about 300 MB\n"
                                    : "hot: the same weights each time\n") +
+                     "kernels chosen by costs: " + printable(source.origin) + "\n" +
                      conditions_line(conditions),
                  json);
 }
@@ -112,7 +127,6 @@ void add_bench(CLI::App& app, Work& work) {
   CLI::App* sub = app.add_subcommand(
       "bench", "Time kernels beside oneDNN and OpenBLAS on random matrices, answers checked first");
   sub->add_option("--gemv", command->shapes_text, "Matrices, e.g. 4096x4096,1024x784")
-      ->required()
       ->type_name("ROWSxCOLS,...");
   sub->add_option("--bits", command->bits_text, "Weight bits")
       ->type_name("LIST")
@@ -136,13 +150,28 @@ void add_bench(CLI::App& app, Work& work) {
                   "A kernel by name instead of the one a session chooses; may be repeated")
       ->type_name("NAME")
       ->allow_extra_args(false);
-  sub->add_option("--seconds", command->options.timing.seconds, "Timed work per row, about")
-      ->check(CLI::Range(0.0, 3600.0))
-      ->type_name("S")
-      ->capture_default_str();
+  std::vector<CLI::Option*> of_gemv = sub->get_options();
+  CLI::Option* const seconds =
+      sub->add_option("--seconds", command->options.timing.seconds,
+                      "Timed work per row, about; with --tune per kernel and product, default 0.02")
+          ->check(CLI::Range(0.0, 3600.0))
+          ->type_name("S")
+          ->capture_default_str();
+  CLI::Option* const tune_flag = sub->add_flag(
+      "--tune", command->tune,
+      "Instead of --gemv: measure on this machine what every kernel costs, and keep it in the "
+      "cache folder, where sessions find it");
+  for (CLI::Option* option : of_gemv) {
+    if (option != sub->get_help_ptr()) tune_flag->excludes(option);
+  }
   add_json_option(*sub, command->output);
-  sub->callback([command, &work] {
+  sub->callback([command, seconds, &work] {
     command->parse();
+    if (command->tune) {
+      const double each = seconds->count() > 0 ? command->options.timing.seconds : kTuneSeconds;
+      work = [command, each] { return tune(each, command->output); };
+      return;
+    }
     work = [command] { return command->run(); };
   });
 }

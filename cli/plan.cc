@@ -58,16 +58,21 @@ Status PlanCommand::run() const {
   nlohmann::json json = json_head(conditions);
   json["file"] = file;
   json["batch"] = batch;
+  json["kernel_costs"] = session.kernel_costs();
   json["weight_bits"] = bits.weight_bits;
   json["activation_bits"] = bits.activation_bits;
   json["weight_bytes"] = bytes;
   json["steps"] = list;
-  return deliver(output,
-                 table.to_string() +
-                     fmt::format("one run reads {} of weights, scales and constants\n",
-                                 human_bytes(double(bytes))) +
-                     conditions_line(conditions),
-                 json);
+  return deliver(
+      output,
+      table.to_string() +
+          fmt::format("one run reads {} of weights, scales and constants\n",
+                      human_bytes(double(bytes))) +
+          (session.kernel_costs().empty()
+               ? ""
+               : "kernels chosen by costs: " + printable(session.kernel_costs()) + "\n") +
+          conditions_line(conditions),
+      json);
 }
 
 }  // namespace

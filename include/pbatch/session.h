@@ -30,6 +30,11 @@ enum class FloatBackend {
 struct SessionOptions {
   int threads = 0;                 ///< threads of the session's pool; 0: one per core
   FloatBackend float_backend = FloatBackend::fastest;
+  /// Measured costs by which kernels are chosen: "builtin", the path of a table, or empty: what the
+  /// environment variable PBATCH_KERNEL_COSTS says in the same way, else the table that
+  /// `pbatch bench --tune` left in the user's cache folder, else the built-in one. Results never
+  /// depend on it.
+  std::string kernel_costs;
 };
 
 /// An input or output of the network. A dimension of -1 is free.
@@ -90,6 +95,9 @@ class PBATCH_API Session {
   const std::vector<PortInfo>& outputs() const;
   const std::vector<LayerInfo>& layers() const;
   int threads() const;
+  /// The table that chooses the kernels: "built-in", perhaps with a reason, or "tuned on DATE".
+  /// Empty for a float network.
+  const std::string& kernel_costs() const;
   /// The greatest width that every layer can run at; 0 for a float network.
   int max_weight_bits() const;
   /// Path of the float network this model was made from, if the model records

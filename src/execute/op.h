@@ -12,6 +12,7 @@
 #include "pbatch/session.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
+#include "plan/kernel_policy.h"
 
 namespace pbatch {
 
@@ -38,6 +39,9 @@ class Op {
   /// not name the node, the caller adds it.
   virtual Status run(RunContext& context, std::span<const Tensor* const> inputs,
                      std::span<Tensor> outputs) const = 0;
+
+  /// Called once, before anything else: what the operators with bit-layers choose kernels by.
+  virtual void choose_kernels_by(const KernelPolicy&) {}
 
   /// Does now what the first run at this precision would do.
   virtual Status prepare(const LayerPrecision&) const { return Status::ok(); }

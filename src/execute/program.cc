@@ -45,6 +45,10 @@ Result<Program> Program::build(Graph graph) {
   return program;
 }
 
+void Program::choose_kernels_by(const KernelPolicy& policy) {
+  for (const auto& op : ops_) op->choose_kernels_by(policy);
+}
+
 Result<std::vector<Tensor>> Program::run(RunContext& context, std::span<const Tensor> inputs,
                                          std::vector<NodeTime>* times) const {
   const Graph& g = *graph_;

@@ -24,6 +24,8 @@ class Program {
   std::size_t size() const { return ops_.size(); }
   const Node& node(std::size_t i) const { return graph_->nodes[i]; }
   const Op& op(std::size_t i) const { return *ops_[i]; }
+  /// Before the first run.
+  void choose_kernels_by(const KernelPolicy& policy);
 
   /// Runs all nodes on `inputs`, one for each graph input in its order. Tensors
   /// are released after their last use. `times` may be null.

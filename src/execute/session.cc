@@ -15,6 +15,7 @@
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
 #include "pbatch/quantize.h"
+#include "plan/stored_costs.h"
 #include "quantize/quantize_graph.h"
 
 namespace pbatch {
@@ -27,6 +28,7 @@ struct Session::Impl {
   ThreadPool pool;
   BufferPool buffers;
   FloatBackend float_backend;
+  std::string kernel_costs;
   std::vector<PortInfo> inputs, outputs;
   std::vector<LayerInfo> layers;
 
@@ -134,10 +136,17 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) {
-  if (Result<Isa> isa = select_isa(); !isa) return isa.status();
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   PBATCH_ASSIGN_OR_RETURN(Program program, Program::build(std::move(graph)));
   auto impl = std::make_unique<Impl>(std::move(program), options);
   impl->describe();
+  if (!impl->layers.empty()) {
+    PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa, options.kernel_costs));
+    impl->kernel_costs = std::move(source.origin);
+    KernelPolicy policy{isa, std::move(source.costs), impl->pool.threads()};
+    for (const LayerInfo& layer : impl->layers) policy.network_plane_bytes += layer.plane_bytes;
+    impl->program.choose_kernels_by(policy);
+  }
   return Session(std::move(impl));
 }
 
@@ -162,6 +171,7 @@ const std::vector<PortInfo>& Session::inputs() const { return impl_->inputs; }
 const std::vector<PortInfo>& Session::outputs() const { return impl_->outputs; }
 const std::vector<LayerInfo>& Session::layers() const { return impl_->layers; }
 int Session::threads() const { return impl_->pool.threads(); }
+const std::string& Session::kernel_costs() const { return impl_->kernel_costs; }
 std::string Session::float_source() const { return float_source_of(impl_->program.graph()); }
 
 int Session::max_weight_bits() const {

@@ -1,28 +1,39 @@
 #include "plan/choose_kernel.h"
 
+#include <cmath>
+
+#include "plan/product_time.h"
+
 namespace pbatch {
 namespace {
 
-const char* best_name(const GemmShape& /*shape*/, Isa isa) {
-  switch (isa) {
-    case Isa::generic:
-      return "words_generic";
-#if defined(__x86_64__)
-    case Isa::avx2:
-      return "words_avx2";
-    case Isa::avx512:
-      return "bytes_avx512";
-#endif
+bool eligible(const BitKernel& kernel, Isa isa) {
+  return kernel.isa <= isa && &kernel != all_kernels().data();
+}
+
+const BitKernel& without_costs(Isa isa) {
+  const BitKernel* best = nullptr;
+  for (const BitKernel& kernel : all_kernels()) {
+    if (eligible(kernel, isa) && (best == nullptr || kernel.isa >= best->isa)) best = &kernel;
   }
-  return "words_generic";
+  return *best;  // kernels.inc has kernels of the portable ISA
 }
 
 }  // namespace
 
-const BitKernel& choose_kernel(const GemmShape& shape, Isa isa) {
-  const BitKernel* kernel = find_kernel(best_name(shape, isa));
-  // All of these are in kernels.inc; should one go, the portable kernel runs everything.
-  return kernel != nullptr ? *kernel : *find_kernel("words_generic");
+const BitKernel& choose_kernel(const GemmShape& shape, Isa isa, const KernelCosts& costs) {
+  const BitKernel* best = nullptr;
+  double least = INFINITY;
+  for (const BitKernel& kernel : all_kernels()) {
+    if (!eligible(kernel, isa) || !costs.knows(kernel)) continue;
+    double ps = product_ps(costs, kernel, shape);
+    if (kernel.layout != kLayoutNibbles) ps *= 1 + kCopyMustSave;
+    if (ps < least) {
+      least = ps;
+      best = &kernel;
+    }
+  }
+  return best != nullptr ? *best : without_costs(isa);
 }
 
 }  // namespace pbatch

@@ -1,19 +1,20 @@
 // Which kernel multiplies: a pure function.
 #pragma once
 
-#include <cstdint>
-
 #include "isa/isa.h"
 #include "kernel/registry.h"
+#include "plan/gemm_shape.h"
+#include "plan/kernel_costs.h"
 
 namespace pbatch {
 
-struct GemmShape {
-  std::int64_t rows = 0, cols = 0, batch = 1;
-  int weight_bits = 4, activation_bits = 16;
-};
+/// The kernel for a shape: of those that `isa` runs and `costs` knows the fastest, by
+/// product_time.h. One that reads the planes as they are stored wins over one that needs a repacked
+/// copy of them unless the copy makes it faster by more than kCopyMustSave. Where nothing is known,
+/// the last kernel in kernels.inc of the best ISA there is up to `isa`. Never the reference.
+const BitKernel& choose_kernel(const GemmShape& shape, Isa isa, const KernelCosts& costs);
 
-/// The kernel for a shape on an ISA; never the reference.
-const BitKernel& choose_kernel(const GemmShape& shape, Isa isa);
+/// A copy takes memory and time when the model is prepared, and measurements are no better.
+inline constexpr double kCopyMustSave = 0.03;
 
 }  // namespace pbatch

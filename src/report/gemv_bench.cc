@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plan/builtin_costs.h"
 #include "report/baselines.h"
 #include "report/gemv_contender.h"
 
@@ -9,8 +10,8 @@ namespace pbatch {
 namespace {
 
 Result<std::vector<GemvContender>> gather(const GemvProblem& problem,
-                                          const GemvBenchOptions& options, Isa isa,
-                                          GemvLane& lane) {
+                                          const GemvBenchOptions& options,
+                                          const KernelPolicy& policy, GemvLane& lane) {
   const std::vector<std::string> chosen{""};
   std::vector<GemvContender> contenders;
   for (const std::string& kernel : options.kernels.empty() ? chosen : options.kernels) {
@@ -18,8 +19,8 @@ Result<std::vector<GemvContender>> gather(const GemvProblem& problem,
       for (const int activation_bits : options.activation_bits) {
         PBATCH_ASSIGN_OR_RETURN(
             GemvContender c,
-            make_bit_contender(problem, {kernel, weight_bits, activation_bits, options.cold}, isa,
-                               lane));
+            make_bit_contender(problem, {kernel, weight_bits, activation_bits, options.cold},
+                               policy, lane));
         contenders.push_back(std::move(c));
       }
     }
@@ -55,6 +56,7 @@ GemvBenchRow make_row(const GemvProblem& problem, const GemvBenchOptions& option
 
 Result<std::vector<GemvBenchRow>> gemv_bench(const GemvBenchOptions& options, Progress& progress) {
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  const KernelPolicy policy{isa, options.costs != nullptr ? options.costs : builtin_costs(isa)};
   const int planes = *std::max_element(options.weight_bits.begin(), options.weight_bits.end());
   std::vector<GemvBenchRow> rows;
   for (const GemvShape& shape : options.shapes) {
@@ -66,7 +68,7 @@ Result<std::vector<GemvBenchRow>> gemv_bench(const GemvBenchOptions& options, Pr
       for (const int threads : options.threads) {
         GemvLane lane(threads);
         PBATCH_ASSIGN_OR_RETURN(const std::vector<GemvContender> contenders,
-                                gather(problem, options, isa, lane));
+                                gather(problem, options, policy, lane));
         std::vector<TimedCall> calls;
         for (const GemvContender& c : contenders) calls.push_back(c.call);
         TimingOptions timing = options.timing;

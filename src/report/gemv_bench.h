@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "pbatch/status.h"
+#include "plan/kernel_costs.h"
 #include "report/progress.h"
 #include "report/timing.h"
 
@@ -22,6 +24,7 @@ struct GemvBenchOptions {
   bool cold = false;                 ///< weights from memory: rotates over about 300 MB of them
   bool peers = true;                 ///< also the libraries of baselines.h
   std::vector<std::string> kernels;  ///< by name; empty: the one a session would choose
+  std::shared_ptr<const KernelCosts> costs;  ///< to choose by; null: the built-in ones
   TimingOptions timing;
 };
 

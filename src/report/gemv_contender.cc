@@ -96,11 +96,17 @@ Status check_bits(BitRunner& runner, const BitMatrix& matrix, int bits, const st
 }  // namespace
 
 Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitContenderSpec& spec,
-                                         Isa isa, GemvLane& lane) {
+                                         const KernelPolicy& policy, GemvLane& lane) {
   const BitKernel* kernel = nullptr;
   if (spec.kernel.empty()) {
-    kernel = &choose_kernel(
-        {problem.rows, problem.cols, problem.batch, spec.weight_bits, spec.activation_bits}, isa);
+    const GemmShape shape{problem.rows,
+                          problem.cols,
+                          problem.batch,
+                          spec.weight_bits,
+                          spec.activation_bits,
+                          lane.pool.threads(),
+                          spec.cold ? kColdBytes / spec.weight_bits : 0};
+    kernel = &choose_kernel(shape, policy.isa, *policy.costs);
   } else {
     PBATCH_ASSIGN_OR_RETURN(kernel, kernel_named(spec.kernel));
   }

@@ -8,7 +8,7 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
-#include "isa/isa.h"
+#include "plan/kernel_policy.h"
 #include "report/gemv_problem.h"
 #include "report/timing.h"
 
@@ -37,9 +37,11 @@ struct BitContenderSpec {
   bool cold = false;
 };
 
-/// A bit-layer product, its answer already checked. `problem` and `lane` must outlive it.
+/// A bit-layer product, its answer already checked. `problem` and `lane` must outlive it. `policy`
+/// gives instruction set and costs to choose the kernel by; threads and what is cold come from
+/// `lane` and `spec`.
 Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitContenderSpec& spec,
-                                         Isa isa, GemvLane& lane);
+                                         const KernelPolicy& policy, GemvLane& lane);
 
 /// The product of a library (baselines.h), its answer already checked.
 Result<GemvContender> make_peer_contender(const GemvProblem& problem, std::string_view name,

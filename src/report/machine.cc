@@ -3,24 +3,12 @@
 #include <sched.h>
 
 #include <ctime>
-#include <fstream>
 
+#include "isa/cpu.h"
 #include "isa/isa.h"
 
 namespace pbatch {
 namespace {
-
-std::string cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(info, line)) {
-    const std::size_t colon = line.find(": ");
-    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) {
-      return line.substr(colon + 2);
-    }
-  }
-  return "unknown processor";
-}
 
 int usable_cores() {
   cpu_set_t set;

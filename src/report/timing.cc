@@ -8,8 +8,6 @@
 namespace pbatch {
 namespace {
 
-// A contender's turn lasts about this long, so that fast ones are sampled as long as slow ones.
-constexpr double kTurnUs = 10000;
 // With several threads: the pause before a turn, longer than those of OpenMP and
 // OpenBLAS spin, and a turn long enough to be worth it.
 constexpr auto kPause = std::chrono::milliseconds(150);
@@ -35,7 +33,7 @@ Result<double> time_once(Contender& c) {
 
 Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contenders,
                                              const TimingOptions& options, Progress& progress) {
-  const double turn_us = options.threaded ? kThreadedTurnUs : kTurnUs;
+  const double turn_us = options.threaded ? kThreadedTurnUs : 1e6 * options.turn_seconds;
   std::vector<Contender> all;
   double round_us = 0;
   for (const TimedCall& call : contenders) {

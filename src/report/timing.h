@@ -17,8 +17,9 @@ struct Timing {
 };
 
 struct TimingOptions {
-  double seconds = 0.5;  ///< timed work per contender, about
-  int min_rounds = 5;    ///< even where that takes longer
+  double seconds = 0.5;        ///< timed work per contender, about
+  int min_rounds = 5;          ///< even where that takes longer
+  double turn_seconds = 0.01;  ///< of one contender in a round with one thread; at least one call
   /// Contenders use several threads. Idle threads of OpenMP and OpenBLAS spin for a while
   /// and would take the cores from the next contender: a pause lets them fall asleep.
   bool threaded = false;

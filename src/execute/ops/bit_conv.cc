@@ -74,6 +74,8 @@ class BitConv final : public Op {
     return Status::ok();
   }
 
+  void choose_kernels_by(const KernelPolicy& policy) override { layer_->choose_kernels_by(policy); }
+
   Status prepare(const LayerPrecision& precision) const override {
     if (precision.weight_bits == 32) return layer_->prepare_float();
     return layer_->get(precision, kTilePositions).status();

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "isa/isa.h"
-#include "kernel/repack.h"
 #include "pack/layout.h"
+#include "plan/builtin_costs.h"
 #include "plan/choose_kernel.h"
 #include "quantize/dequantize.h"
 
@@ -22,16 +22,6 @@ Status missing_planes(const BitMatrix& m, int weight_bits) {
               : "ask for fewer bits or quantize with more planes"};
 }
 
-// Of weights, by one product.
-std::int64_t bytes_read(const BitKernel& kernel, const BitMatrix& m, int weight_bits) {
-  if (kernel.layout != kLayoutFields) return weight_bits * plane_bytes(m.rows, m.cols);
-  std::int64_t bytes = 0;
-  for (int planes = weight_bits; planes > 0; planes -= 8) {
-    bytes += fields_bytes(row_blocks(m.rows), col_blocks(m.cols), std::min(planes, 8));
-  }
-  return bytes;
-}
-
 }  // namespace
 
 BitLayer::BitLayer(std::shared_ptr<const BitMatrix> matrix)
@@ -42,7 +32,9 @@ Result<std::unique_ptr<BitLayer>> BitLayer::create(const Graph& graph, const Nod
     return Status(ErrorCode::malformed, "a pbatch operator without its bit-layers",
                   "make the model anew with 'pbatch quantize'");
   }
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   std::unique_ptr<BitLayer> layer(new BitLayer(node.matrix));
+  layer->policy_ = {isa, builtin_costs(isa)};
   layer->node_ = node;
   PBATCH_ASSIGN_OR_RETURN(const std::string activation, node.string_attr("activation", ""));
   if (activation == "relu") {
@@ -71,10 +63,26 @@ Result<std::shared_ptr<const PreparedMatrix>> BitLayer::get(const LayerPrecision
     return missing_planes(*matrix_, precision.weight_bits);
   }
   if (matrix_->verify_planes) PBATCH_RETURN_IF_ERROR(matrix_->verify_planes(precision.weight_bits));
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  const GemmShape shape{matrix_->rows, matrix_->cols, batch, precision.weight_bits,
-                        precision.activation_bits};
-  return cache_.get(choose_kernel(shape, isa), precision.weight_bits);
+  return cache_.get(kernel_for(precision, batch), precision.weight_bits);
+}
+
+void BitLayer::choose_kernels_by(const KernelPolicy& policy) {
+  policy_ = policy;
+  chosen_.clear();
+}
+
+const BitKernel& BitLayer::kernel_for(const LayerPrecision& precision, std::int64_t batch) const {
+  return chosen_.get(
+      {precision.weight_bits, precision.activation_bits, batch}, [&]() -> auto& {
+        const GemmShape shape{matrix_->rows,
+                              matrix_->cols,
+                              batch,
+                              precision.weight_bits,
+                              precision.activation_bits,
+                              policy_.threads,
+                              policy_.network_plane_bytes};
+        return choose_kernel(shape, policy_.isa, *policy_.costs);
+      });
 }
 
 BitGemmCall BitLayer::call(const LayerPrecision& precision) const {
@@ -96,16 +104,15 @@ Result<PlanStep> BitLayer::plan(const LayerPrecision& precision, std::int64_t ba
   if (precision.weight_bits > matrix_->planes_available()) {
     return missing_planes(*matrix_, precision.weight_bits);
   }
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  const BitKernel& kernel = choose_kernel(
-      {step.rows, step.cols, batch, precision.weight_bits, precision.activation_bits}, isa);
+  const BitKernel& kernel = kernel_for(precision, batch);
   step.kernel = kernel.name;
   step.weight_bits = precision.weight_bits;
   step.activation_bits = precision.activation_bits;
   const int run = matrix_->group == 0 ? kMaxRunCols : std::min<int>(matrix_->group, kMaxRunCols);
-  step.weight_bytes = bytes_read(kernel, *matrix_, precision.weight_bits) +
-                      row_blocks(step.rows) * kBlockRows * ((step.cols + run - 1) / run) +
-                      step.rows * 4;
+  step.weight_bytes =
+      weight_bytes_read(kernel.layout,
+                        {.rows = step.rows, .cols = step.cols, .weight_bits = step.weight_bits}) +
+      row_blocks(step.rows) * kBlockRows * ((step.cols + run - 1) / run) + step.rows * 4;
   if (kernel.layout == kLayoutRowLanes) step.repack = "nibbles to row lanes";
   if (kernel.layout == kLayoutFields) step.repack = "planes to fields";
   return step;

@@ -5,8 +5,10 @@
 #include <mutex>
 
 #include "execute/bit_gemm.h"
+#include "execute/chosen_kernels.h"
 #include "execute/op.h"
 #include "kernel/epilogue.h"
+#include "plan/kernel_policy.h"
 
 namespace pbatch {
 
@@ -17,6 +19,9 @@ class BitLayer {
   static Result<std::unique_ptr<BitLayer>> create(const Graph& graph, const Node& node);
 
   const BitMatrix& matrix() const { return *matrix_; }
+
+  /// Until this is called: the built-in costs of the ISA in use, and one thread.
+  void choose_kernels_by(const KernelPolicy& policy);
 
   /// Checks the planes that the width needs and prepares the matrix for `batch` vectors.
   Result<std::shared_ptr<const PreparedMatrix>> get(const LayerPrecision& precision,
@@ -34,6 +39,7 @@ class BitLayer {
 
  private:
   explicit BitLayer(std::shared_ptr<const BitMatrix> matrix);
+  const BitKernel& kernel_for(const LayerPrecision& precision, std::int64_t batch) const;
   Result<std::unique_ptr<Op>> build_float_twin() const;
 
   std::shared_ptr<const BitMatrix> matrix_;
@@ -41,6 +47,8 @@ class BitLayer {
   Tensor bias_;
   bool has_bias_ = false;
   Activation activation_ = Activation::none;
+  KernelPolicy policy_;
+  mutable ChosenKernels chosen_;
   mutable MatrixCache cache_;
   mutable std::mutex twin_mutex_;
   mutable std::unique_ptr<Graph> twin_graph_;

@@ -36,6 +36,8 @@ class BitLinear final : public Op {
     return bit_gemm(*matrix, call, context.pool, context.buffers);
   }
 
+  void choose_kernels_by(const KernelPolicy& policy) override { layer_->choose_kernels_by(policy); }
+
   Status prepare(const LayerPrecision& precision) const override {
     if (precision.weight_bits == 32) return layer_->prepare_float();
     return layer_->get(precision, 1).status();

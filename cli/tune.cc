@@ -1,0 +1,117 @@
+#include "cli/tune.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "cli/progress_bar.h"
+#include "isa/isa.h"
+#include "plan/stored_costs.h"
+#include "report/table.h"
+#include "report/text.h"
+#include "report/tune_kernels.h"
+
+namespace pbatch::cli {
+namespace {
+
+// The table in use before; a damaged one is about to be replaced.
+CostSource costs_before(Isa isa) {
+  Result<CostSource> source = load_kernel_costs(isa, "");
+  if (!source) source = load_kernel_costs(isa, "builtin");
+  return *source;
+}
+
+std::string bits_run(const ChangedChoice& change) {
+  const int first = change.shape.weight_bits;
+  return first == change.last_bits ? std::to_string(first)
+                                   : fmt::format("{}-{}", first, change.last_bits);
+}
+
+std::string changes_table(const std::vector<ChangedChoice>& changes) {
+  Table table({"matrix", "weights", "batch", "activations", "bits", "before", "now", "faster"});
+  for (const ChangedChoice& c : changes) {
+    table.add({fmt::format("{}x{}", c.shape.rows, c.shape.cols),
+               c.shape.network_plane_bytes > 0 ? "cold" : "hot", std::to_string(c.shape.batch),
+               std::to_string(c.shape.activation_bits) + "-bit", bits_run(c), c.before, c.after,
+               std::isfinite(c.gain) ? fmt::format("{:.2f}x", c.gain) : "?"});
+  }
+  return changes.empty() ? "no choice of kernel changes\n" : table.to_string();
+}
+
+nlohmann::json costs_json(const KernelCosts& costs) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const BitKernel& kernel : all_kernels()) {
+    for (std::size_t m = 0; m < kCostMatrices.size(); ++m) {
+      for (std::size_t a = 0; a < kCostActivationBits.size(); ++a) {
+        for (std::size_t b = 0; b < kCostBatches.size(); ++b) {
+          const WidthCosts& widths = costs.at(kernel, {m, a, b});
+          if (widths == WidthCosts{}) continue;
+          nlohmann::json ps = nlohmann::json::array();
+          for (const double cost : widths) ps.push_back(cost > 0 ? nlohmann::json(cost) : nullptr);
+          list.push_back({{"kernel", kernel.name},
+                          {"rows", kCostMatrices[m].rows},
+                          {"cols", kCostMatrices[m].cols},
+                          {"activation_bits", kCostActivationBits[a]},
+                          {"batch", kCostBatches[b]},
+                          {"ps_per_mac", ps}});
+        }
+      }
+    }
+  }
+  return list;
+}
+
+nlohmann::json changes_json(const std::vector<ChangedChoice>& changes) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const ChangedChoice& c : changes) {
+    list.push_back({{"rows", c.shape.rows},
+                    {"cols", c.shape.cols},
+                    {"cold", c.shape.network_plane_bytes > 0},
+                    {"batch", c.shape.batch},
+                    {"activation_bits", c.shape.activation_bits},
+                    {"weight_bits", {c.shape.weight_bits, c.last_bits}},
+                    {"before", c.before},
+                    {"now", c.after},
+                    {"gain", std::isfinite(c.gain) ? nlohmann::json(c.gain) : nullptr}});
+  }
+  return list;
+}
+
+}  // namespace
+
+Status tune(double seconds, const OutputOptions& output) {
+  PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(const std::string path, tuned_costs_path(isa));
+  PBATCH_RETURN_IF_ERROR(prepare_tuned_costs(path));
+  PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(1));
+  const CostSource before = costs_before(isa);
+  TuneOptions options;
+  options.seconds = seconds;
+  Result<KernelCosts> costs = [&] {
+    ProgressBar bar;
+    return tune_kernels(isa, options, conditions.date, bar);
+  }();
+  if (!costs) return costs.status();
+  PBATCH_RETURN_IF_ERROR(store_kernel_costs(path, *costs));
+
+  const std::vector<ChangedChoice> changes = changed_choices(isa, *before.costs, *costs);
+  nlohmann::json json = json_head(conditions);
+  json["file"] = path;
+  json["before"] = before.origin;
+  json["memory"] = nlohmann::json::array();
+  std::string memory = "memory:";
+  for (const MemoryCost& m : costs->memory) {
+    json["memory"].push_back({{"threads", m.threads}, {"gbps", 1e3 / m.ps_per_byte}});
+    memory += fmt::format("{} {} GB/s with {} thread{}", m.threads > 1 ? "," : "",
+                          short_number(1e3 / m.ps_per_byte), m.threads, m.threads > 1 ? "s" : "");
+  }
+  json["costs"] = costs_json(*costs);
+  json["changes"] = changes_json(changes);
+  return deliver(output,
+                 changes_table(changes) + memory + "\nbefore: " + printable(before.origin) +
+                     "; now: " + printable(path) + "\n" + conditions_line(conditions),
+                 json);
+}
+
+}  // namespace pbatch::cli

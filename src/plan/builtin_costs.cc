@@ -1,0 +1,62 @@
+#include "plan/builtin_costs.h"
+
+#include <array>
+
+#include "plan/costs_text.h"
+
+namespace pbatch {
+namespace {
+
+struct Builtin {
+  Isa isa;
+  std::string_view text;
+};
+
+// A line here and a file for each ISA that was measured.
+constexpr Builtin kBuiltins[] = {
+    {
+        Isa::generic,
+#include "plan/costs/generic.inc"
+    },
+#if defined(__x86_64__)
+    {
+        Isa::avx2,
+#include "plan/costs/avx2.inc"
+    },
+    {
+        Isa::avx512,
+#include "plan/costs/avx512.inc"
+    },
+#endif
+};
+
+using Tables = std::array<std::shared_ptr<const KernelCosts>, std::size(kBuiltins) + 1>;
+
+Tables parse_all() {
+  Tables tables;
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const std::string_view text = i < std::size(kBuiltins) ? kBuiltins[i].text : "";
+    Result<KernelCosts> costs = parse_costs(text);  // the tests see to it that those of ISAs parse
+    tables[i] = std::make_shared<const KernelCosts>(costs ? std::move(*costs) : KernelCosts{});
+  }
+  return tables;
+}
+
+}  // namespace
+
+std::string_view builtin_costs_text(Isa isa) {
+  for (const Builtin& builtin : kBuiltins) {
+    if (builtin.isa == isa) return builtin.text;
+  }
+  return {};
+}
+
+std::shared_ptr<const KernelCosts> builtin_costs(Isa isa) {
+  static const Tables tables = parse_all();
+  for (std::size_t i = 0; i < std::size(kBuiltins); ++i) {
+    if (kBuiltins[i].isa == isa) return tables[i];
+  }
+  return tables.back();
+}
+
+}  // namespace pbatch
