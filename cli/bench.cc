@@ -80,20 +80,24 @@ Status BenchCommand::run() const {
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   PBATCH_ASSIGN_OR_RETURN(const CostSource source, load_kernel_costs(isa, ""));
-  Result<std::vector<GemvBenchRow>> rows = [&] {
+  Result<GemvBenchResult> result = [&] {
     GemvBenchOptions with_costs = options;
     with_costs.costs = source.costs;
     ProgressBar bar;
     return gemv_bench(with_costs, bar);
   }();
-  if (!rows) return rows.status();
+  if (!result) return result.status();
 
   nlohmann::json json = json_head(conditions);
   json["group"] = options.group;
   json["kernel_costs"] = source.origin;
   json["results"] = nlohmann::json::array();
-  Table table({"matrix", "batch", "threads", "kernel", "bits", "median", "min", "GB/s", "GMAC/s"});
-  for (const GemvBenchRow& r : *rows) {
+  json["ceilings"] = nlohmann::json::array();
+  Table table({"matrix", "batch", "threads", "kernel", "bits", "median", "min", "GB/s", "GMAC/s",
+               "of reading"});
+  for (const GemvBenchRow& r : result->rows) {
+    nlohmann::json share;
+    if (r.share_of_read) share = *r.share_of_read;
     json["results"].push_back({{"rows", r.shape.rows},
                                {"cols", r.shape.cols},
                                {"batch", r.batch},
@@ -105,14 +109,37 @@ Status BenchCommand::run() const {
                                {"min_us", r.min_us},
                                {"median_us", r.median_us},
                                {"gbps", r.gbps},
-                               {"gmacs", r.gmacs}});
+                               {"gmacs", r.gmacs},
+                               {"share_of_read", share}});
     table.add({fmt::format("{}x{}", r.shape.rows, r.shape.cols), std::to_string(r.batch),
                std::to_string(r.threads), r.kernel,
                fmt::format("{},{}", r.weight_bits, r.activation_bits), human_time(r.median_us),
-               human_time(r.min_us), short_number(r.gbps), short_number(r.gmacs)});
+               human_time(r.min_us), short_number(r.gbps), short_number(r.gmacs),
+               r.share_of_read ? fmt::format("{:.0f} %", 100 * *r.share_of_read) : "-"});
+  }
+  Table ceilings({"matrix", "threads", "ceiling", "median", "min", "GB/s", "GMAC/s"});
+  for (const GemvCeiling& c : result->ceilings) {
+    json["ceilings"].push_back({{"rows", c.shape.rows},
+                                {"cols", c.shape.cols},
+                                {"threads", c.threads},
+                                {"cold", c.cold},
+                                {"kind", c.kind},
+                                {"bytes", c.bytes},
+                                {"huge_pages", c.huge_pages},
+                                {"min_us", c.min_us},
+                                {"median_us", c.median_us},
+                                {"gbps", c.gbps},
+                                {"gmacs", c.gmacs}});
+    const bool reads = c.bytes > 0;
+    ceilings.add({fmt::format("{}x{}", c.shape.rows, c.shape.cols), std::to_string(c.threads),
+                  reads ? fmt::format("{} {}{}", c.kind, human_bytes(static_cast<double>(c.bytes)),
+                                      c.huge_pages ? ", huge pages" : "")
+                        : c.kind,
+                  human_time(c.median_us), human_time(c.min_us), reads ? short_number(c.gbps) : "-",
+                  reads ? "-" : short_number(c.gmacs)});
   }
   return deliver(output,
-                 table.to_string() +
+                 table.to_string() + '\n' + ceilings.to_string() +
                      (options.cold ? "cold: weights rotate over about 300 MB\n"
                                    : "hot: the same weights each time\n") +
                      "kernels chosen by costs: " + printable(source.origin) + "\n" +

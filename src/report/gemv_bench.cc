@@ -1,9 +1,12 @@
 #include "report/gemv_bench.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "plan/builtin_costs.h"
 #include "report/baselines.h"
+#include "report/gemv_ceiling.h"
 #include "report/gemv_contender.h"
 
 namespace pbatch {
@@ -34,8 +37,41 @@ Result<std::vector<GemvContender>> gather(const GemvProblem& problem,
   return contenders;
 }
 
+Result<std::vector<CeilingContender>> gather_ceilings(const std::vector<GemvContender>& contenders,
+                                                      const GemvBenchOptions& options, Isa isa,
+                                                      GemvLane& lane) {
+  std::set<std::int64_t> sizes;
+  for (const GemvContender& c : contenders) {
+    if (c.of_bit_layers) sizes.insert(options.cold ? kColdReadBytes : c.weight_bytes);
+  }
+  std::vector<CeilingContender> ceilings;
+  for (const std::int64_t bytes : sizes) {
+    PBATCH_ASSIGN_OR_RETURN(CeilingContender c, make_read_ceiling(bytes, options.cold, lane));
+    ceilings.push_back(std::move(c));
+  }
+  if (auto multiply = make_multiply_ceiling(isa, lane)) ceilings.push_back(std::move(*multiply));
+  return ceilings;
+}
+
+GemvCeiling make_ceiling(const GemvProblem& problem, const GemvBenchOptions& options, int threads,
+                         const CeilingContender& contender, const Timing& timing) {
+  GemvCeiling c;
+  c.shape = {problem.rows, problem.cols};
+  c.threads = threads;
+  c.cold = options.cold;
+  c.kind = contender.kind;
+  c.bytes = contender.bytes;
+  c.huge_pages = contender.huge_pages;
+  c.min_us = timing.min_us;
+  c.median_us = timing.median_us;
+  c.gbps = static_cast<double>(contender.bytes) / timing.median_us / 1e3;
+  c.gmacs = static_cast<double>(contender.macs) / timing.median_us / 1e3;
+  return c;
+}
+
 GemvBenchRow make_row(const GemvProblem& problem, const GemvBenchOptions& options, int threads,
-                      const GemvContender& contender, const Timing& timing) {
+                      const GemvContender& contender, const Timing& timing,
+                      const std::vector<GemvCeiling>& ceilings) {
   GemvBenchRow row;
   row.shape = {problem.rows, problem.cols};
   row.batch = problem.batch;
@@ -49,17 +85,24 @@ GemvBenchRow make_row(const GemvProblem& problem, const GemvBenchOptions& option
   row.gbps = static_cast<double>(contender.weight_bytes) / timing.median_us / 1e3;
   row.gmacs = static_cast<double>(problem.rows) * static_cast<double>(problem.cols) *
               static_cast<double>(problem.batch) / timing.median_us / 1e3;
+  for (const GemvCeiling& c : ceilings) {
+    const bool as_much = c.bytes / 64 == contender.weight_bytes / 64;
+    if (c.kind == "read" && (options.cold || (contender.of_bit_layers && as_much))) {
+      row.share_of_read = row.gbps / c.gbps;
+    }
+  }
   return row;
 }
 
 }  // namespace
 
-Result<std::vector<GemvBenchRow>> gemv_bench(const GemvBenchOptions& options, Progress& progress) {
+Result<GemvBenchResult> gemv_bench(const GemvBenchOptions& options, Progress& progress) {
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   const KernelPolicy policy{isa, options.costs != nullptr ? options.costs : builtin_costs(isa)};
   const int planes = *std::max_element(options.weight_bits.begin(), options.weight_bits.end());
-  std::vector<GemvBenchRow> rows;
+  GemvBenchResult result;
   for (const GemvShape& shape : options.shapes) {
+    std::map<int, std::vector<GemvCeiling>> ceilings;  // by threads
     for (const int batch : options.batches) {
       progress.begin("checking", 1);
       PBATCH_ASSIGN_OR_RETURN(
@@ -69,19 +112,30 @@ Result<std::vector<GemvBenchRow>> gemv_bench(const GemvBenchOptions& options, Pr
         GemvLane lane(threads);
         PBATCH_ASSIGN_OR_RETURN(const std::vector<GemvContender> contenders,
                                 gather(problem, options, policy, lane));
+        std::vector<CeilingContender> limits;
+        if (!ceilings.contains(threads)) {
+          PBATCH_ASSIGN_OR_RETURN(limits, gather_ceilings(contenders, options, isa, lane));
+        }
         std::vector<TimedCall> calls;
+        for (const CeilingContender& c : limits) calls.push_back(c.call);
         for (const GemvContender& c : contenders) calls.push_back(c.call);
         TimingOptions timing = options.timing;
         timing.threaded = threads > 1;
         PBATCH_ASSIGN_OR_RETURN(const std::vector<Timing> timings,
                                 time_interleaved(calls, timing, progress));
+        std::vector<GemvCeiling>& known = ceilings[threads];
+        for (std::size_t i = 0; i < limits.size(); ++i) {
+          known.push_back(make_ceiling(problem, options, threads, limits[i], timings[i]));
+          result.ceilings.push_back(known.back());
+        }
         for (std::size_t i = 0; i < contenders.size(); ++i) {
-          rows.push_back(make_row(problem, options, threads, contenders[i], timings[i]));
+          result.rows.push_back(make_row(problem, options, threads, contenders[i],
+                                         timings[limits.size() + i], known));
         }
       }
     }
   }
-  return rows;
+  return result;
 }
 
 }  // namespace pbatch

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,28 @@ struct GemvBenchRow {
   double min_us = 0, median_us = 0;
   double gbps = 0;   ///< bytes of weights and scales over the median time
   double gmacs = 0;  ///< rows * cols * batch over the median time
+  /// gbps over that of a plain read of as much (hot) or of memory (cold); absent where none was
+  /// taken: hot, of the libraries.
+  std::optional<double> share_of_read;
+};
+
+/// What the machine does at most (gemv_ceiling.h), timed in turns with the products of `shape` and
+/// the first batch.
+struct GemvCeiling {
+  GemvShape shape;
+  int threads = 1;
+  bool cold = false;
+  std::string kind;         ///< "read", "vpdpbusd"
+  std::int64_t bytes = 0;   ///< of one call; 0 where nothing is read
+  bool huge_pages = false;  ///< of a read
+  double min_us = 0, median_us = 0;
+  double gbps = 0;   ///< bytes over the median time
+  double gmacs = 0;  ///< products of bytes over the median time; 0 of a read
+};
+
+struct GemvBenchResult {
+  std::vector<GemvBenchRow> rows;
+  std::vector<GemvCeiling> ceilings;
 };
 
 /// Multiplies random matrices: float activations in, float results out, all
@@ -45,6 +68,6 @@ struct GemvBenchRow {
 /// naive product in double precision before anything is timed; one that is
 /// wrong is an error. All contenders of one shape, batch and thread count are
 /// timed side by side.
-Result<std::vector<GemvBenchRow>> gemv_bench(const GemvBenchOptions& options, Progress& progress);
+Result<GemvBenchResult> gemv_bench(const GemvBenchOptions& options, Progress& progress);
 
 }  // namespace pbatch

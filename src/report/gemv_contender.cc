@@ -35,30 +35,24 @@ struct BitRunner {
   }
 };
 
-// Copies of the first `bits` planes at distinct addresses, kColdBytes in all.
-Result<std::vector<std::shared_ptr<const BitMatrix>>> cold_copies(const BitMatrix& matrix,
-                                                                  int bits) {
+// The first `bits` planes at an address of their own.
+Result<std::shared_ptr<const BitMatrix>> copy_planes(const BitMatrix& matrix, int bits) {
   const auto size = static_cast<std::size_t>(plane_bytes(matrix.rows, matrix.cols));
-  const std::int64_t each = bits * static_cast<std::int64_t>(size);
-  std::vector<std::shared_ptr<const BitMatrix>> copies;
-  for (std::int64_t made = 0; made < kColdBytes; made += each) {
-    const std::shared_ptr<void> memory = allocate_aligned(static_cast<std::size_t>(each));
-    if (memory == nullptr) {
-      return Status(ErrorCode::out_of_memory, "no memory for 300 MB of cold weights",
-                    "leave --cold out");
-    }
-    auto copy = std::make_shared<BitMatrix>(matrix);
-    copy->planes.clear();
-    copy->owner = std::make_shared<std::pair<std::shared_ptr<const void>, std::shared_ptr<void>>>(
-        matrix.owner, memory);
-    auto* to = static_cast<std::uint8_t*>(memory.get());
-    for (int p = 0; p < bits; ++p, to += size) {
-      std::memcpy(to, matrix.planes[static_cast<std::size_t>(p)].data(), size);
-      copy->planes.emplace_back(to, size);
-    }
-    copies.push_back(std::move(copy));
+  const std::shared_ptr<void> memory = allocate_aligned(static_cast<std::size_t>(bits) * size);
+  if (memory == nullptr) {
+    return Status(ErrorCode::out_of_memory, "no memory for 300 MB of cold weights",
+                  "leave --cold out");
   }
-  return copies;
+  auto copy = std::make_shared<BitMatrix>(matrix);
+  copy->planes.clear();
+  copy->owner = std::make_shared<std::pair<std::shared_ptr<const void>, std::shared_ptr<void>>>(
+      matrix.owner, memory);
+  auto* to = static_cast<std::uint8_t*>(memory.get());
+  for (int p = 0; p < bits; ++p, to += size) {
+    std::memcpy(to, matrix.planes[static_cast<std::size_t>(p)].data(), size);
+    copy->planes.emplace_back(to, size);
+  }
+  return std::shared_ptr<const BitMatrix>(std::move(copy));
 }
 
 Status add_matrix(BitRunner& runner, std::shared_ptr<const BitMatrix> matrix,
@@ -66,6 +60,20 @@ Status add_matrix(BitRunner& runner, std::shared_ptr<const BitMatrix> matrix,
   runner.caches.push_back(std::make_unique<MatrixCache>(std::move(matrix)));
   PBATCH_ASSIGN_OR_RETURN(auto prepared, runner.caches.back()->get(kernel, bits));
   runner.matrices.push_back(std::move(prepared));
+  return Status::ok();
+}
+
+// kColdBytes of the matrix. Caches whose kernel repacks have planes of their own already.
+Status add_cold_copies(BitRunner& runner, const std::shared_ptr<const BitMatrix>& matrix,
+                       const BitKernel& kernel, int bits) {
+  const std::int64_t each = bits * plane_bytes(matrix->rows, matrix->cols);
+  for (std::int64_t made = 0; made < kColdBytes; made += each) {
+    std::shared_ptr<const BitMatrix> copy = matrix;
+    if (kernel.layout == kLayoutNibbles) {
+      PBATCH_ASSIGN_OR_RETURN(copy, copy_planes(*matrix, bits));
+    }
+    PBATCH_RETURN_IF_ERROR(add_matrix(runner, std::move(copy), kernel, bits));
+  }
   return Status::ok();
 }
 
@@ -118,10 +126,7 @@ Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitCo
   PBATCH_RETURN_IF_ERROR(add_matrix(*runner, problem.matrix, *kernel, spec.weight_bits));
   PBATCH_RETURN_IF_ERROR(check_bits(*runner, *problem.matrix, spec.weight_bits, kernel->name));
   if (spec.cold) {
-    PBATCH_ASSIGN_OR_RETURN(const auto copies, cold_copies(*problem.matrix, spec.weight_bits));
-    for (const auto& copy : copies) {
-      PBATCH_RETURN_IF_ERROR(add_matrix(*runner, copy, *kernel, spec.weight_bits));
-    }
+    PBATCH_RETURN_IF_ERROR(add_cold_copies(*runner, problem.matrix, *kernel, spec.weight_bits));
   }
   const BitMatrix& m = *problem.matrix;
   GemvContender contender{kernel->name, spec.weight_bits, spec.activation_bits, 0, {}};
@@ -129,6 +134,7 @@ Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitCo
       spec.weight_bits * plane_bytes(m.rows, m.cols) +
       static_cast<std::int64_t>(m.group_codes.size_bytes() + m.codebook.size_bytes() +
                                 m.row_scale.size_bytes());
+  contender.of_bit_layers = true;
   contender.call = [runner](std::int64_t i) { return runner->run(i); };
   return contender;
 }

@@ -22,6 +22,7 @@ struct GemvContender {
   int weight_bits = 32, activation_bits = 32;
   std::int64_t weight_bytes = 0;  ///< weights and scales that one product reads
   TimedCall call;                 ///< one product of the whole batch
+  bool of_bit_layers = false;     ///< not a library's
 };
 
 /// What the products of one thread count share.

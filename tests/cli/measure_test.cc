@@ -230,7 +230,11 @@ TEST_F(Measure, BenchChecksAndReportsEveryContender) {
                 "--batch", "1,3", "--no-peers", "--seconds", "0"});
   ASSERT_EQ(j["results"].size(), 2U * 2 * 9);
   expect_keys(j["results"], {"rows", "cols", "batch", "threads", "cold", "kernel", "weight_bits",
-                             "activation_bits", "min_us", "median_us", "gbps", "gmacs"});
+                             "activation_bits", "min_us", "median_us", "gbps", "gmacs",
+                             "share_of_read"});
+  expect_keys(j["ceilings"], {"rows", "cols", "threads", "cold", "kind", "bytes", "huge_pages",
+                              "min_us", "median_us", "gbps", "gmacs"});
+  EXPECT_EQ(j["ceilings"][0]["kind"], "read");
   for (const auto& row : j["results"]) {
     EXPECT_GT(row["min_us"], 0);
     EXPECT_LE(row["min_us"], row["median_us"]);

@@ -1,0 +1,45 @@
+// The loops of ReadLinesFn, compiled for each instruction set.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernel/ceiling.h"
+
+namespace pbatch {
+namespace {
+
+typedef uint64_t Line __attribute__((vector_size(64), may_alias));
+
+// `streams` parts of the memory side by side, prefetched `ahead` lines early (0: not at all).
+template <int streams, int ahead>
+inline uint64_t read_streams(const uint8_t* from, int64_t lines) {
+  const int64_t part = lines / streams;
+  Line seen[streams] = {};
+  for (int64_t i = 0; i < part; ++i) {
+    for (int s = 0; s < streams; ++s) {
+      const uint8_t* at = from + (s * part + i) * 64;
+      if (ahead > 0) __builtin_prefetch(at + ahead * 64);
+      seen[s] |= *(const Line*)at;
+    }
+  }
+  for (int64_t i = streams * part; i < lines; ++i) seen[0] |= *(const Line*)(from + i * 64);
+  uint64_t all = 0;
+  for (int s = 0; s < streams; ++s) {
+    for (int word = 0; word < 8; ++word) all |= seen[s][word];
+  }
+  return all;
+}
+
+inline uint64_t read_lines(int loop, const uint8_t* from, int64_t lines) {
+  switch (loop) {
+    case 0:
+      return read_streams<2, 0>(from, lines);
+    case 1:
+      return read_streams<4, 16>(from, lines);
+    default:
+      return read_streams<8, 16>(from, lines);
+  }
+}
+
+}  // namespace
+}  // namespace pbatch
