@@ -67,9 +67,9 @@ struct Digit {
     for (std::size_t m = 0; m < kLargeCostMatrix; ++m) {
       const double weight = per_weight(m);
       const auto rows = static_cast<double>(kCostMatrices[m].rows);
-      if (weight < kUnknown) line.add(rows / kBlockRows, weight * rows);
+      if (weight < kUnknown) line.add(rows / int{kBlockRows}, weight * rows);
     }
-    if (line.empty()) return per_weight(kLargeCostMatrix) * blocks * kBlockRows;
+    if (line.empty()) return per_weight(kLargeCostMatrix) * blocks * int{kBlockRows};
     // Nothing smaller was measured: in proportion.
     if (blocks < line.first().x) return line.first().y * blocks / line.first().x;
     return line.at(blocks);
