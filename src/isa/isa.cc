@@ -24,6 +24,7 @@ struct X86Features {
   bool avx_state = false;     // the operating system saves the YMM registers
   bool avx512_state = false;  // and the ZMM and mask registers
   std::uint32_t leaf7_ebx = 0, leaf7_ecx = 0;
+  std::uint32_t leaf7_1_eax = 0;  // subleaf 1
 };
 
 // The low half of XCR0. Inline assembly, since the intrinsic needs -mxsave for the whole file.
@@ -46,6 +47,10 @@ X86Features detect_x86() {
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
     f.leaf7_ebx = ebx;
     f.leaf7_ecx = ecx;
+    const unsigned last_subleaf = eax;
+    if (last_subleaf >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) {
+      f.leaf7_1_eax = eax;
+    }
   }
   return f;
 }
@@ -56,6 +61,11 @@ const X86Features& x86() {
 }
 
 bool runs_avx2() { return x86().avx_state && (x86().leaf7_ebx & bit_AVX2) != 0; }
+
+bool runs_avxvnni() {
+  constexpr std::uint32_t kAvxVnni = 1 << 4;
+  return runs_avx2() && (x86().leaf7_ecx & bit_GFNI) != 0 && (x86().leaf7_1_eax & kAvxVnni) != 0;
+}
 
 bool runs_avx512() {
   constexpr std::uint32_t kEbx =

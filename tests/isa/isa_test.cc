@@ -88,6 +88,7 @@ TEST(Isa, AgreesWithCpuinfo) {
   if (flags.empty()) GTEST_SKIP() << "no flags in /proc/cpuinfo";
   const auto has = [&](const char* name) { return flags.count(name) != 0; };
   EXPECT_EQ(isa_runs_here(Isa::avx2), has("avx2"));
+  EXPECT_EQ(isa_runs_here(Isa::avxvnni), has("avx2") && has("avx_vnni") && has("gfni"));
   const bool avx512 = has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl") &&
                       has("avx512vbmi") && has("avx512_vnni") && has("avx512_vpopcntdq") &&
                       has("gfni");
