@@ -16,7 +16,9 @@ int usable_cpu_count();
 /// invalid_argument if a CPU stands there twice or is not among the usable ones.
 Status check_cpus(const std::vector<int>& cpus);
 
-/// Lets the thread run on these CPUs only.
-Status pin_thread(std::thread::native_handle_type thread, const std::vector<int>& cpus);
+/// Lets the thread run on this CPU only.
+Status pin_thread(std::thread::native_handle_type thread, int cpu);
+/// Lets the whole process, also threads that libraries have started, run on these only.
+Status confine_process(const std::vector<int>& cpus);
 
 }  // namespace pbatch

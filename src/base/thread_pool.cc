@@ -20,9 +20,12 @@ namespace {
 constexpr std::size_t kCacheLine = 64;
 // Calls that can be helped at the same time; more run in their callers alone.
 constexpr std::size_t kJobs = 4;
+using Clock = std::chrono::steady_clock;
 // A thread without work stays awake this long, which bridges the gaps between
 // the layers of a network, and sleeps then.
 constexpr auto kAwake = std::chrono::microseconds(50);
+// Until a thread that sleeps has been woken and comes: what is shorter, the caller does alone.
+constexpr auto kWaking = std::chrono::microseconds(20);
 constexpr std::int64_t kMaxUnits = std::int64_t{1} << 31;
 
 void pause_briefly() {
@@ -41,13 +44,13 @@ bool stay_awake(const Done& done) {
   for (int i = 0; i < kPauses; ++i, pause_briefly()) {
     if (done()) return true;
   }
-  const auto end = std::chrono::steady_clock::now() + kAwake;
+  const auto end = Clock::now() + kAwake;
   do {
     sched_yield();
     for (int i = 0; i < kPauses; ++i, pause_briefly()) {
       if (done()) return true;
     }
-  } while (std::chrono::steady_clock::now() < end);
+  } while (Clock::now() < end);
   return false;
 }
 
@@ -59,17 +62,19 @@ class alignas(kCacheLine) Share {
   void fill(std::uint32_t begin, std::uint32_t end) {
     units_.store(pack(begin, end), std::memory_order_relaxed);
   }
-  /// Half of what is left: large pieces first, small ones when threads must finish together.
-  /// Its owner takes from the front, others from the back. Empty if nothing is left.
-  Units take(bool front) {
+  /// The owner takes three quarters of what is left from the front, others half of it from the
+  /// back, and nobody more than `most`: few pieces, for each costs about 0.1 us, and small ones at
+  /// the end, where threads must finish together. Empty if nothing is left.
+  Units take(bool front, std::uint32_t most = UINT32_MAX) {
     std::uint64_t now = units_.load(std::memory_order_relaxed);
     for (;;) {
       const auto begin = static_cast<std::uint32_t>(now),
                  end = static_cast<std::uint32_t>(now >> 32);
       if (begin >= end) return {0, 0};
-      const std::uint32_t half = (end - begin + 1) / 2;
-      const Units taken = front ? Units{begin, begin + half} : Units{end - half, end};
-      const std::uint64_t left = front ? pack(begin + half, end) : pack(begin, end - half);
+      const std::uint32_t left_over = (end - begin) / (front ? 4 : 2);
+      const std::uint32_t size = std::min(end - begin - left_over, most);
+      const Units taken = front ? Units{begin, begin + size} : Units{end - size, end};
+      const std::uint64_t left = front ? pack(begin + size, end) : pack(begin, end - size);
       if (units_.compare_exchange_weak(now, left, std::memory_order_relaxed)) return taken;
     }
   }
@@ -121,14 +126,18 @@ struct alignas(kCacheLine) ThreadPool::Job {
     return false;
   }
 
+  bool work_on(Share::Units units) const {
+    const auto [begin, end] = units;
+    if (begin == end) return false;
+    fn(task, begin * grain, std::min(end * grain, count));
+    return true;
+  }
+
   /// Works until nothing is left that others have not begun.
   void work(std::size_t thread) {
     for (std::size_t i = 0; i < shares.size(); ++i) {
       Share& share = shares[(thread + i) % shares.size()];
-      for (;;) {
-        const auto [begin, end] = share.take(i == 0);
-        if (begin == end) break;
-        fn(task, begin * grain, std::min(end * grain, count));
+      while (work_on(share.take(i == 0))) {
       }
     }
   }
@@ -159,7 +168,12 @@ struct ThreadPool::Impl {
   // Counts what threads may have to look at; they sleep on it.
   alignas(kCacheLine) std::atomic<std::uint32_t> news{0};
   std::atomic<bool> resting{false}, stopping{false};
-  alignas(kCacheLine) std::vector<std::thread> workers;
+  // Threads that do not sleep. Only a hint.
+  alignas(kCacheLine) std::atomic<int> awake{0};
+  // Calls that nobody was woken for, one soon after the other: when the first began, the last
+  // ended.
+  std::atomic<Clock::rep> alone_since{0}, alone_until{0};
+  std::vector<std::thread> workers;
 
   ~Impl() {
     stopping.store(true);
@@ -182,6 +196,7 @@ struct ThreadPool::Impl {
   }
 
   void serve(std::size_t thread) {
+    awake.fetch_add(1, std::memory_order_relaxed);
     while (!stopping.load(std::memory_order_relaxed)) {
       const std::uint32_t seen = news.load(std::memory_order_acquire);
       for (Job& job : jobs) {
@@ -193,7 +208,10 @@ struct ThreadPool::Impl {
         return news.load(std::memory_order_acquire) != seen ||
                resting.load(std::memory_order_relaxed);
       });
-      if (!more || resting.load(std::memory_order_relaxed)) news.wait(seen);
+      if (more && !resting.load(std::memory_order_relaxed)) continue;
+      awake.fetch_sub(1, std::memory_order_relaxed);
+      news.wait(seen);
+      awake.fetch_add(1, std::memory_order_relaxed);
     }
   }
 
@@ -206,6 +224,22 @@ struct ThreadPool::Impl {
     } else {
       for (; helpers > 0; --helpers) news.notify_one();
     }
+  }
+
+  /// All threads sleep: does the first unit, from which it tells whether the
+  /// rest, with calls like it just before, would be done before one came.
+  bool worth_waking(Job& job, std::uint32_t units) {
+    const Clock::rep begin = Clock::now().time_since_epoch().count();
+    job.work_on(job.shares[0].take(true, 1));
+    const Clock::rep end = Clock::now().time_since_epoch().count();
+    const Clock::rep expected = begin + (end - begin) * units;
+    constexpr Clock::rep kSoon = Clock::duration(kAwake).count();
+    constexpr Clock::rep kLong = Clock::duration(kWaking).count();
+    if (begin - alone_until.load(std::memory_order_relaxed) > kSoon) {
+      alone_since.store(begin, std::memory_order_relaxed);
+    }
+    alone_until.store(expected, std::memory_order_relaxed);
+    return expected - alone_since.load(std::memory_order_relaxed) > kLong;
   }
 
   Job* take_job() {
@@ -231,14 +265,8 @@ Result<std::shared_ptr<ThreadPool>> ThreadPool::create(const ThreadPoolOptions& 
                   "a pool of " + std::to_string(threads) + " threads is out of range",
                   "use 1 to " + std::to_string(kMaxThreads) + ", or 0 for one per CPU");
   }
-  if (cpus > 0 && options.threads > 0 && options.threads != cpus) {
-    return Status(ErrorCode::invalid_argument,
-                  std::to_string(options.threads) + " threads and " + std::to_string(cpus) +
-                      " CPUs do not go together",
-                  "name one CPU for each thread, or leave the number of threads out");
-  }
   PBATCH_RETURN_IF_ERROR(check_cpus(options.cpus));
-  const int threads = cpus > 0 ? cpus : options.threads;
+  const int threads = options.threads > 0 ? options.threads : cpus;
   auto pool = std::make_shared<ThreadPool>(threads);
   if (threads > 0 && pool->threads() < threads) {
     return Status(ErrorCode::unsupported,
@@ -246,12 +274,23 @@ Result<std::shared_ptr<ThreadPool>> ThreadPool::create(const ThreadPoolOptions& 
                       std::to_string(threads) + " threads",
                   "use fewer, or raise the limit (ulimit -u)");
   }
-  for (int t = 1; t < cpus; ++t) {
-    const auto i = static_cast<std::size_t>(t);
-    PBATCH_RETURN_IF_ERROR(
-        pin_thread(pool->impl_->workers[i - 1].native_handle(), {options.cpus[i]}));
-  }
+  if (cpus > 0) PBATCH_RETURN_IF_ERROR(pool->pin(options.cpus));
   return pool;
+}
+
+Status ThreadPool::pin(const std::vector<int>& cpus) {
+  const auto threads = static_cast<std::size_t>(threads_);
+  if (cpus.size() != threads) {
+    return {ErrorCode::invalid_argument,
+            std::to_string(threads) + " threads and " + std::to_string(cpus.size()) +
+                " CPUs do not go together",
+            "name one CPU for each thread, or leave the number of threads out"};
+  }
+  PBATCH_RETURN_IF_ERROR(check_cpus(cpus));
+  for (std::size_t t = 1; t < threads; ++t) {
+    PBATCH_RETURN_IF_ERROR(pin_thread(impl_->workers[t - 1].native_handle(), cpus[t]));
+  }
+  return Status::ok();
 }
 
 void ThreadPool::run(std::int64_t count, std::int64_t grain, RangeFn fn, const void* task) {
@@ -271,13 +310,16 @@ void ThreadPool::run(std::int64_t count, std::int64_t grain, RangeFn fn, const v
   job->grain = grain;
   const auto threads = static_cast<std::uint32_t>(threads_);
   job->open(units, threads);
-  impl_->call(std::min(units, threads) - 1);
+  if (impl_->awake.load(std::memory_order_relaxed) > 0 || impl_->worth_waking(*job, units)) {
+    impl_->call(std::min(units, threads) - 1);
+  }
   job->work(0);
   job->close();
 }
 
-void ThreadPool::rest() {
+int ThreadPool::lend() {
   if (impl_ != nullptr) impl_->resting.store(true, std::memory_order_relaxed);
+  return threads_;
 }
 
 Result<std::shared_ptr<ThreadPool>> make_thread_pool(const ThreadPoolOptions& options) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "pbatch/status.h"
 #include "pbatch/thread_pool.h"
@@ -11,12 +12,14 @@ namespace pbatch {
 
 /// The calling thread is one of the pool's threads. Every call runs in its
 /// caller, whatever the others do; threads that are free take parts of it. So
-/// any number of threads may call at once, and a task may call, too.
+/// any number of threads may call at once, and a task may call, too. But a task
+/// must not wait for another: it may be the same thread that runs both.
 class ThreadPool {
  public:
   /// threads <= 0: one per CPU that this process may use. Makes do with fewer
   /// if the system grants no more.
   explicit ThreadPool(int threads);
+  /// All as asked, or an error.
   static Result<std::shared_ptr<ThreadPool>> create(const ThreadPoolOptions& options);
   /// No call may be under way.
   ~ThreadPool();
@@ -24,6 +27,11 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const { return threads_; }
+
+  /// From now on thread i runs on cpus[i] only; the first is the caller's,
+  /// which stays where it is. An error for CPUs that check_cpus refuses or
+  /// that are not as many as the threads.
+  Status pin(const std::vector<int>& cpus);
 
   /// Calls task(begin, end) on disjoint ranges that cover 0 .. count - 1; each
   /// range but the last is a multiple of `grain` long. Every thread starts with
@@ -40,9 +48,9 @@ class ThreadPool {
         &task);
   }
 
-  /// Sends threads that wait awake to sleep: another library's threads are
-  /// about to need the cores. The next parallel_for wakes them.
-  void rest();
+  /// threads(), for the loops of another library that start now: its threads
+  /// need the cores, so ours go to sleep until the next parallel_for.
+  int lend();
 
  private:
   using RangeFn = void (*)(const void* task, std::int64_t begin, std::int64_t end);

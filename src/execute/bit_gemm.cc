@@ -17,8 +17,8 @@ constexpr std::int64_t kMaxChunk = 64, kMinChunk = 8;
 constexpr std::int64_t kChunkActivationBytes = 512 << 10;
 constexpr std::int64_t kChunkAccumulatorBytes = 4 << 20;
 
-// Work that takes about as long as waking another thread.
-constexpr std::int64_t kSerialMacs = 1 << 19;
+// Work that is done before another thread, even one that is awake, has been of use.
+constexpr std::int64_t kSerialMacs = 1 << 18;
 constexpr std::int64_t kSerialElements = 1 << 14;
 
 // Row blocks that a kernel may take at once.
@@ -153,9 +153,15 @@ class Product {
     if (macs < kSerialMacs) {
       task(0, blocks);
     } else {
-      const bool plenty = blocks >= 2 * kTileRowBlocks * pool_.threads();
-      pool_.parallel_for(blocks, plenty ? kTileRowBlocks : 1, task);
+      pool_.parallel_for(blocks, grain_of(blocks), task);
     }
+  }
+
+  // Whole tiles, if that leaves threads enough of them to end together.
+  std::int64_t grain_of(std::int64_t blocks) const {
+    std::int64_t grain = kTileRowBlocks;
+    while (grain > 1 && blocks < 4 * grain * pool_.threads()) grain /= 2;
+    return grain;
   }
 
   float* accumulators(int digit) const { return acc_.get() + digit * sizes_.chunk * sizes_.acc; }

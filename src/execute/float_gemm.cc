@@ -64,7 +64,7 @@ Status FloatMatrix::multiply(const FloatGemmCall& call, FloatBackend backend, Th
     activate(call.activation, call.y, call.batch * rows_, pool);
     return Status::ok();
   }
-  const int threads = pool.threads();
+  const int threads = pool.lend();
   if (backend == FloatBackend::onednn_int8) return multiply_int8(call, threads);
   if (backend == FloatBackend::fastest) {
     PBATCH_ASSIGN_OR_RETURN(backend, fastest(call, threads, buffers));

@@ -29,11 +29,16 @@ double cpu_ms() {
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
 }
 
-// Calls with one unit per thread, each held until all threads have come.
+// Runs the task once in every thread of the pool.
 template <class Task>
 void on_every_thread(ThreadPool& pool, const Task& task) {
   std::atomic<int> here{0};
-  pool.parallel_for(pool.threads(), 1, [&](std::int64_t, std::int64_t) {
+  pool.parallel_for(16 * pool.threads(), 1, [&](std::int64_t begin, std::int64_t end) {
+    if (begin == 0 && end == 1) {  // not worth waking anybody if it were short
+      std::this_thread::sleep_for(1ms);
+      return;
+    }
+    if (here >= pool.threads()) return;
     task();
     for (++here; here < pool.threads();) std::this_thread::yield();
   });
@@ -94,8 +99,10 @@ TEST(ThreadPool, AThreadThatIsHeldUpIsHelped) {
   constexpr std::int64_t kCount = 64;
   std::atomic<std::int64_t> done{0};
   pool.parallel_for(kCount, 1, [&](std::int64_t begin, std::int64_t end) {
-    // Whoever has the first unit goes on only when all others are done.
-    while (begin == 0 && done.load() < kCount - end) std::this_thread::yield();
+    if (begin == 0 && end == 1) std::this_thread::sleep_for(1ms);  // worth waking the other
+    // Whoever has the second unit goes on only when all others are done.
+    const bool held_up = begin <= 1 && end > 1;
+    while (held_up && done.load() < kCount - (end - begin)) std::this_thread::yield();
     done += end - begin;
   });
   EXPECT_EQ(done.load(), kCount);
@@ -154,7 +161,7 @@ TEST(ThreadPool, SleepsWhenThereIsNothingToDo) {
   std::this_thread::sleep_for(200ms);
   EXPECT_LT(cpu_ms() - before, 20);  // one thread awake would take 200
   on_every_thread(pool, [] {});      // and it wakes up again
-  pool.rest();
+  EXPECT_EQ(pool.lend(), 4);
   on_every_thread(pool, [] {});
 }
 

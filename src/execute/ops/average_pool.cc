@@ -58,7 +58,7 @@ class AveragePool final : public Op {
     if (outputs[0].size() == 0) return Status::ok();
     float* const y = outputs[0].mutable_data<float>();
     PBATCH_RETURN_IF_ERROR(
-        poolings_.run(geometry, DType::f32, x->raw(), y, context.pool.threads(), context.buffers));
+        poolings_.run(geometry, DType::f32, x->raw(), y, context.pool.lend(), context.buffers));
     if (with_padding_ && hangs_over(geometry)) correct_count(geometry, y);
     return Status::ok();
   }

@@ -62,8 +62,7 @@ class Conv final : public Op {
     call.w = w->data<float>();
     call.bias = bias != nullptr ? bias->data<float>() : nullptr;
     call.y = outputs[0].mutable_data<float>();
-    PBATCH_RETURN_IF_ERROR(
-        convolutions_->run(shape, call, context.pool.threads(), context.buffers));
+    PBATCH_RETURN_IF_ERROR(convolutions_->run(shape, call, context.pool.lend(), context.buffers));
     activate(activation_, call.y, outputs[0].size(), context.pool);
     return Status::ok();
   }

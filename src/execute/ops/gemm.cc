@@ -97,7 +97,7 @@ class Gemm final : public Op {
       broadcast(*c, m, n, y);
       product.beta = attributes_.beta;
     }
-    const OpenblasThreads threads(context.pool.threads());
+    const OpenblasThreads threads(context.pool.lend());
     sgemm(product);
     return Status::ok();
   }

@@ -27,7 +27,7 @@ class GlobalPool final : public Op {
                             context.allocate(DType::f32, geometry.output_shape(shape[1])));
     if (outputs[0].size() == 0) return Status::ok();
     return poolings_.run(geometry, DType::f32, x->raw(), outputs[0].mutable_raw(),
-                         context.pool.threads(), context.buffers);
+                         context.pool.lend(), context.buffers);
   }
 
  private:

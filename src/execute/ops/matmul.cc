@@ -108,7 +108,7 @@ class MatMul final : public Op {
     };
     // Many small products share the threads better whole than each in parts.
     const bool side_by_side = count >= pool.threads();
-    const OpenblasThreads threads(side_by_side ? 1 : pool.threads());
+    const OpenblasThreads threads(side_by_side ? 1 : pool.lend());
     if (side_by_side) {
       pool.parallel_for(count, 1, products);
     } else {

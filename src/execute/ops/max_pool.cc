@@ -23,7 +23,7 @@ class MaxPool final : public Op {
                             context.allocate(x->dtype(), geometry.output_shape(x->dim(1))));
     if (outputs[0].size() == 0) return Status::ok();
     return poolings_.run(geometry, x->dtype(), x->raw(), outputs[0].mutable_raw(),
-                         context.pool.threads(), context.buffers);
+                         context.pool.lend(), context.buffers);
   }
 
  private:
