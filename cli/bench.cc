@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
-#include <thread>
 
+#include "base/cpus.h"
 #include "cli/bits.h"
 #include "cli/command.h"
 #include "cli/progress_bar.h"
+#include "cli/threads.h"
 #include "cli/tune.h"
 #include "isa/isa.h"
 #include "plan/stored_costs.h"
@@ -19,12 +21,13 @@ namespace {
 constexpr std::int64_t kMaxSide = 1 << 20;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;  // 1 GiB of float weights
 constexpr int kMaxBatch = 4096;
-constexpr int kMaxThreads = 1024;
 constexpr double kTuneSeconds = 0.02;
 
 struct BenchCommand {
-  std::string shapes_text, bits_text = "1:8", abits_text = "8,16", batch_text = "1", threads_text;
+  std::string shapes_text, bits_text = "1:8", abits_text = "8,16", batch_text = "1", threads_text,
+                           cpus_text;
   bool tune = false;
+  CLI::Option* cpus_option = nullptr;
   GemvBenchOptions options;
   OutputOptions output;
 
@@ -64,9 +67,16 @@ void BenchCommand::parse() {
   }
   options.activation_bits = parse_activation_bits(abits_text);
   options.batches = parse_counts(batch_text, "--batch", kMaxBatch);
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  options.threads = threads_text.empty() ? std::vector<int>{cores}
+  if (cpus_option->count() > 0) options.cpus = parse_cpus(cpus_text);
+  const int cpus =
+      options.cpus.empty() ? usable_cpu_count() : static_cast<int>(options.cpus.size());
+  options.threads = threads_text.empty() ? std::vector<int>{cpus}
                                          : parse_counts(threads_text, "--threads", kMaxThreads);
+  const int most = *std::max_element(options.threads.begin(), options.threads.end());
+  if (!options.cpus.empty() && most > cpus) {
+    throw CLI::ValidationError("--cpus", "'" + cpus_text + "' names " + std::to_string(cpus) +
+                                             " CPUs for " + std::to_string(most) + " threads");
+  }
   std::size_t begin = 0;
   while (begin <= shapes_text.size()) {
     const std::size_t end = std::min(shapes_text.find(',', begin), shapes_text.size());
@@ -77,6 +87,7 @@ void BenchCommand::parse() {
 
 Status BenchCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  if (!options.cpus.empty()) PBATCH_RETURN_IF_ERROR(confine_process(options.cpus));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   PBATCH_ASSIGN_OR_RETURN(const CostSource source, load_kernel_costs(isa, ""));
@@ -164,8 +175,9 @@ void add_bench(CLI::App& app, Work& work) {
   sub->add_option("--batch", command->batch_text, "Vectors at once")
       ->type_name("LIST")
       ->capture_default_str();
-  sub->add_option("--threads", command->threads_text, "Thread counts; default: one per core")
+  sub->add_option("--threads", command->threads_text, "Thread counts; default: one per CPU")
       ->type_name("LIST");
+  command->cpus_option = add_cpus_option(*sub, command->cpus_text);
   sub->add_option("--group", command->options.group, "Columns per scale; 0: whole rows")
       ->check(CLI::IsMember({0, 32, 64, 128}))
       ->capture_default_str();

@@ -89,6 +89,20 @@ std::vector<int> parse_counts(const std::string& text, const std::string& option
   return list;
 }
 
+std::vector<int> parse_cpus(const std::string& text) {
+  constexpr int kMaxCpu = 1 << 20;
+  std::vector<int> list;
+  for (const std::string& part : split(text, ',')) {
+    const std::vector<std::string> ends = split(part, ':');
+    const std::optional<int> first = parse_int(ends.front()), last = parse_int(ends.back());
+    if (ends.size() > 2 || !first || !last || *first < 0 || *last < *first || *last > kMaxCpu) {
+      bad("--cpus", text, "a list of CPUs, such as 0,2 or 0:3");
+    }
+    for (int cpu = *first; cpu <= *last; ++cpu) list.push_back(cpu);
+  }
+  return list;
+}
+
 void LayerOverrides::add_to(CLI::App& command) {
   command
       .add_option("--layer", texts, "Precision of one layer, whatever --bits says; may be repeated")

@@ -1,4 +1,4 @@
-// Precisions as the command line spells them.
+// Precisions and numbers as the command line spells them.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -20,6 +20,8 @@ std::vector<int> parse_activation_bits(const std::string& text);
 LayerPrecision parse_precision(const std::string& text, const std::string& option);
 /// Positive integers, "1,4,16".
 std::vector<int> parse_counts(const std::string& text, const std::string& option, int greatest);
+/// Numbers of CPUs, "0,2" or "0:3,8", in the order given.
+std::vector<int> parse_cpus(const std::string& text);
 
 /// --layer NAME=W[,A], repeated.
 struct LayerOverrides {

@@ -27,6 +27,5 @@ void add_plan(CLI::App& app, Work& work);
 
 /// Options that several commands share.
 void add_json_option(CLI::App& command, OutputOptions& output);
-void add_threads_option(CLI::App& command, int& threads);
 
 }  // namespace pbatch::cli

@@ -52,7 +52,7 @@ void add_compare(CLI::App& app, Work& work) {
   command->network.add_to(*sub);
   command->inputs.add_to(*sub);
   add_seconds_option(*sub, command->timing);
-  add_threads_option(*sub, command->network.threads);
+  command->network.threads.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->network.parse();

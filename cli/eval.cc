@@ -49,7 +49,7 @@ void add_eval(CLI::App& app, Work& work) {
   command->network.add_to(*sub);
   command->data.add_to(*sub, /*required=*/true);
   add_seconds_option(*sub, command->data.options.timing);
-  add_threads_option(*sub, command->network.threads);
+  command->network.threads.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->network.parse();

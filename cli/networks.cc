@@ -103,14 +103,14 @@ void NetworkFlags::add_to(CLI::App& command) {
 }
 
 void NetworkFlags::parse() {
+  threads.parse();
   if (bits_option->count() > 0) weight_bits = parse_weight_bits(bits_text);
   activation_bits = parse_activation_bits(abits_text);
   overrides.parse();
 }
 
 Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags) {
-  SessionOptions options;
-  options.threads = flags.threads;
+  PBATCH_ASSIGN_OR_RETURN(const SessionOptions options, flags.threads.session_options());
   auto nets = std::make_unique<Networks>();
   PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, options));
   if (loaded.layers().empty()) {

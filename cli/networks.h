@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/bits.h"
+#include "cli/threads.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "report/contender.h"
@@ -26,7 +27,7 @@ struct QuantizeFlags {
 
 struct NetworkFlags {
   std::string file, float_file;
-  int threads = 0;
+  ThreadFlags threads;
   QuantizeFlags quantize;
   std::string bits_text, abits_text = "16";
   bool int8 = false;  ///< oneDNN's int8 beside the others

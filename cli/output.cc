@@ -84,10 +84,4 @@ void add_json_option(CLI::App& command, OutputOptions& output) {
       ->type_name("FILE");
 }
 
-void add_threads_option(CLI::App& command, int& threads) {
-  command.add_option("--threads", threads, "Threads; default: one per core")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N");
-}
-
 }  // namespace pbatch::cli

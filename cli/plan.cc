@@ -2,6 +2,7 @@
 
 #include "cli/bits.h"
 #include "cli/command.h"
+#include "cli/threads.h"
 #include "pbatch/session.h"
 #include "report/table.h"
 #include "report/text.h"
@@ -12,7 +13,7 @@ namespace {
 struct PlanCommand {
   std::string file, bits_text;
   std::int64_t batch = 1;
-  int threads = 0;
+  ThreadFlags threads;
   LayerOverrides overrides;
   LayerPrecision bits;
   OutputOptions output;
@@ -22,13 +23,15 @@ struct PlanCommand {
 };
 
 void PlanCommand::parse() {
+  threads.parse();
   bits = parse_precision(bits_text, "--bits");
   overrides.parse();
 }
 
 Status PlanCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output));
-  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = threads}));
+  PBATCH_ASSIGN_OR_RETURN(const SessionOptions options, threads.session_options());
+  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, options));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
   const Precision precision{bits, overrides.layers};
@@ -88,7 +91,7 @@ void add_plan(CLI::App& app, Work& work) {
   sub->add_option("--batch", command->batch, "Vectors at once")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
-  add_threads_option(*sub, command->threads);
+  command->threads.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->parse();

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <thread>
-
 #include "cli/command.h"
 #include "cli/networks.h"
 #include "report/table.h"
@@ -14,7 +12,7 @@ namespace {
 
 struct QuantizeCommand {
   std::string input, output_path;
-  int threads = 0;
+  ThreadFlags threads;
   QuantizeFlags flags;
   OutputOptions output;
 
@@ -68,12 +66,9 @@ std::string to_text(const QuantizeReport& report) {
 
 Status QuantizeCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {output_path}));
-  PBATCH_ASSIGN_OR_RETURN(
-      const RunConditions conditions,
-      conditions_here(threads > 0 ? threads
-                                  : static_cast<int>(std::thread::hardware_concurrency())));
   QuantizeOptions options = flags.options;
-  options.threads = conditions.threads;
+  PBATCH_ASSIGN_OR_RETURN(options.threads, threads.settle());
+  PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads));
   PBATCH_ASSIGN_OR_RETURN(const QuantizeReport report, quantize_file(input, output_path, options));
   nlohmann::json json = json_head(conditions);
   json.update(to_json(report));
@@ -91,9 +86,12 @@ void add_quantize(CLI::App& app, Work& work) {
       ->required()
       ->type_name("FILE");
   command->flags.add_to(*sub);
-  add_threads_option(*sub, command->threads);
+  command->threads.add_to(*sub);
   add_json_option(*sub, command->output);
-  sub->callback([command, &work] { work = [command] { return command->run(); }; });
+  sub->callback([command, &work] {
+    command->threads.parse();
+    work = [command] { return command->run(); };
+  });
 }
 
 }  // namespace pbatch::cli

@@ -7,6 +7,7 @@
 #include "cli/bits.h"
 #include "cli/command.h"
 #include "cli/ports.h"
+#include "cli/threads.h"
 #include "pbatch/session.h"
 #include "report/convert.h"
 #include "report/npy.h"
@@ -19,7 +20,7 @@ namespace {
 struct RunCommand {
   std::string file, bits_text;
   std::vector<std::string> input_texts, output_texts;
-  int threads = 0;
+  ThreadFlags threads;
   LayerOverrides overrides;
   CLI::Option* bits_option = nullptr;
   LayerPrecision bits;
@@ -31,6 +32,7 @@ struct RunCommand {
 };
 
 void RunCommand::parse() {
+  threads.parse();
   if (bits_option->count() > 0) bits = parse_precision(bits_text, "--bits");
   overrides.parse();
   std::set<std::string> files;
@@ -88,7 +90,8 @@ Status RunCommand::run() const {
     paths.push_back(targets.back().file);
   }
   PBATCH_RETURN_IF_ERROR(check_output_files(output, paths));
-  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = threads}));
+  PBATCH_ASSIGN_OR_RETURN(const SessionOptions options, threads.session_options());
+  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, options));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   PBATCH_ASSIGN_OR_RETURN(const Precision precision, precision_for(session));
 
@@ -161,7 +164,7 @@ void add_run(CLI::App& app, Work& work) {
   sub->add_option("--output", command->output_texts, "Write an output to a .npy file")
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
-  add_threads_option(*sub, command->threads);
+  command->threads.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->parse();

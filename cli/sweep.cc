@@ -138,7 +138,7 @@ void add_sweep(CLI::App& app, Work& work) {
       ->required()
       ->type_name("HTML");
   add_seconds_option(*sub, command->data.options.timing);
-  add_threads_option(*sub, command->network.threads);
+  command->network.threads.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->network.parse();

@@ -66,6 +66,26 @@ typedef enum pbatch_dtype {
 /* Bytes of one element; 0 for a value that is no type. */
 PBATCH_API size_t pbatch_dtype_size(pbatch_dtype type);
 
+/* ---- Threads ---- */
+
+/* Threads that several sessions share, or that run on chosen CPUs. Any number of
+ * sessions and threads may use a pool at once; without work its threads sleep. */
+typedef struct pbatch_thread_pool pbatch_thread_pool;
+
+typedef struct pbatch_thread_pool_options {
+  int threads;      /* the calling thread is one of them; 0: one per CPU, of `cpus` or of all */
+  const int* cpus;  /* the CPU of each; the first is the calling thread's, which is never moved */
+  size_t cpu_count; /* 0: the operating system places the threads */
+} pbatch_thread_pool_options;
+
+/* NULL options mean all zeros. *pool is NULL after an error. */
+PBATCH_API pbatch_code pbatch_thread_pool_create(const pbatch_thread_pool_options* options,
+                                                 pbatch_thread_pool** pool, pbatch_error* error);
+/* The calling thread included; 0 for NULL. */
+PBATCH_API int pbatch_thread_pool_threads(const pbatch_thread_pool* pool);
+/* NULL is allowed. Sessions that took the pool keep its threads until they are freed. */
+PBATCH_API void pbatch_thread_pool_free(pbatch_thread_pool* pool);
+
 /* ---- Sessions ---- */
 
 typedef struct pbatch_session pbatch_session;
@@ -77,8 +97,9 @@ typedef enum pbatch_float_backend {
 } pbatch_float_backend;
 
 typedef struct pbatch_session_options {
-  int threads; /* threads of the session's pool; 0: one per core */
+  int threads; /* that work on one run, the calling one included; 0: one per CPU */
   pbatch_float_backend float_backend;
+  const pbatch_thread_pool* pool; /* shared; `threads` must be 0 then. NULL: one of its own */
 } pbatch_session_options;
 
 /* Loads a float ONNX file or a pbatch model. NULL options mean all zeros.

@@ -12,6 +12,7 @@
 #include "pbatch/precision.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
+#include "pbatch/thread_pool.h"
 
 namespace pbatch {
 
@@ -28,8 +29,11 @@ enum class FloatBackend {
 };
 
 struct SessionOptions {
-  int threads = 0;                 ///< threads of the session's pool; 0: one per core
+  int threads = 0;                 ///< at work on one run, with the calling one; 0: one per CPU
   FloatBackend float_backend = FloatBackend::fastest;
+  std::vector<int> cpus;           ///< where they run, as in ThreadPoolOptions; empty: anywhere
+  /// Shared with other sessions, in place of a pool of its own; threads and cpus stay unset.
+  std::shared_ptr<ThreadPool> pool;
   /// Measured costs by which kernels are chosen: "builtin", the path of a table, or empty: what the
   /// environment variable PBATCH_KERNEL_COSTS says in the same way, else the table that
   /// `pbatch bench --tune` left in the user's cache folder, else the built-in one. Results never

@@ -69,6 +69,7 @@ pbatch_code pbatch_session_load(const char* path, const pbatch_session_options* 
       }
       chosen.threads = options->threads;
       chosen.float_backend = static_cast<pbatch::FloatBackend>(options->float_backend);
+      if (options->pool != nullptr) chosen.pool = options->pool->pool;
     }
     PBATCH_ASSIGN_OR_RETURN(pbatch::Session loaded, pbatch::Session::load(path, chosen));
     *session = new pbatch_session(std::move(loaded));

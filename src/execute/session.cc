@@ -21,11 +21,11 @@
 namespace pbatch {
 
 struct Session::Impl {
-  Impl(Program p, const SessionOptions& options)
-      : program(std::move(p)), pool(options.threads), float_backend(options.float_backend) {}
+  Impl(Program p, std::shared_ptr<ThreadPool> threads, FloatBackend backend)
+      : program(std::move(p)), pool(std::move(threads)), float_backend(backend) {}
 
   Program program;
-  ThreadPool pool;
+  std::shared_ptr<ThreadPool> pool;
   BufferPool buffers;
   FloatBackend float_backend;
   std::string kernel_costs;
@@ -41,6 +41,14 @@ struct Session::Impl {
 };
 
 namespace {
+
+Result<std::shared_ptr<ThreadPool>> pool_for(const SessionOptions& options) {
+  if (options.pool == nullptr) return make_thread_pool({options.threads, options.cpus});
+  if (options.threads == 0 && options.cpus.empty()) return options.pool;
+  return Status(ErrorCode::invalid_argument,
+                "a session that shares a pool takes its threads and CPUs from there",
+                "leave 'threads' and 'cpus' unset, or the pool out");
+}
 
 LayerInfo describe_layer(const Node& node) {
   const BitMatrix& m = *node.matrix;
@@ -137,13 +145,14 @@ Session::~Session() = default;
 
 Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) {
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<ThreadPool> pool, pool_for(options));
   PBATCH_ASSIGN_OR_RETURN(Program program, Program::build(std::move(graph)));
-  auto impl = std::make_unique<Impl>(std::move(program), options);
+  auto impl = std::make_unique<Impl>(std::move(program), std::move(pool), options.float_backend);
   impl->describe();
   if (!impl->layers.empty()) {
     PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa, options.kernel_costs));
     impl->kernel_costs = std::move(source.origin);
-    KernelPolicy policy{isa, std::move(source.costs), impl->pool.threads()};
+    KernelPolicy policy{isa, std::move(source.costs), impl->pool->threads()};
     for (const LayerInfo& layer : impl->layers) policy.network_plane_bytes += layer.plane_bytes;
     impl->program.choose_kernels_by(policy);
   }
@@ -170,7 +179,7 @@ Result<Session> Session::quantize_in_memory(const std::string& path,
 const std::vector<PortInfo>& Session::inputs() const { return impl_->inputs; }
 const std::vector<PortInfo>& Session::outputs() const { return impl_->outputs; }
 const std::vector<LayerInfo>& Session::layers() const { return impl_->layers; }
-int Session::threads() const { return impl_->pool.threads(); }
+int Session::threads() const { return impl_->pool->threads(); }
 const std::string& Session::kernel_costs() const { return impl_->kernel_costs; }
 std::string Session::float_source() const { return float_source_of(impl_->program.graph()); }
 
@@ -194,7 +203,7 @@ Result<std::vector<Tensor>> Session::run_timed(std::span<const NamedTensor> inpu
   PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
   Result<std::vector<Tensor>> ordered = check_inputs(impl_->program.graph(), inputs);
   if (!ordered) return ordered.status().in_file(impl_->program.graph().source_file);
-  RunContext context{impl_->pool, impl_->buffers, precision, impl_->float_backend};
+  RunContext context{*impl_->pool, impl_->buffers, precision, impl_->float_backend};
   return impl_->program.run(context, *ordered, times);
 }
 

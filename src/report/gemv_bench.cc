@@ -110,6 +110,10 @@ Result<GemvBenchResult> gemv_bench(const GemvBenchOptions& options, Progress& pr
           make_gemv_problem(shape.rows, shape.cols, batch, planes, options.group));
       for (const int threads : options.threads) {
         GemvLane lane(threads);
+        if (!options.cpus.empty()) {
+          PBATCH_RETURN_IF_ERROR(
+              lane.pool.pin({options.cpus.begin(), options.cpus.begin() + threads}));
+        }
         PBATCH_ASSIGN_OR_RETURN(const std::vector<GemvContender> contenders,
                                 gather(problem, options, policy, lane));
         std::vector<CeilingContender> limits;

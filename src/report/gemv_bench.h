@@ -21,6 +21,7 @@ struct GemvShape {
 struct GemvBenchOptions {
   std::vector<GemvShape> shapes;
   std::vector<int> weight_bits, activation_bits, batches, threads;
+  std::vector<int> cpus;  ///< of thread counts n the first n are used; empty: any
   int group = 64;
   bool cold = false;                 ///< weights from memory: rotates over about 300 MB of them
   bool peers = true;                 ///< also the libraries of baselines.h

@@ -25,11 +25,15 @@ struct FreeSession {
 struct FreeOutputs {
   void operator()(pbatch_outputs* o) const { pbatch_outputs_free(o); }
 };
+struct FreePool {
+  void operator()(pbatch_thread_pool* p) const { pbatch_thread_pool_free(p); }
+};
+using PoolPtr = std::unique_ptr<pbatch_thread_pool, FreePool>;
 using SessionPtr = std::unique_ptr<pbatch_session, FreeSession>;
 using OutputsPtr = std::unique_ptr<pbatch_outputs, FreeOutputs>;
 
-SessionPtr load(const std::string& path) {
-  const pbatch_session_options options = {2, PBATCH_BACKEND_ONEDNN};
+SessionPtr load(const std::string& path, const pbatch_thread_pool* pool = nullptr) {
+  const pbatch_session_options options = {pool == nullptr ? 2 : 0, PBATCH_BACKEND_ONEDNN, pool};
   pbatch_session* session = nullptr;
   pbatch_error error;
   EXPECT_EQ(pbatch_session_load(path.c_str(), &options, &session, &error), PBATCH_OK)
@@ -352,6 +356,49 @@ TEST_F(CApi, OneSessionServesManyThreadsAtTheirOwnPrecision) {
   }
   for (std::thread& t : threads) t.join();
   for (int bits = 1; bits <= 8; ++bits) EXPECT_EQ(together[bits], alone[bits]) << bits << " bits";
+}
+
+TEST_F(CApi, SessionsShareAPoolThatOutlivesItsHandle) {
+  const SessionPtr own = quantized();
+  ASSERT_NE(own, nullptr);
+  const pbatch_thread_pool_options options = {3, nullptr, 0};
+  pbatch_thread_pool* made = nullptr;
+  pbatch_error error;
+  ASSERT_EQ(pbatch_thread_pool_create(&options, &made, &error), PBATCH_OK) << error.message;
+  PoolPtr pool(made);
+  EXPECT_EQ(pbatch_thread_pool_threads(pool.get()), 3);
+  const SessionPtr bits = load(bits_path_, pool.get()), flt = load(float_path_, pool.get());
+  const pbatch_session_options both = {2, PBATCH_BACKEND_ONEDNN, pool.get()};
+  pbatch_session* none = nullptr;
+  EXPECT_EQ(pbatch_session_load(bits_path_.c_str(), &both, &none, &error), PBATCH_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(error.message).find("shares a pool"), std::string::npos) << error.message;
+  pool.reset();
+
+  const auto answer = [&](const SessionPtr& session) {
+    return floats_of(run(session.get(), tensor_over(x_), at(4)).get());
+  };
+  EXPECT_EQ(answer(bits), answer(own));
+  EXPECT_LT(relative_error(answer(flt), expected_), 1e-5);
+}
+
+TEST(CApiThreads, RefusesPoolsThatCannotBe) {
+  pbatch_error error;
+  int place = 0;
+  auto* pool = reinterpret_cast<pbatch_thread_pool*>(&place);
+  const int cpus[] = {1 << 20};
+  const pbatch_thread_pool_options absent = {0, cpus, 1}, null = {1, nullptr, 1},
+                                   many = {100000, nullptr, 0};
+  for (const pbatch_thread_pool_options* options : {&absent, &null, &many}) {
+    EXPECT_EQ(pbatch_thread_pool_create(options, &pool, &error), PBATCH_INVALID_ARGUMENT);
+    EXPECT_EQ(pool, nullptr);
+    EXPECT_NE(std::strlen(error.message), 0U);
+  }
+  EXPECT_EQ(pbatch_thread_pool_create(nullptr, nullptr, &error), PBATCH_INVALID_ARGUMENT);
+  ASSERT_EQ(pbatch_thread_pool_create(nullptr, &pool, &error), PBATCH_OK) << error.message;
+  EXPECT_GE(pbatch_thread_pool_threads(pool), 1);
+  pbatch_thread_pool_free(pool);
+  EXPECT_EQ(pbatch_thread_pool_threads(nullptr), 0);
+  pbatch_thread_pool_free(nullptr);
 }
 
 }  // namespace

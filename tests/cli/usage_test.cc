@@ -1,10 +1,22 @@
 // Wrong usage, wrong files: one line each, the right exit code, nothing left behind.
+#include <sched.h>
+
 #include "tests/cli/program.h"
 
 namespace pbatch::testing {
 namespace {
 
 class Usage : public Program {};
+
+// A CPU that this process, and so the program, may use.
+int first_cpu() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  EXPECT_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+  int cpu = 0;
+  while (cpu < CPU_SETSIZE - 1 && CPU_ISSET(cpu, &set) == 0) ++cpu;
+  return cpu;
+}
 
 TEST_F(Usage, HelpAndVersion) {
   const Outcome version = run({"--version"});
@@ -40,6 +52,12 @@ TEST_F(Usage, WrongUsageIsExitCode2) {
   expect_failure(2, {"run", net, "--bits", ""}, "--bits");
   expect_failure(2, {"plan", net}, "--bits");
   expect_failure(2, {"run", net, "--threads", "0"}, "--threads");
+  for (const char* cpus : {"", "a", "-1", "0,", "3:1", "0:1:2", "0.5"}) {
+    expect_failure(2, {"run", net, std::string("--cpus=") + cpus}, "--cpus");
+  }
+  expect_failure(2, {"run", net, "--cpus", "0:1", "--threads", "3"}, "2 CPUs for 3 threads");
+  expect_failure(2, {"bench", "--gemv", "64x64", "--cpus", "0", "--threads", "1,2"},
+                 "1 CPUs for 2 threads");
   expect_failure(2, {"quantize", net}, "--output");
   expect_failure(2, {"quantize", net, "-o", path("m.onnx"), "--planes", "17"}, "--planes");
   expect_failure(2, {"quantize", net, "-o", path("m.onnx"), "--group", "48"}, "--group");
@@ -49,6 +67,39 @@ TEST_F(Usage, WrongUsageIsExitCode2) {
   }
   expect_failure(2, {"bench", "--gemv", "64x64", "--batch", "0"}, "--batch");
   expect_failure(2, {"bench", "--gemv", "64x64", "--bits", "32"}, "--bits");
+}
+
+TEST_F(Usage, CpusThatAreNotThere) {
+  const std::string net = write_network();
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"run", net},
+                                             {"plan", net, "--bits", "4"},
+                                             {"compare", net},
+                                             {"quantize", net, "-o", path("m.onnx")},
+                                             {"bench", "--gemv", "8x8"}}) {
+    std::vector<std::string> words = command;
+    words.insert(words.end(), {"--cpus", "1000000"});
+    expect_failure(1, words, "CPU 1000000 does not exist");
+  }
+  const std::string cpu = std::to_string(first_cpu());
+  expect_failure(1, {"run", net, "--cpus", cpu + "," + cpu}, "named twice");
+}
+
+TEST_F(Usage, RunsOnTheCpusThatAreNamed) {
+  const std::string net = write_network();
+  const std::string cpu = std::to_string(first_cpu());
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"plan", net, "--bits", "4"},
+                                             {"compare", net, "--seconds", "0"},
+                                             {"bench", "--gemv", "64x64", "--seconds", "0"}}) {
+    const nlohmann::json j = run_json([&] {
+      std::vector<std::string> words = command;
+      words.insert(words.end(), {"--cpus", cpu});
+      return words;
+    }());
+    EXPECT_EQ(j["cores"], 1) << command[0];
+    EXPECT_EQ(j["threads"], 1) << command[0];
+  }
 }
 
 TEST_F(Usage, FilesThatAreNotThereOrDamaged) {

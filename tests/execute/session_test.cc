@@ -225,5 +225,60 @@ TEST_F(SessionTest, MissingFileIsOneClearError) {
   EXPECT_NE(s.status().to_line().find(".nothere"), std::string::npos);
 }
 
+TEST_F(SessionTest, SessionsShareOnePool) {
+  QuantizeOptions quantize;
+  quantize.min_elements = 1;
+  SessionOptions options;
+  const auto pool = make_thread_pool({.threads = 3});
+  ASSERT_TRUE(pool) << pool.status().to_line();
+  options.pool = *pool;
+  std::vector<Session> sessions;
+  for (int i = 0; i < 2; ++i) {
+    Result<Session> s = Session::quantize_in_memory(path_, quantize, options);
+    ASSERT_TRUE(s) << s.status().to_line();
+    EXPECT_EQ(s->threads(), 3);
+    sessions.push_back(std::move(s).value());
+  }
+  Result<Session> flt = Session::load(path_, options);
+  ASSERT_TRUE(flt) << flt.status().to_line();
+  sessions.push_back(std::move(flt).value());
+
+  const Session alone = load_quantized();
+  std::vector<std::vector<float>> want(9), float_answers(2);
+  for (int bits = 1; bits <= 8; ++bits) {
+    want[bits] = values(alone.run({{input(200)}}, Precision::bits(bits)));
+  }
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 6; ++t) {
+    callers.emplace_back([&, t] {
+      for (int bits = 1; bits <= 8; ++bits) {
+        const Session& session = sessions[static_cast<std::size_t>((t + bits) % 2)];
+        EXPECT_EQ(values(session.run({{input(200)}}, Precision::bits(bits))), want[bits]);
+      }
+      if (t < 2) float_answers[t] = values(sessions[2].run({{input(1)}}, Precision::f32()));
+    });
+  }
+  for (std::thread& c : callers) c.join();
+  const std::vector<float> x = random_floats(static_cast<std::size_t>(sizes_[0]), 9);
+  for (const auto& y : float_answers) {
+    EXPECT_LT(relative_error(y, naive_mlp(sizes_, {x.begin(), x.end()})), 1e-5);
+  }
+}
+
+TEST_F(SessionTest, ThreadsThatCannotBeAreRefused) {
+  const auto refused = [&](const SessionOptions& options, const char* part) {
+    const Result<Session> s = Session::load(path_, options);
+    ASSERT_FALSE(s);
+    EXPECT_EQ(s.status().code(), ErrorCode::invalid_argument);
+    EXPECT_NE(s.status().to_line().find(part), std::string::npos) << s.status().to_line();
+  };
+  const auto pool = make_thread_pool({.threads = 1});
+  ASSERT_TRUE(pool) << pool.status().to_line();
+  refused({.threads = 1, .pool = *pool}, "shares a pool");
+  refused({.cpus = {0}, .pool = *pool}, "shares a pool");
+  refused({.threads = -2}, "-2 threads");
+  refused({.threads = 1, .cpus = {1 << 20}}, "CPU 1048576");
+}
+
 }  // namespace
 }  // namespace pbatch
