@@ -50,6 +50,19 @@ TEST_P(KernelTest, EqualsReferenceForEveryPrecision) {
   }
 }
 
+// Enough row blocks for the narrowest fields.
+TEST_P(KernelTest, EqualsReferenceOnManyRows) {
+  for (int n_planes = 1; n_planes <= 8; ++n_planes) {
+    for (const int activation_bits : {8, 16, 32}) {
+      for (const std::int64_t batch : {1, 2, 3, 7}) {
+        const Shape shape = {150, 70, batch, n_planes, activation_bits, 4};
+        expect_equals_reference(random_problem(shape, rng_));
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 TEST_P(KernelTest, EqualsReferenceForEveryBatchSize) {
   for (std::int64_t batch = 1; batch <= 33; ++batch) {
     for (const int activation_bits : {8, 16, 32}) {
@@ -92,9 +105,10 @@ TEST_P(KernelTest, HoldsAtTheAccumulatorBound) {
   for (int n_planes = 1; n_planes <= 8; ++n_planes) {
     for (const int activation_bits : {8, 16, 32}) {
       const std::int32_t largest = q_max(activation_bits);
-      // For 32 bits also the values whose low half is as large as it can be.
+      // For 32 bits also the values whose low half is as large as it can be, and for 16 and 32
+      // those whose low byte is -128.
       for (const std::int32_t q : {largest, -largest, (1 << 29) - 16384, -(1 << 29) + 16383, -16384,
-                                   16383, 16384, 0, 1, -1}) {
+                                   16383, 16384, 128, -128, 0, 1, -1}) {
         if (q > largest || q < -largest) continue;
         for (const bool ones : {false, true}) {
           Problem p = blank_problem({16, 256, 1, n_planes, activation_bits, 4});
@@ -112,17 +126,19 @@ TEST_P(KernelTest, HoldsAtTheAccumulatorBound) {
 }
 
 TEST_P(KernelTest, WritesOnlyTheRowBlocksAskedFor) {
-  const Problem p = random_problem({100, 95, 5, 3, 32, 2}, rng_);
-  const std::vector<std::uint32_t> whole = run_kernel(*kernel_, p);
-  const std::int64_t row_blocks = p.shape.row_blocks();
-  for (std::int64_t begin = 0; begin <= row_blocks; ++begin) {
-    for (std::int64_t end = begin; end <= row_blocks; ++end) {
-      const std::vector<std::uint32_t> part = run_kernel(*kernel_, p, begin, end);
-      for (std::size_t i = 0; i < part.size(); ++i) {
-        const std::int64_t row_block =
-            static_cast<std::int64_t>(i) % p.shape.acc_stride() / kBlockRows;
-        const bool inside = row_block >= begin && row_block < end;
-        ASSERT_EQ(part[i], inside ? whole[i] : kUntouched) << "row block " << row_block;
+  for (const int n_planes : {1, 2, 3}) {
+    const Problem p = random_problem({150, 95, 5, n_planes, 32, 2}, rng_);
+    const std::vector<std::uint32_t> whole = run_kernel(*kernel_, p);
+    const std::int64_t row_blocks = p.shape.row_blocks();
+    for (std::int64_t begin = 0; begin <= row_blocks; ++begin) {
+      for (std::int64_t end = begin; end <= row_blocks; ++end) {
+        const std::vector<std::uint32_t> part = run_kernel(*kernel_, p, begin, end);
+        for (std::size_t i = 0; i < part.size(); ++i) {
+          const std::int64_t row_block =
+              static_cast<std::int64_t>(i) % p.shape.acc_stride() / kBlockRows;
+          const bool inside = row_block >= begin && row_block < end;
+          ASSERT_EQ(part[i], inside ? whole[i] : kUntouched) << "row block " << row_block;
+        }
       }
     }
   }
