@@ -15,6 +15,10 @@
 
 #include <stdint.h>
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "Model files and kernels hold numbers in little-endian order; this target does not."
+#endif
+
 #ifdef __cplusplus
 namespace pbatch {
 #endif
