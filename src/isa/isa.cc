@@ -6,6 +6,11 @@
 #include "pbatch/isa.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace pbatch {
@@ -72,6 +77,23 @@ bool runs_avx512() {
       bit_AVX2 | bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
   constexpr std::uint32_t kEcx = bit_AVX512VBMI | bit_AVX512VNNI | bit_AVX512VPOPCNTDQ | bit_GFNI;
   return x86().avx512_state && (x86().leaf7_ebx & kEbx) == kEbx && (x86().leaf7_ecx & kEcx) == kEcx;
+}
+#endif
+
+#if defined(__aarch64__)
+bool runs_neon() { return true; }
+
+bool runs_neon_dot() {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#elif defined(__APPLE__)
+  int has_dot = 0;
+  std::size_t size = sizeof has_dot;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has_dot, &size, nullptr, 0) == 0 &&
+         has_dot != 0;
+#else
+  return false;
+#endif
 }
 #endif
 

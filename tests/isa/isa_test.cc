@@ -75,24 +75,34 @@ TEST(IsaDeathTest, EnvironmentForces) {
   EXPECT_EXIT(exit_code_of("pentium"), ::testing::ExitedWithCode(2), "");
 }
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__linux__)
 // The kernel's own list is an independent witness.
 TEST(Isa, AgreesWithCpuinfo) {
+#if defined(__aarch64__)
+  const std::string title = "Features";
+#else
+  const std::string title = "flags";
+#endif
   std::ifstream file("/proc/cpuinfo");
   std::set<std::string> flags;
   for (std::string line; std::getline(file, line);) {
-    if (line.rfind("flags", 0) != 0) continue;
+    if (line.rfind(title, 0) != 0) continue;
     std::istringstream words(line);
     for (std::string word; words >> word;) flags.insert(word);
   }
-  if (flags.empty()) GTEST_SKIP() << "no flags in /proc/cpuinfo";
-  const auto has = [&](const char* name) { return flags.count(name) != 0; };
+  if (flags.empty()) GTEST_SKIP() << "no " << title << " in /proc/cpuinfo";
+  [[maybe_unused]] const auto has = [&](const char* name) { return flags.count(name) != 0; };
+#if defined(__x86_64__)
   EXPECT_EQ(isa_runs_here(Isa::avx2), has("avx2"));
   EXPECT_EQ(isa_runs_here(Isa::avxvnni), has("avx2") && has("avx_vnni") && has("gfni"));
   const bool avx512 = has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl") &&
                       has("avx512vbmi") && has("avx512_vnni") && has("avx512_vpopcntdq") &&
                       has("gfni");
   EXPECT_EQ(isa_runs_here(Isa::avx512), avx512);
+#elif defined(__aarch64__)
+  EXPECT_EQ(isa_runs_here(Isa::neon), has("asimd"));
+  EXPECT_EQ(isa_runs_here(Isa::neon_dot), has("asimddp"));
+#endif
 }
 #endif
 

@@ -66,7 +66,7 @@ def check_length():
 def check_kernels():
     """Kernels, and what they include, use C headers and intrinsics only."""
     allowed = re.compile(r".*\.h$|c(stdint|stddef|string)$")
-    todo = [p for f in ("generic", "avx2", "avxvnni", "avx512", "neon")
+    todo = [p for f in ("generic", "avx2", "avxvnni", "avx512", "neon", "neon_dot")
             for p in sources(f"src/kernel/{f}")]
     if not todo:
         yield "src/kernel: no kernels found; mend this check"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# weak_symbols.sh BUILD_DIR
+# weak_symbols.sh BUILD_DIR     (NM=...: the nm of a cross build)
 # An object compiled for a newer instruction set must define no weak symbol: the linker may keep
 # that copy of a shared inline function for the whole program, which then dies on an older CPU.
 set -eu
@@ -7,7 +7,7 @@ objects=$(find "$1/CMakeFiles/pbatch_kernel.dir/src/kernel" -mindepth 2 -name '*
                ! -path '*/generic/*' | sort)
 if [ -z "$objects" ]; then
   case $(uname -m) in
-    x86_64) echo "no kernel objects under $1: build first" >&2; exit 1 ;;
+    x86_64 | aarch64) echo "no kernel objects under $1: build first" >&2; exit 1 ;;
     *) echo "no kernels above the generic ones on $(uname -m)"; exit 0 ;;
   esac
 fi
@@ -15,7 +15,7 @@ failed=0
 count=0
 for object in $objects; do
   # DW.ref.* is a pointer for unwinding, which sanitizers bring; it is no code.
-  weak=$(nm --defined-only "$object" | awk '$2 ~ /^[WwVvu]$/ && $3 !~ /^DW[.]ref[.]/ { print $3 }')
+  weak=$("${NM:-nm}" --defined-only "$object" | awk '$2 ~ /^[WwVvu]$/ && $3 !~ /^DW[.]ref[.]/ { print $3 }')
   if [ -n "$weak" ]; then
     echo "$object defines weak symbols:" >&2
     echo "$weak" | c++filt >&2

@@ -1,0 +1,12 @@
+// The fields kernel with SDOT.
+#include "kernel/neon/fields.h"
+#include "kernel/neon_dot/dot.h"
+
+namespace pbatch {
+
+void fields_neon_dot_run(const BitKernelArgs* args, int64_t row_block_begin,
+                         int64_t row_block_end) {
+  run_fields<Products>(args, row_block_begin, row_block_end);
+}
+
+}  // namespace pbatch
