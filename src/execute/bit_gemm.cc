@@ -24,43 +24,25 @@ constexpr std::int64_t kSerialElements = 1 << 14;
 // Row blocks that a kernel may take at once.
 constexpr std::int64_t kTileRowBlocks = 4;
 
-// Bytes of everything a chunk needs; every part starts on a cache line.
 struct Sizes {
-  std::int64_t chunk = 0;              // vectors
-  std::int64_t activation_stride = 0;  // bytes of a packed vector
-  std::int64_t run_sums = 0;           // of a vector, in elements
-  std::int64_t acc_stride = 0;         // floats of one half
-  std::int64_t acc = 0;                // floats of all halves of a vector
+  std::int64_t chunk = 0;       // vectors
+  std::int64_t acc_stride = 0;  // floats of one half
+  std::int64_t acc = 0;         // floats of all halves of a vector
 };
 
 Sizes sizes_of(const PreparedMatrix& p, const BitGemmCall& call) {
-  const std::int64_t halves = activation_halves(call.activation_bits);
   Sizes s;
-  s.activation_stride =
-      packed_bytes(p.kernel->activations, col_blocks(p.matrix->cols), call.activation_bits);
-  s.run_sums = halves * p.runs;
   s.acc_stride = row_blocks(p.matrix->rows) * kBlockRows;
-  s.acc = halves * s.acc_stride;
+  s.acc = activation_halves(call.activation_bits) * s.acc_stride;
+  const std::int64_t activation_bytes =
+      packed_bytes(p.kernel->activations, col_blocks(p.matrix->cols), call.activation_bits);
   const std::int64_t acc_bytes = p.digit_count() * s.acc * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t fitting =
-      std::min(kChunkActivationBytes / s.activation_stride, kChunkAccumulatorBytes / acc_bytes);
+      std::min(kChunkActivationBytes / activation_bytes, kChunkAccumulatorBytes / acc_bytes);
   const std::int64_t even = fitting / kMinChunk * kMinChunk;
   s.chunk = std::min(call.batch, std::clamp(even, kMinChunk, kMaxChunk));
   return s;
 }
-
-// A buffer from the pool, as an array of T.
-template <class T>
-class Scratch {
- public:
-  Scratch(BufferPool& pool, std::int64_t count)
-      : memory_(pool.take(static_cast<std::size_t>(count) * sizeof(T))) {}
-  T* get() const { return static_cast<T*>(memory_.get()); }
-  explicit operator bool() const { return memory_ != nullptr; }
-
- private:
-  std::shared_ptr<void> memory_;
-};
 
 Status no_memory() {
   return {ErrorCode::out_of_memory, "no memory for the scratch space of a product of bit-layers",
@@ -72,28 +54,32 @@ Status not_finite() {
           "check the values that go into the network"};
 }
 
-// One call at work, with the scratch of one chunk.
+// One call at work. It has the accumulators of one chunk, and the packed vectors of one chunk, or
+// of the whole batch if they are to be kept.
 class Product {
  public:
   Product(const PreparedMatrix& prepared, const BitGemmCall& call, ThreadPool& pool,
           BufferPool& buffers)
-      : p_(prepared),
-        call_(call),
-        pool_(pool),
-        buffers_(buffers),
-        sizes_(sizes_of(prepared, call)),
-        activations_(buffers, sizes_.chunk * sizes_.activation_stride),
-        run_sums_(buffers, sizes_.chunk * sizes_.run_sums),
-        scales_(buffers, sizes_.chunk),
-        acc_(buffers, p_.digit_count() * sizes_.chunk * sizes_.acc) {}
+      : p_(prepared), call_(call), pool_(pool), buffers_(buffers), sizes_(sizes_of(p_, call)) {}
 
   Status run() {
-    if (!activations_ || !run_sums_ || !scales_ || !acc_) return no_memory();
+    const bool shared = call_.packed != nullptr;
+    const PackedKey key{p_.kernel->activations, call_.activation_bits, p_.run_blocks,
+                        p_.matrix->cols, shared ? call_.batch : sizes_.chunk};
+    const PackedBuffer* const ready = shared ? call_.packed->find(key) : nullptr;
+    const PackedBuffer buffer = ready != nullptr ? *ready : PackedBuffer::allocate(key, buffers_);
+    const std::int64_t acc_floats = p_.digit_count() * sizes_.chunk * sizes_.acc;
+    const std::shared_ptr<void> acc =
+        buffers_.take(static_cast<std::size_t>(acc_floats) * sizeof(float));
+    if (buffer.memory == nullptr || acc == nullptr) return no_memory();
+    acc_ = static_cast<float*>(acc.get());
     for (std::int64_t first = 0; first < call_.batch; first += sizes_.chunk) {
       const std::int64_t count = std::min(sizes_.chunk, call_.batch - first);
-      PBATCH_RETURN_IF_ERROR(quantize(first, count));
+      vectors_ = buffer.vectors.from(shared ? first : 0);
+      if (ready == nullptr) PBATCH_RETURN_IF_ERROR(quantize(first, count));
       multiply(first, count);
     }
+    if (shared && ready == nullptr) call_.packed->keep(key, buffer);
     return Status::ok();
   }
 
@@ -124,20 +110,27 @@ class Product {
   ErrorCode quantize_range(std::int64_t first, std::int64_t begin, std::int64_t end) {
     const ActivationLayout layout = p_.kernel->activations;
     const bool direct = layout == kActivationNumbers || layout == kActivationDigits;
+    const std::int64_t blocks = blocks_across();
+    std::shared_ptr<void> numbers;  // of one vector, for a layout that no quantizer writes
+    if (!direct) {
+      numbers = buffers_.take(static_cast<std::size_t>(
+          packed_bytes(kActivationNumbers, blocks, call_.activation_bits)));
+      if (numbers == nullptr) return ErrorCode::out_of_memory;
+    }
     const QuantizeFn quantize_vector = quantizer_for(p_.kernel->isa).run;
     const PackFn pack = packer_for(p_.kernel->isa, layout).run;
-    const std::int64_t blocks = blocks_across();
-    const Scratch<std::int32_t> numbers(buffers_, direct ? 1 : blocks * kBlockCols);
-    if (!numbers) return ErrorCode::out_of_memory;
     for (std::int64_t v = begin; v < end; ++v) {
-      std::uint8_t* const out = activations_.get() + v * sizes_.activation_stride;
+      const PackedVectors to = vectors_.from(v);
       const int finite =
           quantize_vector(call_.x + (first + v) * call_.ldx, p_.matrix->cols, blocks, p_.run_blocks,
                           call_.activation_bits, direct ? layout : kActivationNumbers,
-                          direct ? out : reinterpret_cast<std::uint8_t*>(numbers.get()),
-                          run_sums_.get() + v * sizes_.run_sums, scales_.get() + v);
+                          direct ? to.activations : static_cast<std::uint8_t*>(numbers.get()),
+                          to.run_sums, to.scales);
       if (finite == 0) return ErrorCode::not_finite;
-      if (!direct) pack(numbers.get(), blocks, call_.activation_bits, out);
+      if (!direct) {
+        pack(static_cast<const std::int32_t*>(numbers.get()), blocks, call_.activation_bits,
+             to.activations);
+      }
     }
     return ErrorCode::ok;
   }
@@ -164,7 +157,7 @@ class Product {
     return grain;
   }
 
-  float* accumulators(int digit) const { return acc_.get() + digit * sizes_.chunk * sizes_.acc; }
+  float* accumulators(int digit) const { return acc_ + digit * sizes_.chunk * sizes_.acc; }
 
   void run_kernel(int d, std::int64_t count, std::int64_t begin, std::int64_t end) {
     const WeightDigit& digit = p_.digits[static_cast<std::size_t>(d)];
@@ -176,9 +169,9 @@ class Product {
     args.run_blocks = p_.run_blocks;
     args.scales = p_.scales.get();
     args.activation_bits = call_.activation_bits;
-    args.activations = activations_.get();
-    args.activation_stride = sizes_.activation_stride;
-    args.run_sums = run_sums_.get();
+    args.activations = vectors_.activations;
+    args.activation_stride = vectors_.activation_stride;
+    args.run_sums = vectors_.run_sums;
     args.batch = count;
     args.acc = accumulators(d);
     args.acc_stride = sizes_.acc_stride;
@@ -197,7 +190,7 @@ class Product {
       for (int d = 0; d < p_.digit_count(); ++d) {
         args.acc[d] = accumulators(d) + v * sizes_.acc;
       }
-      args.activation_scale = scales_.get()[v];
+      args.activation_scale = vectors_.scales[v];
       epilogue(args, begin * kBlockRows, std::min(end * kBlockRows, p_.matrix->rows),
                call_.y + (first + v) * call_.ldy);
     }
@@ -208,10 +201,8 @@ class Product {
   ThreadPool& pool_;
   BufferPool& buffers_;
   const Sizes sizes_;
-  const Scratch<std::uint8_t> activations_;
-  const Scratch<std::int32_t> run_sums_;
-  const Scratch<float> scales_;
-  const Scratch<float> acc_;
+  PackedVectors vectors_;  // of the chunk at work
+  float* acc_ = nullptr;   // [digits][chunk][halves][acc_stride]
 };
 
 }  // namespace

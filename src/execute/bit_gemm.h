@@ -6,6 +6,7 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
+#include "execute/packed_input.h"
 #include "isa/isa.h"
 #include "kernel/epilogue.h"
 #include "kernel/registry.h"
@@ -44,6 +45,9 @@ struct BitGemmCall {
   int activation_bits = 16;     ///< 8, 16 or 32
   const float* bias = nullptr;  ///< [rows] or null
   Activation activation = Activation::none;
+  /// If not null: the packed vectors of x are taken from here, or else kept here for the next call
+  /// that reads the same x.
+  PackedInput* packed = nullptr;
 };
 
 /// Quantizes the activations, multiplies, and finishes, on `pool`. Scratch

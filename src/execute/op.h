@@ -16,12 +16,16 @@
 
 namespace pbatch {
 
+class PackedInput;
+
 /// What a run lends to its operators.
 struct RunContext {
   ThreadPool& pool;
   BufferPool& buffers;
   const Precision& precision;
   FloatBackend float_backend;
+  /// Packed vectors of the node's first input, if other nodes may take them too; else null.
+  PackedInput* packed_input = nullptr;
 
   /// An uninitialized tensor from the buffer pool.
   Result<Tensor> allocate(DType type, Shape shape) const;
@@ -42,6 +46,8 @@ class Op {
 
   /// Called once, before anything else: what the operators with bit-layers choose kernels by.
   virtual void choose_kernels_by(const KernelPolicy&) {}
+  /// True if run() quantizes the vectors of inputs[0] as they are, and so can use packed_input.
+  virtual bool packs_first_input() const { return false; }
 
   /// Does now what the first run at this precision would do.
   virtual Status prepare(const LayerPrecision&) const { return Status::ok(); }

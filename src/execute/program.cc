@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "execute/packed_input.h"
+
 namespace pbatch {
 namespace {
 
@@ -42,11 +44,28 @@ Result<Program> Program::build(Graph graph) {
     if (!op) return op.status().at_node(node.name).in_file(g.source_file);
     program.ops_.push_back(std::move(op).value());
   }
+  program.find_shared_inputs();
   return program;
 }
 
 void Program::choose_kernels_by(const KernelPolicy& policy) {
   for (const auto& op : ops_) op->choose_kernels_by(policy);
+}
+
+void Program::find_shared_inputs() {
+  std::vector<std::vector<std::size_t>> readers(graph_->values.size());
+  for (std::size_t n = 0; n < ops_.size(); ++n) {
+    const std::vector<ValueId>& inputs = graph_->nodes[n].inputs;
+    if (!ops_[n]->packs_first_input() || inputs.empty() || inputs[0] == kNoValue) continue;
+    readers[static_cast<std::size_t>(inputs[0])].push_back(n);
+  }
+  shared_inputs_.resize(ops_.size());
+  for (const std::vector<std::size_t>& nodes : readers) {
+    if (nodes.size() < 2) continue;
+    for (const std::size_t n : nodes) shared_inputs_[n].number = shared_count_;
+    shared_inputs_[nodes.back()].last = true;
+    ++shared_count_;
+  }
 }
 
 Result<std::vector<Tensor>> Program::run(RunContext& context, std::span<const Tensor> inputs,
@@ -61,6 +80,7 @@ Result<std::vector<Tensor>> Program::run(RunContext& context, std::span<const Te
     current[static_cast<std::size_t>(g.inputs[i])] = &inputs[i];
   }
 
+  std::vector<PackedInput> packed(static_cast<std::size_t>(shared_count_));
   std::vector<const Tensor*> node_inputs;
   std::vector<Tensor> node_outputs;
   for (std::size_t n = 0; n < ops_.size(); ++n) {
@@ -70,6 +90,9 @@ Result<std::vector<Tensor>> Program::run(RunContext& context, std::span<const Te
       node_inputs.push_back(id == kNoValue ? nullptr : current[static_cast<std::size_t>(id)]);
     }
     node_outputs.assign(node.outputs.size(), Tensor{});
+    const SharedInput shared = shared_inputs_[n];
+    context.packed_input =
+        shared.number < 0 ? nullptr : &packed[static_cast<std::size_t>(shared.number)];
     const auto start = std::chrono::steady_clock::now();
     if (Status s = ops_[n]->run(context, node_inputs, node_outputs); !s) {
       return std::move(s).at_node(node.name).in_file(g.source_file);
@@ -81,6 +104,7 @@ Result<std::vector<Tensor>> Program::run(RunContext& context, std::span<const Te
       values[slot] = std::move(node_outputs[i]);
       current[slot] = &values[slot];
     }
+    if (shared.last) *context.packed_input = PackedInput{};
     for (const ValueId id : release_after_[n]) values[static_cast<std::size_t>(id)] = Tensor{};
   }
 

@@ -26,6 +26,8 @@ class Program {
   const Op& op(std::size_t i) const { return *ops_[i]; }
   /// Before the first run.
   void choose_kernels_by(const KernelPolicy& policy);
+  /// Nodes that use the same packed vectors have the same number; -1 for one that shares none.
+  int shared_input(std::size_t i) const { return shared_inputs_[i].number; }
 
   /// Runs all nodes on `inputs`, one for each graph input in its order. Tensors
   /// are released after their last use. `times` may be null.
@@ -33,11 +35,19 @@ class Program {
                                   std::vector<NodeTime>* times) const;
 
  private:
+  struct SharedInput {
+    int number = -1;
+    bool last = false;  // nobody after this node uses it
+  };
+
   Program() = default;
+  void find_shared_inputs();
 
   std::unique_ptr<const Graph> graph_;  // on the heap: operators may keep references
   std::vector<std::unique_ptr<Op>> ops_;
   std::vector<std::vector<ValueId>> release_after_;  // per node: values used last there
+  std::vector<SharedInput> shared_inputs_;           // per node
+  int shared_count_ = 0;
 };
 
 }  // namespace pbatch

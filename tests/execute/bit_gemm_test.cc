@@ -210,6 +210,70 @@ TEST_P(BitGemmKernel, ThreadsAndBatchDoNotMatter) {
   }
 }
 
+// Once packed, x is not looked at: here it has turned into NaN.
+TEST_P(BitGemmKernel, TakesPackedVectorsOfTheSameKind) {
+  ThreadPool pool(2);
+  const TestMatrix first = random_matrix(9, 290, 64, rng_),
+                   second = random_matrix(20, 290, 64, rng_);
+  const TestMatrix other_runs = random_matrix(12, 290, 32, rng_);
+  MatrixCache caches[] = {MatrixCache(first.matrix), MatrixCache(second.matrix),
+                          MatrixCache(other_runs.matrix)};
+  for (const int activation_bits : kActivationBits) {
+    for (const std::int64_t batch : {1, 70}) {  // 70: more than one chunk holds
+      BitGemmCall call;
+      call.activation_bits = activation_bits;
+      call.batch = batch;
+      const std::vector<float> x = random_floats(batch * 290, rng_);
+      const std::vector<float> gone(x.size(), std::numeric_limits<float>::quiet_NaN());
+      const auto a = prepare(caches[0], *kernel_, 3), b = prepare(caches[1], *kernel_, 5);
+      const std::vector<float> expected_a = product(*a, call, x, pool);
+      const std::vector<float> expected_b = product(*b, call, x, pool);
+      PackedInput packed;
+      call.packed = &packed;
+      ASSERT_EQ(product(*a, call, x, pool), expected_a);
+      ASSERT_EQ(product(*b, call, gone, pool), expected_b);
+      ASSERT_EQ(product(*a, call, gone, pool), expected_a);
+
+      // Vectors of another kind are packed anew, and so NaN is found.
+      std::vector<float> y(static_cast<std::size_t>(batch * 20));
+      BufferPool buffers;
+      call.x = gone.data();
+      call.ldx = 290;
+      call.y = y.data();
+      call.ldy = 20;
+      const auto c = prepare(caches[2], *kernel_, 3);
+      EXPECT_EQ(bit_gemm(*c, call, pool, buffers).code(), ErrorCode::not_finite);
+      call.activation_bits = activation_bits == 8 ? 16 : 8;
+      EXPECT_EQ(bit_gemm(*a, call, pool, buffers).code(), ErrorCode::not_finite);
+    }
+  }
+}
+
+// An error leaves nothing half done behind.
+TEST_P(BitGemmKernel, KeepsNoVectorsAfterAnError) {
+  ThreadPool pool(1);
+  BufferPool buffers;
+  const TestMatrix t = random_matrix(5, 40, 32, rng_);
+  MatrixCache cache(t.matrix);
+  const auto prepared = prepare(cache, *kernel_, 2);
+  PackedInput packed;
+  BitGemmCall call;
+  call.batch = 2;
+  std::vector<float> x = random_floats(2 * 40, rng_);
+  const std::vector<float> expected = product(*prepared, call, x, pool);
+  const float good = x.back();
+  x.back() = std::numeric_limits<float>::infinity();
+  std::vector<float> y(2 * 5);
+  call.packed = &packed;
+  call.x = x.data();
+  call.ldx = 40;
+  call.y = y.data();
+  call.ldy = 5;
+  ASSERT_EQ(bit_gemm(*prepared, call, pool, buffers).code(), ErrorCode::not_finite);
+  x.back() = good;
+  EXPECT_EQ(product(*prepared, call, x, pool), expected);
+}
+
 std::vector<const char*> kernel_names() {
   std::vector<const char*> names;
   for (const BitKernel& kernel : all_kernels()) names.push_back(kernel.name);

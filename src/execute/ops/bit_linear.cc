@@ -31,12 +31,14 @@ class BitLinear final : public Op {
     call.y = outputs[0].mutable_data<float>();
     call.ldy = m.rows;
     call.batch = x.size() / m.cols;
+    call.packed = context.packed_input;
     if (call.batch == 0) return Status::ok();
     PBATCH_ASSIGN_OR_RETURN(const auto matrix, layer_->get(precision, call.batch));
     return bit_gemm(*matrix, call, context.pool, context.buffers);
   }
 
   void choose_kernels_by(const KernelPolicy& policy) override { layer_->choose_kernels_by(policy); }
+  bool packs_first_input() const override { return true; }
 
   Status prepare(const LayerPrecision& precision) const override {
     if (precision.weight_bits == 32) return layer_->prepare_float();
