@@ -88,6 +88,7 @@ Status tune(double seconds, const OutputOptions& output) {
   const CostSource before = costs_before(isa);
   TuneOptions options;
   options.seconds = seconds;
+  if (seconds <= 0) options.matrices = {0};  // a trial of the command
   Result<KernelCosts> costs = [&] {
     ProgressBar bar;
     return tune_kernels(isa, options, conditions.date, bar);

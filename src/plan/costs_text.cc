@@ -70,14 +70,15 @@ class Parser {
       return bad(1, "the table is longer than any can be");
     }
     for (std::string_view line; next(line);) {
-      if (line_ == 1) {
-        if (line == kTitle) continue;
-        const bool other = line.substr(0, kAnyTitle.size()) == kAnyTitle;
-        if (header_only && other) return Status::ok();  // of another build, then
-        return bad(1, "this is no table of kernel costs of format 1");
-      }
       const std::vector<std::string_view> words = words_of(line);
       if (words.empty() || words[0][0] == '#') continue;
+      if (!titled_) {
+        titled_ = line == kTitle;
+        if (titled_) continue;
+        const bool other = line.substr(0, kAnyTitle.size()) == kAnyTitle;
+        if (header_only && other) return Status::ok();  // of another build, then
+        return bad(line_, "this is no table of kernel costs of format 1");
+      }
       if (std::string* field = header_field(words[0])) {
         PBATCH_RETURN_IF_ERROR(header_line(line, words, *field));
       } else if (header_only) {
@@ -88,7 +89,7 @@ class Parser {
         PBATCH_RETURN_IF_ERROR(kernel_line(words));
       }
     }
-    if (line_ == 0) return bad(1, "the table is empty");
+    if (!titled_) return bad(1, "the table is empty");
     if (header_only) return Status::ok();
     if (costs.header.isa.empty()) return bad(line_, "no line says the instruction set (isa)");
     if (seen_kernels_.empty()) return bad(line_, "the table names no kernel");
@@ -184,6 +185,7 @@ class Parser {
 
   std::string_view text_;
   std::size_t line_ = 0;
+  bool titled_ = false;
   std::set<std::tuple<const BitKernel*, std::size_t, std::size_t, std::size_t>> seen_;
   std::set<const BitKernel*> seen_kernels_;
 };

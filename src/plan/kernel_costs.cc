@@ -32,6 +32,12 @@ void KernelCosts::set(const BitKernel& kernel, const CostPoint& point, const Wid
   }
 }
 
+void KernelCosts::forget(const BitKernel& kernel) {
+  const std::size_t first = place_of(kernel, {});
+  for (std::size_t i = first; i < first + kPoints; ++i) costs_[i] = {};
+  known_[index_of(kernel)] = false;
+}
+
 bool KernelCosts::knows(const BitKernel& kernel) const { return known_[index_of(kernel)]; }
 
 std::string build_identity() {

@@ -58,6 +58,7 @@ class KernelCosts {
   /// Precondition for all three: the kernel is one of all_kernels(), the point within the arrays.
   const WidthCosts& at(const BitKernel& kernel, const CostPoint& point) const;
   void set(const BitKernel& kernel, const CostPoint& point, const WidthCosts& costs);
+  void forget(const BitKernel& kernel);
   /// Whether anything was measured of this kernel; without that it is never chosen.
   bool knows(const BitKernel& kernel) const;
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <set>
 
 #include "execute/bit_gemm.h"
 #include "isa/cpu.h"
@@ -21,11 +22,20 @@ namespace {
 constexpr int kGroup = 64;
 constexpr double kTolerance = 1e-4;  // what rounding of the float accumulators may add up to
 
-// A kernel so many times slower than the best, for one vector and for 16, is left out.
+// Kernels that read as many bytes of weights: only these are left out for each other. Where weights
+// come from memory the others decide by their bytes.
+std::size_t league(const BitKernel& kernel) { return kernel.layout == kLayoutFields ? 1 : 0; }
+template <class T>
+using PerLeague = std::array<T, 2>;
+
+// A kernel so many times slower than the best, for one vector and for 16, is not measured further.
 constexpr double kBehind = 2.5;
+// One that nowhere comes closer to the best is left out of the table.
+constexpr double kNear = 1.1;
+constexpr double kNever = std::numeric_limits<double>::infinity();
 // So much slower for one vector: it is not even tried with 16.
 constexpr double kHopeless = 20;
-constexpr int kPilotBatch = 16;
+constexpr int kPilotBatch = 16, kPilotCalls = 3;
 
 // One row block, or many columns of it, tells what is wasted at any batch; the large matrix is
 // bound by its weights, the less so the more vectors: a cost at 16 holds for more.
@@ -61,6 +71,7 @@ class Tuner {
     progress_.begin("tuning", static_cast<std::int64_t>(steps));
     PBATCH_RETURN_IF_ERROR(measure_memory());
     for (const std::size_t m : options_.matrices) PBATCH_RETURN_IF_ERROR(measure_matrix(m));
+    if (options_.seconds > 0) forget_losers();
     return std::move(costs_);
   }
 
@@ -90,7 +101,7 @@ class Tuner {
                               dequantize(*problem_->matrix, bits, /*transposed=*/false));
       for (std::size_t a = 0; a < kCostActivationBits.size(); ++a) {
         PBATCH_ASSIGN_OR_RETURN(std::vector<Runner> runners, prepare(cache, bits, a));
-        PBATCH_RETURN_IF_ERROR(find_answer(runners[0], weights.data<float>(), bits, a));
+        PBATCH_RETURN_IF_ERROR(find_answer(runners.back(), weights.data<float>(), bits, a));
         if (m == options_.matrices[0]) PBATCH_RETURN_IF_ERROR(drop_the_slow(runners, bits, a));
         for (const std::size_t b : batches) {
           PBATCH_RETURN_IF_ERROR(measure(runners, {m, a, b}, bits));
@@ -126,14 +137,14 @@ class Tuner {
     return bit_gemm(*runner.matrix, call, lane_.pool, lane_.buffers);
   }
 
-  // What every kernel must answer, to the bit: the first one's, if double precision agrees.
-  Status find_answer(const Runner& first, const float* weights, int bits, std::size_t a) {
+  // What every kernel must answer, to the bit: that of one, if double precision agrees.
+  Status find_answer(const Runner& one, const float* weights, int bits, std::size_t a) {
     y_.resize(static_cast<std::size_t>(problem_->batch * problem_->rows));
-    PBATCH_RETURN_IF_ERROR(multiply(first, problem_->batch, a));
+    PBATCH_RETURN_IF_ERROR(multiply(one, problem_->batch, a));
     answer_ = y_;
     const std::vector<float> x = rounded_activations(*problem_, kCostActivationBits[a]);
     return check_answer(*problem_, answer_, naive_product(*problem_, weights, x), kTolerance,
-                        first.kernel->name + (" at " + std::to_string(bits)) + " bits");
+                        one.kernel->name + (" at " + std::to_string(bits)) + " bits");
   }
 
   // Results depend neither on the kernel nor on the batch.
@@ -147,32 +158,39 @@ class Tuner {
             "report this with the machine's processor name"};
   }
 
-  Result<double> time_once(const Runner& runner, std::int64_t batch, std::size_t a) {
+  Result<double> time_few(const Runner& runner, std::int64_t batch, std::size_t a) {
     PBATCH_RETURN_IF_ERROR(check(runner, batch, a));
-    const auto begin = std::chrono::steady_clock::now();
-    PBATCH_RETURN_IF_ERROR(multiply(runner, batch, a));
-    const auto end = std::chrono::steady_clock::now();
-    return std::chrono::duration<double, std::micro>(end - begin).count();
+    double best = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < kPilotCalls; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      PBATCH_RETURN_IF_ERROR(multiply(runner, batch, a));
+      const auto end = std::chrono::steady_clock::now();
+      best = std::min(best, std::chrono::duration<double, std::micro>(end - begin).count());
+    }
+    return best;
   }
 
   Status drop_the_slow(std::vector<Runner>& runners, int bits, std::size_t a) {
-    constexpr double kNever = std::numeric_limits<double>::infinity();
     std::vector<double> one, many;
+    PerLeague<double> best_one{kNever, kNever}, best_many{kNever, kNever};
     for (const Runner& r : runners) {
-      PBATCH_ASSIGN_OR_RETURN(const double us, time_once(r, 1, a));
+      PBATCH_ASSIGN_OR_RETURN(const double us, time_few(r, 1, a));
       one.push_back(us);
+      double& best = best_one[league(*r.kernel)];
+      best = std::min(best, us);
     }
-    const double best_one = *std::min_element(one.begin(), one.end());
     for (std::size_t i = 0; i < runners.size(); ++i) {
       many.push_back(kNever);
-      if (one[i] > kHopeless * best_one) continue;
-      PBATCH_ASSIGN_OR_RETURN(many[i], time_once(runners[i], kPilotBatch, a));
+      if (one[i] > kHopeless * best_one[league(*runners[i].kernel)]) continue;
+      PBATCH_ASSIGN_OR_RETURN(many[i], time_few(runners[i], kPilotBatch, a));
+      double& best = best_many[league(*runners[i].kernel)];
+      best = std::min(best, many[i]);
     }
-    const double best_many = *std::min_element(many.begin(), many.end());
     std::vector<Runner> left;
     race(bits, a).clear();
     for (std::size_t i = 0; i < runners.size(); ++i) {
-      if (one[i] > kBehind * best_one && many[i] > kBehind * best_many) continue;
+      const std::size_t l = league(*runners[i].kernel);
+      if (one[i] > kBehind * best_one[l] && many[i] > kBehind * best_many[l]) continue;
       race(bits, a).push_back(runners[i].kernel);
       left.push_back(runners[i]);
     }
@@ -202,6 +220,34 @@ class Tuner {
       costs_.set(*runners[i].kernel, point, widths);
     }
     return Status::ok();
+  }
+
+  // Kernels that come nowhere near the best of their league only slow the choice down.
+  void forget_losers() {
+    std::set<const BitKernel*> near;
+    for (std::size_t m = 0; m < kCostMatrices.size(); ++m) {
+      for (std::size_t a = 0; a < kCostActivationBits.size(); ++a) {
+        for (std::size_t b = 0; b < kCostBatches.size(); ++b) {
+          for (std::size_t w = 0; w < kCostWidths; ++w) add_near({m, a, b}, w, near);
+        }
+      }
+    }
+    for (const BitKernel* kernel : kernels_) {
+      if (!near.contains(kernel)) costs_.forget(*kernel);
+    }
+  }
+
+  void add_near(const CostPoint& point, std::size_t width, std::set<const BitKernel*>& near) const {
+    PerLeague<double> best{kNever, kNever};
+    for (const BitKernel* kernel : kernels_) {
+      const double cost = costs_.at(*kernel, point)[width];
+      double& least = best[league(*kernel)];
+      if (cost > 0) least = std::min(least, cost);
+    }
+    for (const BitKernel* kernel : kernels_) {
+      const double cost = costs_.at(*kernel, point)[width];
+      if (cost > 0 && cost <= kNear * best[league(*kernel)]) near.insert(kernel);
+    }
   }
 
   const TuneOptions& options_;

@@ -13,7 +13,7 @@
 namespace pbatch {
 
 struct TuneOptions {
-  /// Timed work for each kernel and product, about. 0: a single call each, too rough to keep.
+  /// Timed work for each kernel and product, about. 0: a single call, too rough to keep.
   double seconds = 0.02;
   std::vector<std::size_t> matrices = {2, 0, 1, 3};  ///< of kCostMatrices, in this order
   long long bandwidth_bytes = 0;                     ///< 0: what no cache holds
@@ -22,7 +22,7 @@ struct TuneOptions {
 /// Costs of all kernels that this machine runs up to `isa`, with one thread. All answers are
 /// compared before anything is timed: with a naive product in double precision, and bit by bit with
 /// each other at every batch. Kernels far behind the best at a precision, on the first matrix, are
-/// not measured further there.
+/// not measured further there, and those that nowhere come near it are left out of the table.
 Result<KernelCosts> tune_kernels(Isa isa, const TuneOptions& options, const std::string& date,
                                  Progress& progress);
 

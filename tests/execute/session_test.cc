@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <thread>
 
 #include "pack/bit_matrix.h"
+#include "pbatch/isa.h"
 #include "pbatch/quantize.h"
 #include "tests/support/networks.h"
 
@@ -178,6 +180,37 @@ TEST_F(SessionTest, PlanNamesKernelsAndBytesGrowWithBits) {
   EXPECT_EQ((*plan)[0].cols, 70);
   EXPECT_LT(*session.weight_bytes(Precision::bits(1)), *session.weight_bytes(Precision::bits(2)));
   EXPECT_LT(*session.weight_bytes(Precision::bits(8)), *session.weight_bytes(Precision::f32()));
+}
+
+TEST_F(SessionTest, CostsChooseTheKernelAndNothingElse) {
+  const std::string table = temp_path("costs.txt");
+  const auto load = [&](const std::string& costs) {
+    QuantizeOptions quantize;
+    quantize.min_elements = 1;
+    return Session::quantize_in_memory(path_, quantize, {.threads = 1, .kernel_costs = costs});
+  };
+  const std::string head = "pbatch kernel costs, format 1\nisa " + *active_isa() + "\ndate 1 May\n";
+  const NamedTensor x = input(2);
+  std::vector<std::vector<float>> answers;
+  for (const std::string kernel : {"popcnt_generic", "words_generic"}) {
+    std::ofstream(table) << head << kernel << " 1024x1024 16 1 1 1 1 1 1 1 1 1\n";
+    const Result<Session> session = load(table);
+    ASSERT_TRUE(session) << session.status().to_line();
+    EXPECT_EQ(session->kernel_costs(), "tuned on 1 May");
+    const auto plan = session->plan(Precision::bits(3));
+    ASSERT_TRUE(plan);
+    for (const PlanStep& step : *plan) EXPECT_EQ(step.kernel, kernel);
+    answers.push_back(values(session->run({&x, 1}, Precision::bits(3))));
+  }
+  EXPECT_EQ(answers[0], answers[1]);
+  EXPECT_EQ(load("builtin")->kernel_costs(), "built-in");
+  std::ofstream(table) << head << "words_generic 1024x1024 16 1 1 1 1 1 1 1 1 nan\n";
+  EXPECT_EQ(load(table).status().code(), ErrorCode::malformed);
+  EXPECT_EQ(load(table).status().file(), table);
+  EXPECT_EQ(load(temp_path("nosuch")).status().code(), ErrorCode::io);
+  const Result<Session> floats = Session::load(path_, {.threads = 1, .kernel_costs = table});
+  ASSERT_TRUE(floats);  // no bit-layers, no kernels to choose
+  EXPECT_EQ(floats->kernel_costs(), "");
 }
 
 TEST_F(SessionTest, RefusesWhatCannotBeRun) {

@@ -12,6 +12,8 @@
 namespace pbatch {
 namespace {
 
+constexpr std::int64_t kNetwork = 300'000'000;  // bytes of a plane: from memory, then
+
 #if defined(__x86_64__)
 
 // Made-up costs, with which every choice can be told by hand. `fields` is twice as fast as `bytes`
@@ -40,8 +42,6 @@ struct Case {
   GemmShape shape;  // rows, cols, batch, weight bits, activation bits, threads, plane bytes in turn
   Isa isa = Isa::avx512;
 };
-
-constexpr std::int64_t kNetwork = 300'000'000;
 
 const Case kCases[] = {
     {"fields_avx512", {1024, 1024, 1, 4, 8}},
@@ -140,7 +140,20 @@ const BuiltinCase kBuiltinCases[] = {
     {Isa::generic, {1024, 1024, 1, 0, 8}, {"words_generic"}},
 #if defined(__x86_64__)
     {Isa::avx2, {1024, 1024, 1, 0, 8}, {"words_avx2"}},
-    {Isa::avx512, {10, 4096, 1, 0, 8}, {"bytes_avx512"}},
+    {Isa::avx512, {1024, 1024, 1, 0, 8}, {"fields_avx512"}},
+    {Isa::avx512, {1024, 1024, 1, 0, 16}, {"fields_avx512"}},
+    {Isa::avx512, {1024, 1024, 64, 0, 8}, {"fields_avx512"}},
+    {Isa::avx512, {4096, 4096, 16, 0, 16}, {"fields_avx512"}},
+    {Isa::avx512, {4096, 4096, 1, 0, 8, 1, kNetwork}, {"bytes_avx512"}},
+    {Isa::avx512, {4096, 4096, 1, 0, 8, 2, kNetwork}, {"bytes_avx512"}},
+    {Isa::avx512,
+     {4096, 4096, 1, 0, 8},
+     {"fields_avx512", "fields_avx512", "bytes_avx512", "bytes_avx512", "bytes_avx512",
+      "bytes_avx512", "bytes_avx512", "bytes_avx512"}},
+    {Isa::avx512,
+     {10, 4096, 1, 0, 8},
+     {"bytes_avx512", "bytes_avx512", "bytes_avx512", "bytes_avx512", "fields_avx512",
+      "fields_avx512", "fields_avx512", "fields_avx512"}},
 #endif
 };
 

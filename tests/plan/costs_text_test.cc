@@ -50,7 +50,8 @@ TEST(CostsText, RefusesWithTheLine) {
     const char* part;
   } const cases[] = {
       {"1", "", "empty"},
-      {"1", "\n", "format 1"},
+      {"1", "\n# nothing\n", "empty"},
+      {"2", "\nisa generic\n", "format 1"},
       {"1", "pbatch kernel costs, format 2\n" + kLine, "format 1"},
       {"1", std::string(kMaxCostsBytes + 1, '\n'), "longer"},
       {"2", "pbatch kernel costs, format 1\n" + kLine, "isa"},
