@@ -215,15 +215,16 @@ struct ThreadPool::Impl {
     }
   }
 
-  /// Calls as many threads as have something to do.
-  void call(std::uint32_t helpers) {
+  /// Calls as many threads as have something to do, first those that are awake.
+  void call(int helpers) {
     if (resting.load(std::memory_order_relaxed)) resting.store(false, std::memory_order_relaxed);
+    int missing = helpers - awake.load(std::memory_order_relaxed);
     news.fetch_add(1);
-    if (helpers >= workers.size()) {
+    if (missing > 0 && static_cast<std::size_t>(helpers) == workers.size()) {
       news.notify_all();
-    } else {
-      for (; helpers > 0; --helpers) news.notify_one();
+      return;
     }
+    for (; missing > 0; --missing) news.notify_one();
   }
 
   /// All threads sleep: does the first unit, from which it tells whether the
@@ -311,7 +312,7 @@ void ThreadPool::run(std::int64_t count, std::int64_t grain, RangeFn fn, const v
   const auto threads = static_cast<std::uint32_t>(threads_);
   job->open(units, threads);
   if (impl_->awake.load(std::memory_order_relaxed) > 0 || impl_->worth_waking(*job, units)) {
-    impl_->call(std::min(units, threads) - 1);
+    impl_->call(static_cast<int>(std::min(units, threads)) - 1);
   }
   job->work(0);
   job->close();
