@@ -24,6 +24,10 @@ constexpr Builtin kBuiltins[] = {
 #include "plan/costs/avx2.inc"
     },
     {
+        Isa::avxvnni,
+#include "plan/costs/avxvnni.inc"
+    },
+    {
         Isa::avx512,
 #include "plan/costs/avx512.inc"
     },

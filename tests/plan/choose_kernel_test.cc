@@ -136,24 +136,23 @@ struct BuiltinCase {
   const char* expected[kCostWidths];
 };
 
+#if defined(__x86_64__)
+constexpr const char *kB = "bytes_avx512", *kF = "fields_avx512", *kG = "gemm_avx512";
+#endif
+
 const BuiltinCase kBuiltinCases[] = {
     {Isa::generic, {1024, 1024, 1, 0, 8}, {"words_generic"}},
 #if defined(__x86_64__)
-    {Isa::avx2, {1024, 1024, 1, 0, 8}, {"words_avx2"}},
-    {Isa::avx512, {1024, 1024, 1, 0, 8}, {"fields_avx512"}},
-    {Isa::avx512, {1024, 1024, 1, 0, 16}, {"fields_avx512"}},
-    {Isa::avx512, {1024, 1024, 64, 0, 8}, {"fields_avx512"}},
-    {Isa::avx512, {4096, 4096, 16, 0, 16}, {"fields_avx512"}},
-    {Isa::avx512, {4096, 4096, 1, 0, 8, 1, kNetwork}, {"bytes_avx512"}},
-    {Isa::avx512, {4096, 4096, 1, 0, 8, 2, kNetwork}, {"bytes_avx512"}},
-    {Isa::avx512,
-     {4096, 4096, 1, 0, 8},
-     {"fields_avx512", "fields_avx512", "bytes_avx512", "bytes_avx512", "bytes_avx512",
-      "bytes_avx512", "bytes_avx512", "bytes_avx512"}},
-    {Isa::avx512,
-     {10, 4096, 1, 0, 8},
-     {"bytes_avx512", "bytes_avx512", "bytes_avx512", "bytes_avx512", "fields_avx512",
-      "fields_avx512", "fields_avx512", "fields_avx512"}},
+    {Isa::avx2, {1024, 1024, 1, 0, 8}, {"fields_avx2"}},
+    {Isa::avxvnni, {1024, 1024, 1, 0, 8}, {"fields_avxvnni"}},
+    {Isa::avx512, {1024, 1024, 1, 0, 8}, {"lut_avx512", kF, kF, kF, kF, kF, kF, kF}},
+    {Isa::avx512, {1024, 1024, 1, 0, 16}, {"lut_avx512", kF, kF, kF, kF, kF, kF, kF}},
+    {Isa::avx512, {1024, 1024, 64, 0, 8}, {kG, kF, kG, kF, kF, kG, kG, kF}},
+    {Isa::avx512, {4096, 4096, 16, 0, 16}, {kG, kF, kF, kF, kF, kF, kF, kF}},
+    {Isa::avx512, {4096, 4096, 1, 0, 8, 1, kNetwork}, {kB}},
+    {Isa::avx512, {4096, 4096, 1, 0, 8, 2, kNetwork}, {kB}},
+    {Isa::avx512, {4096, 4096, 1, 0, 8}, {"lut_avx512", kF, kB, kB, kB, kB, kB, kB}},
+    {Isa::avx512, {10, 4096, 1, 0, 8}, {kF}},
 #endif
 };
 
