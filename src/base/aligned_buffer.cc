@@ -29,10 +29,11 @@ std::size_t physical_memory() {
 std::shared_ptr<void> allocate_aligned(std::size_t bytes) {
   if (bytes > physical_memory()) return nullptr;
   const std::size_t alignment = bytes < kHugePage ? kBufferAlignment : kHugePage;
-  // aligned_alloc never wants zero bytes; glibc takes sizes that are no multiple of the alignment.
+  // Never zero bytes; posix_memalign, unlike aligned_alloc, takes sizes that are no multiple of the
+  // alignment.
   const std::size_t rounded = (bytes / kBufferAlignment + 1) * kBufferAlignment;
-  void* memory = std::aligned_alloc(alignment, rounded);
-  if (memory == nullptr) return nullptr;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, alignment, rounded) != 0) return nullptr;
   // Only whole pages, so that no memory is spent; where they are not to be had nothing changes.
   if (alignment == kHugePage) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   try {

@@ -178,7 +178,9 @@ TEST_F(SessionTest, PlanNamesKernelsAndBytesGrowWithBits) {
   EXPECT_NE((*plan)[0].kernel, "float");
   EXPECT_EQ((*plan)[0].rows, 96);
   EXPECT_EQ((*plan)[0].cols, 70);
-  EXPECT_LT(*session.weight_bytes(Precision::bits(1)), *session.weight_bytes(Precision::bits(2)));
+  // A layer of few rows is kept as wide fields, where 1 and 2 bits take the same bytes.
+  EXPECT_LE(*session.weight_bytes(Precision::bits(1)), *session.weight_bytes(Precision::bits(2)));
+  EXPECT_LT(*session.weight_bytes(Precision::bits(2)), *session.weight_bytes(Precision::bits(8)));
   EXPECT_LT(*session.weight_bytes(Precision::bits(8)), *session.weight_bytes(Precision::f32()));
 }
 

@@ -146,7 +146,7 @@ TEST(CostsText, DamageIsAnErrorOrHarmless) {
   const std::string text =
       kHead + "memory 1 40\n" + kLine + "words_generic 16x4096 16 4 1 2 3 4 - 6 7 8";
   std::mt19937 random(11);
-  const std::string bytes = std::string("\0 \n\t-.eE0123456789xinfa#\xff", 28);
+  const std::string bytes = std::string("\0 \n\t-.eE0123456789xinfa#\xff", 25);
   const auto pick = [&random](std::size_t n) {
     return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
   };
