@@ -13,7 +13,7 @@ Result<std::vector<Cost>> measure_costs(std::span<const Contender> contenders,
     });
   }
   TimingOptions timing = options;
-  for (const Contender& c : contenders) timing.threaded |= c.session->threads() > 1;
+  for (const Contender& c : contenders) timing.leaves_awake.push_back(c.session->threads() > 1);
   PBATCH_ASSIGN_OR_RETURN(const std::vector<Timing> timings,
                           time_interleaved(calls, timing, progress));
   std::vector<Cost> costs;

@@ -14,7 +14,8 @@ namespace {
 
 Result<std::vector<GemvContender>> gather(const GemvProblem& problem,
                                           const GemvBenchOptions& options,
-                                          const KernelPolicy& policy, GemvLane& lane) {
+                                          const KernelPolicy& policy, GemvStock& stock,
+                                          GemvLane& lane) {
   const std::vector<std::string> chosen{""};
   std::vector<GemvContender> contenders;
   for (const std::string& kernel : options.kernels.empty() ? chosen : options.kernels) {
@@ -23,7 +24,7 @@ Result<std::vector<GemvContender>> gather(const GemvProblem& problem,
         PBATCH_ASSIGN_OR_RETURN(
             GemvContender c,
             make_bit_contender(problem, {kernel, weight_bits, activation_bits, options.cold},
-                               policy, lane));
+                               policy, stock, lane));
         contenders.push_back(std::move(c));
       }
     }
@@ -100,14 +101,18 @@ Result<GemvBenchResult> gemv_bench(const GemvBenchOptions& options, Progress& pr
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   const KernelPolicy policy{isa, options.costs != nullptr ? options.costs : builtin_costs(isa)};
   const int planes = *std::max_element(options.weight_bits.begin(), options.weight_bits.end());
+  const int most_vectors = *std::max_element(options.batches.begin(), options.batches.end());
   GemvBenchResult result;
   for (const GemvShape& shape : options.shapes) {
+    progress.begin("quantizing", 1);
+    PBATCH_ASSIGN_OR_RETURN(
+        const GemvProblem largest,
+        make_gemv_problem(shape.rows, shape.cols, most_vectors, planes, options.group));
+    GemvStock stock(largest.matrix);
     std::map<int, std::vector<GemvCeiling>> ceilings;  // by threads
     for (const int batch : options.batches) {
       progress.begin("checking", 1);
-      PBATCH_ASSIGN_OR_RETURN(
-          const GemvProblem problem,
-          make_gemv_problem(shape.rows, shape.cols, batch, planes, options.group));
+      const GemvProblem problem = with_batch(largest, batch);
       for (const int threads : options.threads) {
         GemvLane lane(threads);
         if (!options.cpus.empty()) {
@@ -115,16 +120,21 @@ Result<GemvBenchResult> gemv_bench(const GemvBenchOptions& options, Progress& pr
               lane.pool.pin({options.cpus.begin(), options.cpus.begin() + threads}));
         }
         PBATCH_ASSIGN_OR_RETURN(const std::vector<GemvContender> contenders,
-                                gather(problem, options, policy, lane));
+                                gather(problem, options, policy, stock, lane));
         std::vector<CeilingContender> limits;
         if (!ceilings.contains(threads)) {
           PBATCH_ASSIGN_OR_RETURN(limits, gather_ceilings(contenders, options, isa, lane));
         }
         std::vector<TimedCall> calls;
-        for (const CeilingContender& c : limits) calls.push_back(c.call);
-        for (const GemvContender& c : contenders) calls.push_back(c.call);
         TimingOptions timing = options.timing;
-        timing.threaded = threads > 1;
+        for (const CeilingContender& c : limits) {
+          calls.push_back(c.call);
+          timing.leaves_awake.push_back(false);
+        }
+        for (const GemvContender& c : contenders) {
+          calls.push_back(c.call);
+          timing.leaves_awake.push_back(threads > 1 && !c.of_bit_layers);
+        }
         PBATCH_ASSIGN_OR_RETURN(const std::vector<Timing> timings,
                                 time_interleaved(calls, timing, progress));
         std::vector<GemvCeiling>& known = ceilings[threads];

@@ -10,19 +10,17 @@
 #include "base/thread_pool.h"
 #include "plan/kernel_policy.h"
 #include "report/gemv_problem.h"
+#include "report/gemv_stock.h"
 #include "report/timing.h"
 
 namespace pbatch {
-
-/// Cold weights rotate over this many bytes, several times any cache.
-inline constexpr std::int64_t kColdBytes = 300'000'000;
 
 struct GemvContender {
   std::string name;
   int weight_bits = 32, activation_bits = 32;
   std::int64_t weight_bytes = 0;  ///< weights and scales that one product reads
   TimedCall call;                 ///< one product of the whole batch
-  bool of_bit_layers = false;     ///< not a library's
+  bool of_bit_layers = false;     ///< not a library's, whose threads stay awake for a while
 };
 
 /// What the products of one thread count share.
@@ -38,11 +36,12 @@ struct BitContenderSpec {
   bool cold = false;
 };
 
-/// A bit-layer product, its answer already checked. `problem` and `lane` must outlive it. `policy`
-/// gives instruction set and costs to choose the kernel by; threads and what is cold come from
-/// `lane` and `spec`.
+/// A bit-layer product, its answer already checked. `problem` and `lane` must outlive it; `stock` is
+/// of the problem's matrix. `policy` gives instruction set and costs to choose the kernel by; threads
+/// and what is cold come from `lane` and `spec`.
 Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitContenderSpec& spec,
-                                         const KernelPolicy& policy, GemvLane& lane);
+                                         const KernelPolicy& policy, GemvStock& stock,
+                                         GemvLane& lane);
 
 /// The product of a library (baselines.h), its answer already checked.
 Result<GemvContender> make_peer_contender(const GemvProblem& problem, std::string_view name,

@@ -18,7 +18,7 @@ Status check_peer(const GemvProblem& problem, Baseline& peer, const std::string&
   const BaselineAnswer answer = peer.answer();
   const bool floats = peer.weight_bits() == 32;
   const std::vector<double> right = floats
-                                        ? naive_product(problem, problem.weights.data(), problem.x)
+                                        ? naive_product(problem, problem.weights->data(), problem.x)
                                         : naive_product(problem, answer.w.data(), answer.x);
   return check_answer(problem, answer.y, right, kTolerance, name);
 }
@@ -27,7 +27,7 @@ Status check_peer(const GemvProblem& problem, Baseline& peer, const std::string&
 
 Result<GemvContender> make_peer_contender(const GemvProblem& problem, std::string_view name,
                                           bool cold, GemvLane& lane) {
-  const BaselineProblem given{problem.rows, problem.cols, problem.batch, problem.weights.data(),
+  const BaselineProblem given{problem.rows, problem.cols, problem.batch, problem.weights->data(),
                               problem.x.data()};
   auto runner = std::make_shared<PeerRunner>();
   std::int64_t bytes = 0;

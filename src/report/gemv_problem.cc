@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 
@@ -61,16 +62,23 @@ Result<std::shared_ptr<const BitMatrix>> quantize_weights(const std::vector<floa
 
 Result<GemvProblem> make_gemv_problem(std::int64_t rows, std::int64_t cols, std::int64_t batch,
                                       int planes, int group) {
-  GemvProblem problem{rows, cols, batch, {}, {}, nullptr};
+  GemvProblem problem{rows, cols, batch, nullptr, {}, nullptr};
+  auto weights = std::make_shared<std::vector<float>>(static_cast<std::size_t>(rows * cols));
   std::mt19937 random(20200303);
   std::normal_distribution<float> normal;
-  problem.weights.resize(static_cast<std::size_t>(rows * cols));
   problem.x.resize(static_cast<std::size_t>(batch * cols));
-  for (float& w : problem.weights) w = 0.05F * normal(random);
+  for (float& w : *weights) w = 0.05F * normal(random);
   for (float& v : problem.x) v = normal(random);
   PBATCH_ASSIGN_OR_RETURN(problem.matrix,
-                          quantize_weights(problem.weights, rows, cols, planes, group));
+                          quantize_weights(*weights, rows, cols, planes, group));
+  problem.weights = std::move(weights);
   return problem;
+}
+
+GemvProblem with_batch(const GemvProblem& problem, std::int64_t batch) {
+  GemvProblem some{problem.rows, problem.cols, batch, problem.weights, {}, problem.matrix};
+  some.x.assign(problem.x.begin(), problem.x.begin() + batch * problem.cols);
+  return some;
 }
 
 CheckedRows checked_rows(const GemvProblem& problem) {
@@ -88,11 +96,12 @@ std::vector<double> naive_product(const GemvProblem& problem, const float* weigh
     const float* const vector = x.data() + b * problem.cols;
     for (std::int64_t r = rows.first; r < problem.rows; r += rows.step) {
       const float* const row = weights + r * problem.cols;
-      double sum = 0;
+      std::array<double, 4> sums{};  // an addition need not wait for the one before
       for (std::int64_t c = 0; c < problem.cols; ++c) {
-        sum += static_cast<double>(row[c]) * static_cast<double>(vector[c]);
+        sums[static_cast<std::size_t>(c % 4)] +=
+            static_cast<double>(row[c]) * static_cast<double>(vector[c]);
       }
-      y.push_back(sum);
+      y.push_back((sums[0] + sums[1]) + (sums[2] + sums[3]));
     }
   }
   return y;

@@ -12,14 +12,17 @@ namespace pbatch {
 
 struct GemvProblem {
   std::int64_t rows = 0, cols = 0, batch = 1;
-  std::vector<float> weights;  ///< [rows][cols], normally distributed
-  std::vector<float> x;        ///< [batch][cols]
+  std::shared_ptr<const std::vector<float>> weights;  ///< [rows][cols], normally distributed
+  std::vector<float> x;                               ///< [batch][cols]
   std::shared_ptr<const BitMatrix> matrix;
 };
 
 /// `planes` bit-layers of a matrix drawn from a fixed seed.
 Result<GemvProblem> make_gemv_problem(std::int64_t rows, std::int64_t cols, std::int64_t batch,
                                       int planes, int group);
+
+/// The same matrix and the first `batch` vectors.
+GemvProblem with_batch(const GemvProblem& problem, std::int64_t batch);
 
 /// Rows whose answers are compared: every `step`-th, the last among them, so
 /// that checking a large batch takes no longer than timing it.

@@ -8,10 +8,10 @@
 namespace pbatch {
 namespace {
 
-// With several threads: the pause before a turn, longer than those of OpenMP and
-// OpenBLAS spin, and a turn long enough to be worth it.
+// The pause before a turn, longer than the threads of OpenMP and OpenBLAS spin, and a turn long
+// enough to be worth it.
 constexpr auto kPause = std::chrono::milliseconds(150);
-constexpr double kThreadedTurnUs = 100000;
+constexpr double kTurnAfterPauseUs = 100000;
 constexpr std::int64_t kMaxCallsPerTurn = 10000;
 constexpr std::int64_t kMaxRounds = 1000;
 
@@ -19,6 +19,7 @@ struct Contender {
   const TimedCall* call;
   std::int64_t calls = 0;
   std::int64_t per_turn = 1;
+  bool after_pause = false;
   std::vector<double> us;
 };
 
@@ -33,12 +34,16 @@ Result<double> time_once(Contender& c) {
 
 Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contenders,
                                              const TimingOptions& options, Progress& progress) {
-  const double turn_us = options.threaded ? kThreadedTurnUs : 1e6 * options.turn_seconds;
+  const auto leaves_awake = [&](std::size_t i) {
+    return i < options.leaves_awake.size() && options.leaves_awake[i];
+  };
   std::vector<Contender> all;
   double round_us = 0;
   for (const TimedCall& call : contenders) {
-    Contender c{&call, 0, 1, {}};
-    if (options.threaded) std::this_thread::sleep_for(kPause);
+    Contender c{&call, 0, 1, false, {}};
+    c.after_pause = leaves_awake((all.size() + contenders.size() - 1) % contenders.size());
+    const double turn_us = c.after_pause ? kTurnAfterPauseUs : 1e6 * options.turn_seconds;
+    if (c.after_pause) std::this_thread::sleep_for(kPause);
     PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));  // first use prepares; not a sample
     PBATCH_ASSIGN_OR_RETURN(const double us, time_once(c));
     c.per_turn = std::clamp(static_cast<std::int64_t>(turn_us / std::max(us, 0.01)),
@@ -53,7 +58,7 @@ Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contende
   progress.begin("timing", rounds);
   for (std::int64_t round = 0; round < rounds; ++round) {
     for (Contender& c : all) {
-      if (options.threaded) std::this_thread::sleep_for(kPause);
+      if (c.after_pause) std::this_thread::sleep_for(kPause);
       PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));
       for (std::int64_t i = 0; i < c.per_turn; ++i) {
         PBATCH_ASSIGN_OR_RETURN(const double us, time_once(c));

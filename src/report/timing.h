@@ -20,9 +20,9 @@ struct TimingOptions {
   double seconds = 0.5;        ///< timed work per contender, about
   int min_rounds = 5;          ///< even where that takes longer
   double turn_seconds = 0.01;  ///< of one contender in a round with one thread; at least one call
-  /// Contenders use several threads. Idle threads of OpenMP and OpenBLAS spin for a while
-  /// and would take the cores from the next contender: a pause lets them fall asleep.
-  bool threaded = false;
+  /// By contender, false beyond the end: its threads (OpenMP, OpenBLAS) spin for a while when it is
+  /// done and would take the cores from the next contender. A pause lets them fall asleep.
+  std::vector<bool> leaves_awake;
 };
 
 /// One call of a contender; the argument counts its calls from 0.
