@@ -36,6 +36,9 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 // So much slower for one vector: it is not even tried with 16.
 constexpr double kHopeless = 20;
 constexpr int kPilotBatch = 16, kPilotCalls = 3;
+// Everything about a matrix is timed so many times, the least counts: what disturbs a measurement
+// has gone by when its turn comes again.
+constexpr int kPasses = 3;
 
 // One row block, or many columns of it, tells what is wasted at any batch; the large matrix is
 // bound by its weights, the less so the more vectors: a cost at 16 holds for more.
@@ -68,7 +71,7 @@ class Tuner {
     for (const std::size_t m : options_.matrices) {
       steps += batches_of(m).size() * kCostWidths * kCostActivationBits.size();
     }
-    progress_.begin("tuning", static_cast<std::int64_t>(steps));
+    progress_.begin("tuning", static_cast<std::int64_t>(steps) * passes());
     PBATCH_RETURN_IF_ERROR(measure_memory());
     for (const std::size_t m : options_.matrices) PBATCH_RETURN_IF_ERROR(measure_matrix(m));
     if (options_.seconds > 0) forget_losers();
@@ -104,13 +107,25 @@ class Tuner {
         PBATCH_RETURN_IF_ERROR(find_answer(runners.back(), weights.data<float>(), bits, a));
         if (m == options_.matrices[0]) PBATCH_RETURN_IF_ERROR(drop_the_slow(runners, bits, a));
         for (const std::size_t b : batches) {
-          PBATCH_RETURN_IF_ERROR(measure(runners, {m, a, b}, bits));
-          progress_.step();
+          for (const Runner& r : runners) PBATCH_RETURN_IF_ERROR(check(r, kCostBatches[b], a));
+        }
+      }
+    }
+    for (int pass = 0; pass < passes(); ++pass) {
+      for (int bits = 1; bits <= kCostWidths; ++bits) {
+        for (std::size_t a = 0; a < kCostActivationBits.size(); ++a) {
+          PBATCH_ASSIGN_OR_RETURN(const std::vector<Runner> runners, prepare(cache, bits, a));
+          for (const std::size_t b : batches) {
+            PBATCH_RETURN_IF_ERROR(measure(runners, {m, a, b}, bits));
+            progress_.step();
+          }
         }
       }
     }
     return Status::ok();
   }
+
+  int passes() const { return options_.seconds > 0 ? kPasses : 1; }
 
   Result<std::vector<Runner>> prepare(MatrixCache& cache, int bits, std::size_t a) {
     std::vector<Runner> runners;
@@ -202,21 +217,21 @@ class Tuner {
     const std::int64_t batch = kCostBatches[point.batch];
     std::vector<TimedCall> calls;
     for (const Runner& r : runners) {
-      PBATCH_RETURN_IF_ERROR(check(r, batch, point.activation));
       calls.emplace_back(
           [this, &r, batch, &point](std::int64_t) { return multiply(r, batch, point.activation); });
     }
     Progress silent;
     TimingOptions timing;
-    timing.seconds = options_.seconds;
-    timing.min_rounds = options_.seconds > 0 ? 2 : 1;
-    timing.turn_seconds = options_.seconds / 2;
+    timing.seconds = timing.turn_seconds = options_.seconds / kPasses;
+    timing.min_rounds = 1;
     PBATCH_ASSIGN_OR_RETURN(const std::vector<Timing> timings,
                             time_interleaved(calls, timing, silent));
     const auto products = static_cast<double>(problem_->rows * problem_->cols * batch);
     for (std::size_t i = 0; i < runners.size(); ++i) {
       WidthCosts widths = costs_.at(*runners[i].kernel, point);
-      widths[static_cast<std::size_t>(bits - 1)] = timings[i].min_us * 1e6 / products;
+      double& cost = widths[static_cast<std::size_t>(bits - 1)];
+      const double ps = timings[i].min_us * 1e6 / products;
+      cost = cost > 0 ? std::min(cost, ps) : ps;
       costs_.set(*runners[i].kernel, point, widths);
     }
     return Status::ok();
