@@ -18,6 +18,9 @@ constexpr double kL2Bytes = 1 << 20, kL3Bytes = 32 << 20;
 // between kernels that all wait for memory.
 constexpr double kNotOverlapped = 0.05;
 
+// What one core has just packed reaches another at about 8 GB/s.
+constexpr double kHandOverPsPerByte = 120;
+
 struct Point {
   double x, y;
 };
@@ -100,6 +103,14 @@ double compute_ps(const KernelCosts& costs, const BitKernel& kernel, const GemmS
   return ps;
 }
 
+// Threads but the first fetch the packed vectors from the core of the one that packed them.
+double hand_over_ps(const BitKernel& kernel, const GemmShape& shape) {
+  if (shape.threads <= 1) return 0;
+  const auto bytes = static_cast<double>(
+      packed_bytes(kernel.activations, col_blocks(shape.cols), shape.activation_bits));
+  return bytes * static_cast<double>(shape.batch) * kHandOverPsPerByte;
+}
+
 // One thread reads as fast as it was measured to, up to what all threads got together.
 double memory_ps_per_byte(const KernelCosts& costs, int threads) {
   if (costs.memory.empty()) return 0;
@@ -116,7 +127,8 @@ double product_ps(const KernelCosts& costs, const BitKernel& kernel, const GemmS
   const double in_turn =
       std::max(own, own / plane * static_cast<double>(shape.network_plane_bytes));
   const double compute =
-      compute_ps(costs, kernel, shape, in_turn > kL2Bytes * std::max(shape.threads, 1));
+      compute_ps(costs, kernel, shape, in_turn > kL2Bytes * std::max(shape.threads, 1)) +
+      hand_over_ps(kernel, shape);
   if (in_turn <= kL3Bytes) return compute;
   const double reading = own * memory_ps_per_byte(costs, shape.threads);
   return std::max(compute, reading) + kNotOverlapped * std::min(compute, reading);

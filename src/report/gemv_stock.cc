@@ -18,7 +18,8 @@ Result<std::shared_ptr<const PreparedMatrix>> copy_weights(const PreparedMatrix&
   const BitMatrix& m = *from.matrix;
   const bool fields = from.kernel->layout == kLayoutFields;
   const auto plane = static_cast<std::size_t>(plane_bytes(m.rows, m.cols));
-  const auto digit_bytes = [&](const WeightDigit& digit) {
+  const auto digit_bytes = [&](const WeightDigit& digit) -> std::size_t {
+    if (digit.n_planes == 0) return 0;  // the second one, up to 8 bits
     return fields ? static_cast<std::size_t>(
                         fields_bytes(row_blocks(m.rows), col_blocks(m.cols), digit.n_planes))
                   : static_cast<std::size_t>(digit.n_planes) * plane;

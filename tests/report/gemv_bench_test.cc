@@ -6,6 +6,7 @@
 #include <set>
 
 #include "isa/isa.h"
+#include "kernel/registry.h"
 
 namespace pbatch {
 namespace {
@@ -70,6 +71,25 @@ TEST(GemvBench, ColdProductsAreComparedWithMemory) {
   EXPECT_EQ(read.bytes, 20'000'000);
   ASSERT_EQ(result->rows.size(), 1U);
   EXPECT_DOUBLE_EQ(*result->rows[0].share_of_read, result->rows[0].gbps / read.gbps);
+}
+
+// What a product of a copy gives is checked as everything is.
+TEST(GemvBench, ColdCopiesAreRightInEveryLayout) {
+  GemvBenchOptions options = small_options();
+  options.shapes = {{512, 512}};
+  options.weight_bits = {3, 12};
+  options.activation_bits = {8};
+  options.cold = true;
+  std::set<PlaneLayout> layouts;
+  for (const BitKernel& kernel : all_kernels().subspan(1)) {
+    if (isa_runs_here(kernel.isa) && layouts.insert(kernel.layout).second) {
+      options.kernels.emplace_back(kernel.name);
+    }
+  }
+  Progress progress;
+  const Result<GemvBenchResult> result = gemv_bench(options, progress);
+  ASSERT_TRUE(result) << result.status().message();
+  EXPECT_EQ(result->rows.size(), 2 * options.kernels.size());
 }
 
 TEST(GemvBench, LibrariesHaveNoHotShareAndMultipliersAreOfTheIsa) {
