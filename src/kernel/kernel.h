@@ -32,13 +32,14 @@
 
 namespace pbatch {
 
-/// How a kernel wants the planes of a digit. The first two are orders of the bits inside the
-/// 64-byte blocks of a plane; blocks are ordered the same for both.
+/// How a kernel wants the planes of a digit. All but kLayoutFields are orders of the bits inside
+/// the 64-byte blocks of a plane; blocks are ordered the same for all of these.
 enum PlaneLayout {
-  kLayoutNibbles,   ///< the canonical one of pack/layout.h, as stored
-  kLayoutRowLanes,  ///< little-endian 32-bit lane r of a block = row r, bit c = column c
-  kLayoutFields,    ///< all planes of a digit in one array, a weight in a field of 1, 2, 4 or 8
-                    ///< bits
+  kLayoutNibbles,      ///< the canonical one of pack/layout.h, as stored
+  kLayoutRowLanes,     ///< little-endian 32-bit lane r of a block = row r, bit c = column c
+  kLayoutColumnBytes,  ///< byte 16 g + r of a block = row r, bit c = column 8 g + c
+  kLayoutFields,       ///< all planes of a digit in one array, a weight in a field of 1, 2, 4 or 8
+                       ///< bits
 };
 
 /// kLayoutFields: F bits hold one weight of p planes, a byte the weights of T = 8 / F row blocks (a
@@ -71,7 +72,14 @@ enum ActivationLayout {
   /// [block][upper][half][i][b][bits] is byte i, the low one first, of the sum over the columns
   /// 8 b + 4 upper + j of the block, j = 0..3: plus q where bit j of `bits` is 1, minus q where not.
   kActivationTables,
+  /// [col_blocks][halves][digits][2][2][2][2][16] bytes, the sums that 4 bits make of 4 columns of
+  /// a digit: byte [block][half][digit][i][k][part][b][bits] is of 512 + the sum of the digit over
+  /// the columns 16 i + 8 b + 4 k + j of the block where bit j of `bits` is 1, j = 0..3: its low
+  /// five bits (part 0) or those above (part 1).
+  kActivationShuffleTables,
 };
+/// In kActivationShuffleTables.
+enum { kShuffleTableOffset = 512, kShuffleTableBits = 5, kShuffleTableBytes = 256 };
 
 /// One digit of the weights times a batch of packed vectors.
 struct BitKernelArgs {
@@ -120,6 +128,7 @@ static inline int64_t packed_bytes(ActivationLayout layout, int64_t col_blocks,
   if (layout == kActivationTables) {
     column_bytes = 4 * table_bytes(activation_bits) * activation_halves(activation_bits);
   }
+  if (layout == kActivationShuffleTables) column_bytes = activation_bits;
   return (col_blocks * kBlockCols * column_bytes + 63) / 64 * 64;
 }
 /// The largest |q|; exact as a float.

@@ -45,9 +45,31 @@ inline std::vector<std::uint8_t> packed_tables(const std::vector<std::int32_t>& 
   return out;
 }
 
+inline std::vector<std::uint8_t> packed_shuffle_tables(const std::vector<std::int32_t>& q,
+                                                       int activation_bits) {
+  const std::size_t halves = activation_bits == 32 ? 2 : 1, digits = activation_bits == 8 ? 1 : 2;
+  std::vector<std::uint8_t> out;
+  for (std::size_t block = 0; block < q.size() / 32; ++block) {
+    // One byte after the other: every number below is one of the layout's indices.
+    for (std::size_t at = 0; at < halves * digits * 256; ++at) {
+      const std::size_t bits = at % 16, b = at / 16 % 2, part = at / 32 % 2, k = at / 64 % 2;
+      const std::size_t i = at / 128 % 2, digit = at / 256 % digits, half = at / 256 / digits;
+      int sum = 512;
+      for (std::size_t j = 0; j < 4; ++j) {
+        const std::int32_t value = half_of(q[32 * block + 16 * i + 8 * b + 4 * k + j],
+                                           static_cast<int>(half), activation_bits);
+        if ((bits & (std::size_t{1} << j)) != 0) sum += digit_of(value, static_cast<int>(digit));
+      }
+      out.push_back(static_cast<std::uint8_t>(part == 0 ? sum % 32 : sum / 32));
+    }
+  }
+  return out;
+}
+
 inline std::vector<std::uint8_t> packed(const std::vector<std::int32_t>& q, ActivationLayout layout,
                                         int activation_bits) {
   if (layout == kActivationTables) return packed_tables(q, activation_bits);
+  if (layout == kActivationShuffleTables) return packed_shuffle_tables(q, activation_bits);
   const std::size_t blocks = q.size() / 32;
   const int halves = activation_bits == 32 ? 2 : 1;
   const int half_bits = activation_bits == 8 ? 8 : 16;

@@ -114,6 +114,7 @@ Result<PlanStep> BitLayer::plan(const LayerPrecision& precision, std::int64_t ba
                         {.rows = step.rows, .cols = step.cols, .weight_bits = step.weight_bits}) +
       row_blocks(step.rows) * kBlockRows * ((step.cols + run - 1) / run) + step.rows * 4;
   if (kernel.layout == kLayoutRowLanes) step.repack = "nibbles to row lanes";
+  if (kernel.layout == kLayoutColumnBytes) step.repack = "nibbles to column bytes";
   if (kernel.layout == kLayoutFields) step.repack = "planes to fields";
   return step;
 }
