@@ -139,12 +139,16 @@ struct BuiltinCase {
 
 #if defined(__x86_64__)
 constexpr const char *kB = "bytes_avx512", *kF = "fields_avx512", *kG = "gemm_avx512";
+constexpr const char *kL2 = "lut_avx2", *kF2 = "fields_avx2";
 #endif
 
 const BuiltinCase kBuiltinCases[] = {
     {Isa::generic, {1024, 1024, 1, 0, 8}, {"words_generic"}},
 #if defined(__x86_64__)
-    {Isa::avx2, {1024, 1024, 1, 0, 8}, {"fields_avx2"}},
+    {Isa::avx2, {1024, 1024, 1, 0, 8}, {kL2, kF2, kF2, kF2, kF2, kF2, kF2, kF2}},
+    {Isa::avx2, {1024, 1024, 1, 0, 16}, {kL2, kF2, kF2, kF2, kF2, kF2, kF2, kF2}},
+    {Isa::avx2, {4096, 4096, 1, 0, 8, 1, kNetwork}, {kL2, kF2, kL2, kF2, kL2, kL2, kL2, kF2}},
+    {Isa::avx2, {10, 4096, 1, 0, 8}, {kF2}},
     {Isa::avxvnni, {1024, 1024, 1, 0, 8}, {"fields_avxvnni"}},
     {Isa::avx512, {1024, 1024, 1, 0, 8}, {"lut_avx512", kF, kF, kF, kF, kF, kF, kF}},
     {Isa::avx512, {1024, 1024, 1, 0, 16}, {"lut_avx512", kF, kF, kF, kF, kF, kF, kF}},
