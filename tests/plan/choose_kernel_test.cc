@@ -140,6 +140,7 @@ struct BuiltinCase {
 #if defined(__x86_64__)
 constexpr const char *kB = "bytes_avx512", *kF = "fields_avx512", *kG = "gemm_avx512";
 constexpr const char *kL2 = "lut_avx2", *kF2 = "fields_avx2";
+constexpr const char *kBV = "bytes_avxvnni", *kFV = "fields_avxvnni";
 #endif
 
 const BuiltinCase kBuiltinCases[] = {
@@ -149,7 +150,8 @@ const BuiltinCase kBuiltinCases[] = {
     {Isa::avx2, {1024, 1024, 1, 0, 16}, {kL2, kF2, kF2, kF2, kF2, kF2, kF2, kF2}},
     {Isa::avx2, {4096, 4096, 1, 0, 8, 1, kNetwork}, {kL2, kF2, kL2, kF2, kL2, kL2, kL2, kF2}},
     {Isa::avx2, {10, 4096, 1, 0, 8}, {kF2}},
-    {Isa::avxvnni, {1024, 1024, 1, 0, 8}, {"fields_avxvnni"}},
+    {Isa::avxvnni, {1024, 1024, 1, 0, 8}, {kFV}},
+    {Isa::avxvnni, {4096, 4096, 1, 0, 8, 1, kNetwork}, {kFV, kFV, kBV, kBV, kBV, kBV, kBV, kBV}},
     {Isa::avx512, {1024, 1024, 1, 0, 8}, {"lut_avx512", kF, kF, kF, kF, kF, kF, kF}},
     {Isa::avx512, {1024, 1024, 1, 0, 16}, {"lut_avx512", kF, kF, kF, kF, kF, kF, kF}},
     {Isa::avx512, {1024, 1024, 1, 0, 8, 2}, {kF}},
