@@ -7,6 +7,7 @@ target_compile_options(pbatch_flags INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>   # GCC 12: false alarms inside std::string
   -ffp-contract=off                       # float results must not depend on the ISA
+  -fno-trapping-math                      # vector code for loops with a choice; nobody reads the flags
   $<$<BOOL:${PBATCH_WERROR}>:-Werror>)
 if(PBATCH_SANITIZE)
   target_compile_options(pbatch_flags INTERFACE -fsanitize=${PBATCH_SANITIZE} -fno-omit-frame-pointer

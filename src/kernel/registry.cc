@@ -10,6 +10,9 @@ namespace pbatch {
   int name##_run(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,              \
                  int activation_bits, ActivationLayout layout, uint8_t* out, int32_t* run_sums, \
                  float* scale);
+#define PBATCH_CELLS(name, isa)                                             \
+  void name##_run(CellKind kind, const CellArgs* args, int64_t tile_begin, \
+                  int64_t tile_end);
 #include "kernel/kernels.inc"
 
 namespace {
@@ -25,10 +28,25 @@ constexpr ActivationPacker kPackers[] = {
 #include "kernel/kernels.inc"
 };
 
+constexpr RecurrentCells kCells[] = {
+#define PBATCH_CELLS(name, isa) {#name, Isa::isa, &name##_run},
+#include "kernel/kernels.inc"
+};
+
 constexpr ActivationQuantizer kQuantizers[] = {
 #define PBATCH_QUANTIZER(name, isa) {#name, Isa::isa, &name##_run},
 #include "kernel/kernels.inc"
 };
+
+// The best entry not above `isa`; the first one is portable.
+template <class Entry, std::size_t N>
+const Entry& best_of(const Entry (&table)[N], Isa isa) {
+  const Entry* best = &table[0];
+  for (const Entry& entry : table) {
+    if (entry.isa <= isa && entry.isa >= best->isa) best = &entry;
+  }
+  return *best;
+}
 
 }  // namespace
 
@@ -54,12 +72,10 @@ const ActivationPacker& packer_for(Isa isa, ActivationLayout layout) {
 
 std::span<const ActivationQuantizer> all_quantizers() { return kQuantizers; }
 
-const ActivationQuantizer& quantizer_for(Isa isa) {
-  const ActivationQuantizer* best = &kQuantizers[0];
-  for (const ActivationQuantizer& quantizer : kQuantizers) {
-    if (quantizer.isa <= isa && quantizer.isa >= best->isa) best = &quantizer;
-  }
-  return *best;
-}
+const ActivationQuantizer& quantizer_for(Isa isa) { return best_of(kQuantizers, isa); }
+
+std::span<const RecurrentCells> all_cells() { return kCells; }
+
+const RecurrentCells& cells_for(Isa isa) { return best_of(kCells, isa); }
 
 }  // namespace pbatch

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "isa/isa.h"
+#include "kernel/cells.h"
 #include "kernel/kernel.h"
 
 namespace pbatch {
@@ -30,6 +31,12 @@ struct ActivationQuantizer {
   QuantizeFn run;
 };
 
+struct RecurrentCells {
+  const char* name;
+  Isa isa;
+  CellFn run;
+};
+
 /// All kernels of this build, also those this CPU cannot run. The first is "reference".
 std::span<const BitKernel> all_kernels();
 /// Null if there is none of that name.
@@ -42,5 +49,9 @@ std::span<const ActivationPacker> all_packers();
 /// The quantizer of an ISA (the best one not above it).
 const ActivationQuantizer& quantizer_for(Isa isa);
 std::span<const ActivationQuantizer> all_quantizers();
+
+/// The cells of an ISA (the best ones not above it).
+const RecurrentCells& cells_for(Isa isa);
+std::span<const RecurrentCells> all_cells();
 
 }  // namespace pbatch
