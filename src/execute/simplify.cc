@@ -13,6 +13,7 @@ Status simplify(Graph& graph) {
   PBATCH_RETURN_IF_ERROR(check_operators(graph));
   PBATCH_RETURN_IF_ERROR(fold_batch_norm(graph));
   PBATCH_RETURN_IF_ERROR(fuse_linear(graph));
+  PBATCH_RETURN_IF_ERROR(split_recurrent(graph));
   return remove_unused(graph);
 }
 

@@ -26,6 +26,11 @@ Status fold_batch_norm(Graph& graph);
 /// The node keeps the name of the MatMul, Gemm or Conv.
 Status fuse_linear(Graph& graph);
 
+/// Every RNN, LSTM and GRU with constant weights becomes, for each direction, pbatch.Linear
+/// "<node>/input" for the input part of all steps and gates, and pbatch.Recurrent "<node>/recurrent"
+/// for the steps ("..._reverse" for the second direction), rows in the order of gate_tiles.h.
+Status split_recurrent(Graph& graph);
+
 /// Drops Identity, Dropout in inference form, and nodes and values that no
 /// output needs. Renumbers the values. Inputs and outputs keep their names.
 Status remove_unused(Graph& graph);

@@ -1,0 +1,54 @@
+// pbatch.Recurrent: one direction of an RNN, LSTM or GRU behind its input product.
+//   XW [T, B, rows], R [hidden, rows], Rb [padded], sequence_lens [B], initial_h and initial_c
+//   [D, B, H], P [3 padded] -> Y [T, 1, B, H], Y_h [1, B, H], Y_c [1, B, H]; rows: gate_tiles.h.
+#include "execute/op.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+#include "execute/ops/recurrent_node.h"
+#include "execute/recurrent_float.h"
+
+namespace pbatch {
+namespace {
+
+class Recurrent final : public Op {
+ public:
+  Recurrent(RecurrentNode node, FloatRecurrentWeights weights)
+      : node_(std::move(node)), weights_(std::move(weights)) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    PBATCH_ASSIGN_OR_RETURN(RecurrentIo io, node_.open(inputs));
+    PBATCH_RETURN_IF_ERROR(io.allocate(context, 1, node_.wanted(outputs)));
+    FloatRecurrentProduct product(weights_, node_.spec().gates, io.batch(), context);
+    return run_recurrent(node_.spec(), node_.call(io, inputs), product, context.buffers);
+  }
+
+  Result<PlanStep> plan(const LayerPrecision&, std::int64_t, int) const override {
+    PlanStep step;
+    step.kernel = "float";
+    step.rows = node_.spec().gates.rows();
+    step.cols = node_.spec().gates.hidden;
+    return step;
+  }
+
+ private:
+  RecurrentNode node_;
+  FloatRecurrentWeights weights_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_recurrent(const Graph& graph, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 7, 3));
+  PBATCH_ASSIGN_OR_RETURN(RecurrentNode layer, RecurrentNode::create(graph, node, /*first=*/2));
+  const Tensor* r = constant_input(graph, node, 1);
+  if (r == nullptr) {
+    return Status(ErrorCode::malformed, "the weights of pbatch.Recurrent are not constant",
+                  "export or quantize the network again");
+  }
+  PBATCH_ASSIGN_OR_RETURN(FloatRecurrentWeights weights,
+                          FloatRecurrentWeights::create(layer.spec().gates, *r));
+  return std::unique_ptr<Op>(new Recurrent(std::move(layer), std::move(weights)));
+}
+
+}  // namespace pbatch

@@ -1,0 +1,36 @@
+// What pbatch.Recurrent and pbatch.BitRecurrent share: their attributes and inputs but the weights.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "execute/op.h"
+#include "execute/recurrent_io.h"
+#include "execute/recurrent_spec.h"
+
+namespace pbatch {
+
+class RecurrentNode {
+ public:
+  /// Rb, sequence_lens, initial_h, initial_c and P are the inputs from `first` on; input 0 is XW.
+  /// Rb and P are constants.
+  static Result<RecurrentNode> create(const Graph& graph, const Node& node, std::size_t first);
+
+  const RecurrentSpec& spec() const { return spec_; }
+
+  /// Checks the inputs of a run.
+  Result<RecurrentIo> open(std::span<const Tensor* const> inputs) const;
+  /// The outputs that the cell has: an RNN and a GRU have no Y_c.
+  std::span<Tensor> wanted(std::span<Tensor> outputs) const;
+  RecurrentCall call(const RecurrentIo& io, std::span<const Tensor* const> inputs) const;
+
+ private:
+  RecurrentSpec spec_;
+  std::size_t first_ = 1;
+  int layout_ = 0;
+  int index_ = 0;       // of this direction in the initial states
+  int directions_ = 1;  // that they hold
+  Tensor r_bias_, peephole_;
+};
+
+}  // namespace pbatch
