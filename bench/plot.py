@@ -3,7 +3,7 @@
 
     bench/plot.py OUT_DIR IMAGE [--gemv 4096x4096] [--threads 1]
 
-IMAGE without its ending: IMAGE.png and IMAGE.svg are written. OUT_DIR holds what bench/run_kernels.sh
+The ending of IMAGE tells its format: .png or .svg. OUT_DIR holds what bench/run_kernels.sh
 leaves; the panels are its peers-hot.json and peers-cold.json, or hot.json and cold.json. Needs
 matplotlib (PyPI or python3-matplotlib).
 """
@@ -143,9 +143,8 @@ def main():
                   fontsize=9, bbox_to_anchor=(0.5, 0.035))
     figure.text(0.01, 0.008, results.conditions(panels[0]), fontsize=7.5, color="#666666")
     figure.tight_layout(rect=(0, 0.2, 1, 0.97), w_pad=2)
-    for ending in (".png", ".svg"):
-        figure.savefig(options.image.with_suffix(ending), dpi=110,
-                       metadata={"Date": None} if ending == ".svg" else None)
+    figure.savefig(options.image, dpi=110,
+                   metadata={"Date": None} if options.image.suffix == ".svg" else None)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Nothing here needs more than Python itself.
 
 import json
 import pathlib
+import re
 import statistics
 
 ROW_KEY = ("rows", "cols", "batch", "threads", "cold", "kernel", "weight_bits", "activation_bits")
@@ -94,6 +95,11 @@ def ceiling(document, kind, shape, threads, nbytes=None):
         if nbytes is None or c["cold"] or c["bytes"] // 64 == nbytes // 64:
             return c
     return None
+
+
+def command(document):
+    """The command line, without the folders of files."""
+    return re.sub(r"(?<=\s)/\S*/", "", document.get("command", "?"))
 
 
 def conditions(document):

@@ -32,7 +32,7 @@ if [ -n "${PYTHON:-}" ]; then
   for how in hot cold; do
     option=$([ $how = hot ] || echo --cold)
     # shellcheck disable=SC2086  # the option may be no word at all
-    "$PYTHON" "$here/peers/run.py" --gemv 4096x4096,8192x2048,1024x1024 --threads 1,2 $option \
+    "$PYTHON" "$here/peers/run.py" --gemv 4096x4096,8192x2048,1024x1024 --abits 8,16 --threads 1,2 $option \
       --pbatch "$pbatch" --seconds "$seconds" --json "$out/peers-$how.json"
   done
 fi

@@ -131,7 +131,7 @@ def ceilings(document):
 def section(name, document):
     cold = document["results"][0]["cold"]
     parts = [f"### {name}: {document.get('isa', '?')}, {'cold' if cold else 'hot'}\n",
-             f"{results.conditions(document)}.\n\n```\n{document.get('command', '?')}\n```\n"]
+             f"{results.conditions(document)}.\n\n```\n{results.command(document)}\n```\n"]
     for shape in results.shapes(document):
         for threads in results.values(document, "threads"):
             parts += [batch_one(document, shape, threads), batches(document, shape, threads)]

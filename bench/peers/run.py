@@ -135,7 +135,7 @@ def main():
     whole = [{**parts[0], "results": [r for p in parts for r in p["results"]],
               "ceilings": [c for p in parts for c in p["ceilings"]]} for parts in rounds]
     merged = results.merge_rounds(whole)
-    merged["command"] = shlex.join(sys.argv)
+    merged["command"] = shlex.join(["bench/peers/run.py", *sys.argv[1:]])
     merged["threads"] = arguments.threads[-1]
     merged["versions"] = ort.versions()
     merged["ort"] = {"block_size": ort.BLOCK, "accuracy_level": ort.ACCURACY_LEVEL,

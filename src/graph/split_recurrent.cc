@@ -75,7 +75,8 @@ class Splitter {
     const OnnxRecurrentWeights weights{&w, &r, b.size() != 0 ? &b : nullptr,
                                        p.size() != 0 ? &p : nullptr};
     // Attributes and shapes that do not fit are the operator's to report, which knows how.
-    if (gates.hidden < 1 || !check_recurrent_weights(weights, gates, directions)) {
+    if (gates.hidden < 1 || layout < 0 || layout > 1 ||
+        !check_recurrent_weights(weights, gates, directions)) {
       graph_.nodes.push_back(node);
       return Status::ok();
     }

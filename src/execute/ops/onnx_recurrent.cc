@@ -26,12 +26,12 @@ class OnnxRecurrent final : public Op {
     in.lengths = input_or_null(inputs, 4);
     in.initial_h = input_or_null(inputs, 5);
     if (lstm) in.initial_c = input_or_null(inputs, 6);
-    PBATCH_ASSIGN_OR_RETURN(RecurrentIo io,
-                            RecurrentIo::create(in, specs_[0].gates.hidden, directions_, layout_));
     OnnxRecurrentWeights weights{input_or_null(inputs, 1), input_or_null(inputs, 2),
                                  input_or_null(inputs, 3),
                                  lstm ? input_or_null(inputs, 7) : nullptr};
     PBATCH_RETURN_IF_ERROR(check_recurrent_weights(weights, specs_[0].gates, directions_));
+    PBATCH_ASSIGN_OR_RETURN(RecurrentIo io,
+                            RecurrentIo::create(in, specs_[0].gates.hidden, directions_, layout_));
     if (weights.w->dim(2) != in.x->dim(2)) {
       return {ErrorCode::shape_mismatch,
               "input X is " + shape_to_string(in.x->shape()) + ", but W is " +
