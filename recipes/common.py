@@ -1,21 +1,39 @@
-"""What the recipes share: IDX data, training of a fully connected network, ONNX export."""
+"""What the recipes share: finding packages and files, IDX data, and writing ONNX files."""
 
 import gzip
+import importlib
 import pathlib
 import struct
-import time
 
-import numpy as np
-import onnx
-import torch
-from onnx import TensorProto, helper, numpy_helper
+
+def package(name):
+    """The imported Python package, or one clear line that says which one is missing."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        missing = (error.name or name).partition(".")[0]
+        raise SystemExit(f"the Python package {missing} is missing: pip install {missing}") from None
+
+
+np = package("numpy")
+onnx = package("onnx")
+numpy_helper = package("onnx.numpy_helper")
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+FLOAT, INT32, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32, onnx.TensorProto.INT64
+
+
+def existing(path):
+    """The path of a file that is there; otherwise the recipe ends with one line about it."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise SystemExit(f"{path}: no such file; docs/recipes.md says where the data comes from")
+    return path
 
 
 def read_idx(path):
     """The array in an IDX file, which may be gzipped."""
-    path = pathlib.Path(path)
+    path = existing(path)
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
         zero, kind, rank = struct.unpack(">HBB", file.read(4))
         if zero != 0 or kind not in IDX_TYPES:
@@ -24,112 +42,100 @@ def read_idx(path):
         return np.frombuffer(file.read(), IDX_TYPES[kind]).reshape(shape)
 
 
-def load_images(folder):
-    """Training and test images as pixels/255, one row each, and their labels."""
-    folder = pathlib.Path(folder)
-    parts = []
-    for split in ("train", "t10k"):
-        images = read_idx(folder / f"{split}-images-idx3-ubyte.gz")
-        labels = read_idx(folder / f"{split}-labels-idx1-ubyte.gz")
-        pixels = images.reshape(len(images), -1).astype(np.float32) / 255
-        parts += [torch.from_numpy(pixels), torch.from_numpy(labels.astype(np.int64))]
-    return parts
+def read_text(path):
+    """The text of a UTF-8 file, line ends as they are."""
+    return existing(path).read_bytes().decode("utf-8")
 
 
-def mlp(widths, dropout):
-    """Linear layers with ReLU and dropout between them."""
-    layers = []
-    for i, (fan_in, fan_out) in enumerate(zip(widths, widths[1:])):
-        if i > 0:
-            layers += [torch.nn.ReLU(), torch.nn.Dropout(dropout)]
-        layers.append(torch.nn.Linear(fan_in, fan_out))
-    return torch.nn.Sequential(*layers)
+def read_npz(path, shapes):
+    """The float arrays of an .npz file under the names in `shapes`.
 
-
-@torch.no_grad()
-def accuracy(net, images, labels):
-    """Percent of the images whose largest logit is the label's."""
-    net.eval()
-    right = sum((net(x).argmax(1) == y).sum().item()
-                for x, y in zip(images.split(1000), labels.split(1000)))
-    return 100.0 * right / len(labels)
-
-
-def train(net, data, epochs, batch, peak_rate, weight_decay, smoothing, augment=None):
-    """Adam under a one-cycle learning rate; prints a line an epoch; returns the test accuracy."""
-    images, labels, test_images, test_labels = data
-    optimizer = torch.optim.AdamW(net.parameters(), weight_decay=weight_decay)
-    steps = (len(images) + batch - 1) // batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=peak_rate, total_steps=epochs * steps, pct_start=0.2)
-    loss_of = torch.nn.CrossEntropyLoss(label_smoothing=smoothing)
-    start = time.time()
-    score = 0.0
-    for epoch in range(epochs):
-        net.train()
-        total = 0.0
-        for chosen in torch.randperm(len(images)).split(batch):
-            x = images[chosen]
-            if augment is not None:
-                x = augment(x)
-            loss = loss_of(net(x), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.item() * len(chosen)
-        score = accuracy(net, test_images, test_labels)
-        print(f"epoch {epoch + 1:2d}/{epochs}  loss {total / len(images):.4f}  "
-              f"test {score:.2f} %  {time.time() - start:.0f} s", flush=True)
-    return score
-
-
-def round_to_half(net):
-    """Rounds every parameter to half precision, as `half=True` of the export stores it."""
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.copy_(parameter.half().float())
-
-
-def export_mlp(net, path, name, half, doc=""):
-    """Writes the linear layers of `net` as Gemm and Relu nodes, opset 13, batch dimension free.
-
-    With `half`, weights are stored in half precision, each behind a Cast to float: the file is
-    half as long and every reader still computes in float.
+    `shapes` maps a name to its shape; a letter in a shape is a size that all arrays agree on.
     """
-    linears = [m for m in net if isinstance(m, torch.nn.Linear)]
-    nodes, initializers = [], []
+    path = existing(path)
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError) as error:
+        raise SystemExit(f"{path}: not an .npz file ({error})") from None
+    sizes = {}
+    for name, shape in shapes.items():
+        if name not in arrays:
+            raise SystemExit(f"{path}: has no array {name}; it has {', '.join(arrays)}")
+        found = arrays[name].shape
+        wanted = tuple(sizes.setdefault(size, got) if isinstance(size, str) else size
+                       for size, got in zip(shape, found))
+        if len(found) != len(shape) or found != wanted:
+            raise SystemExit(f"{path}: {name} has shape {found}, not {shape} as the recipe expects")
+    return {name: arrays[name].astype(np.float32) for name in shapes}
 
-    def constant(label, parameter):
-        values = parameter.detach().numpy()
-        if not half:
-            initializers.append(numpy_helper.from_array(values, label))
-            return
-        initializers.append(numpy_helper.from_array(values.astype(np.float16), label + ".half"))
-        nodes.append(helper.make_node("Cast", [label + ".half"], [label], label + ".cast",
-                                      to=TensorProto.FLOAT))
 
-    value = "input"
-    for i, linear in enumerate(linears, 1):
-        last = i == len(linears)
-        constant(f"fc{i}.weight", linear.weight)
-        constant(f"fc{i}.bias", linear.bias)
-        out = "logits" if last else f"fc{i}.out"
-        nodes.append(helper.make_node("Gemm", [value, f"fc{i}.weight", f"fc{i}.bias"], [out],
-                                      f"fc{i}", transB=1))
-        if not last:
-            nodes.append(helper.make_node("Relu", [out], [f"relu{i}.out"], f"relu{i}"))
-            value = f"relu{i}.out"
-    graph = helper.make_graph(
-        nodes, name,
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", linears[0].in_features])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT,
-                                       ["N", linears[-1].out_features])],
-        initializers)
-    model = helper.make_model(graph, producer_name="pbatch recipes", doc_string=doc, ir_version=7,
-                              opset_imports=[helper.make_opsetid("", 13)])
-    onnx.checker.check_model(model)
+def save_array(path, array):
+    """Writes an .npy file and says what is in it."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, str(path))
-    print(f"{path}: {path.stat().st_size} bytes")
+    np.save(path, array)
+    print(f"{path}: {array.dtype} {list(array.shape)}")
+
+
+class Net:
+    """An ONNX graph under construction: opset 13, the tensors named by the caller."""
+
+    def __init__(self, name):
+        self.name = name
+        self.nodes, self.initializers, self.inputs, self.outputs = [], [], [], []
+
+    def input(self, name, dtype, shape):
+        self.inputs.append(onnx.helper.make_tensor_value_info(name, dtype, shape))
+        return name
+
+    def output(self, name, dtype, shape):
+        self.outputs.append(onnx.helper.make_tensor_value_info(name, dtype, shape))
+
+    def constant(self, name, array):
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def ints(self, name, *values):
+        return self.constant(name, np.array(values, np.int64))
+
+    def node(self, operator, inputs, outputs, name, **attributes):
+        """Adds a node; `outputs` is a name or a list of names and is returned."""
+        names = [outputs] if isinstance(outputs, str) else outputs
+        self.nodes.append(onnx.helper.make_node(operator, inputs, names, name, **attributes))
+        return outputs
+
+    def linear(self, value, weight, bias, out, name):
+        """out = value · weight + bias over the last axis of a value of any rank."""
+        product = self.node("MatMul", [value, self.constant(f"{name}.weight", weight)],
+                            f"{name}.product", name)
+        return self.node("Add", [product, self.constant(f"{name}.bias", bias)], out,
+                         f"{name}.add")
+
+    def graph(self):
+        return onnx.helper.make_graph(self.nodes, self.name, self.inputs, self.outputs,
+                                      self.initializers)
+
+    def save(self, path, doc=""):
+        """Checks the graph, writes it and prints the size of the file."""
+        model = onnx.helper.make_model(self.graph(), producer_name="pbatch recipes",
+                                       doc_string=doc, ir_version=7,
+                                       opset_imports=[onnx.helper.make_opsetid("", 13)])
+        onnx.checker.check_model(model)
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(model, str(path))
+        print(f"{path}: {path.stat().st_size} bytes")
+
+
+def run_onnx(path, feeds, outputs=None):
+    """The outputs of an ONNX file by ONNX Runtime on one thread, as a list."""
+    return session(path).run(outputs, feeds)
+
+
+def session(path):
+    """An ONNX Runtime session of one thread."""
+    runtime = package("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -7,9 +7,8 @@ Needs PyTorch, numpy and onnx (Debian: python3-torch python3-onnx dataset-fashio
 import argparse
 import pathlib
 
-import torch
-
-import common
+import mlp
+from mlp import torch
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -33,15 +32,15 @@ def main():
     torch.manual_seed(1)
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
-    data = common.load_images(args.data)
-    net = common.mlp([784, 1024, 1024, 10], dropout=0.25)
-    common.train(net, data, epochs=args.epochs, batch=256, peak_rate=2e-3, weight_decay=0.02,
-                 smoothing=0.05, augment=flip_half)
-    common.round_to_half(net)
-    score = common.accuracy(net, data[2], data[3])
+    data = mlp.load_images(args.data)
+    net = mlp.mlp([784, 1024, 1024, 10], dropout=0.25)
+    mlp.train(net, data, epochs=args.epochs, batch=256, peak_rate=2e-3, weight_decay=0.02,
+              smoothing=0.05, augment=flip_half)
+    mlp.round_to_half(net)
+    score = mlp.accuracy(net, data[2], data[3])
     print(f"test accuracy with half-precision weights: {score:.2f} %")
-    common.export_mlp(net, args.out, "fashion_mnist", half=True,
-                      doc=f"784-1024-1024-10 on Fashion-MNIST, test accuracy {score:.2f} %")
+    mlp.export_mlp(net, args.out, "fashion_mnist", half=True,
+                   doc=f"784-1024-1024-10 on Fashion-MNIST, test accuracy {score:.2f} %")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ about 81 MB, too much for version control.
 
 import argparse
 
-import torch
-
-import common
+import mlp
+from mlp import torch
 
 
 def main():
@@ -23,12 +22,12 @@ def main():
     torch.manual_seed(1)
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
-    data = common.load_images(args.data)
-    net = common.mlp([784, 4096, 4096, 10], dropout=0.2)
-    score = common.train(net, data, epochs=args.epochs, batch=256, peak_rate=1e-3,
-                         weight_decay=0.01, smoothing=0.0)
-    common.export_mlp(net, args.out, "mnist_4096", half=False,
-                      doc=f"784-4096-4096-10 on MNIST, test accuracy {score:.2f} %")
+    data = mlp.load_images(args.data)
+    net = mlp.mlp([784, 4096, 4096, 10], dropout=0.2)
+    score = mlp.train(net, data, epochs=args.epochs, batch=256, peak_rate=1e-3,
+                      weight_decay=0.01, smoothing=0.0)
+    mlp.export_mlp(net, args.out, "mnist_4096", half=False,
+                   doc=f"784-4096-4096-10 on MNIST, test accuracy {score:.2f} %")
 
 
 if __name__ == "__main__":
