@@ -11,8 +11,8 @@ def package(name):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        missing = (error.name or name).partition(".")[0]
-        raise SystemExit(f"the Python package {missing} is missing: pip install {missing}") from None
+        name = (error.name or name).partition(".")[0]
+        raise SystemExit(f"the Python package {name} is missing: pip install {name}") from None
 
 
 np = package("numpy")

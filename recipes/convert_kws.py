@@ -236,7 +236,8 @@ def reference(kind, arrays, data, frames):
     if kind == "CRNN":
         height, width, _, _ = a["W"].shape
         down, across = CONV_STRIDES
-        maps = [[np.tensordot(steps[t:t + height, :, k:k + width], a["W"][:, :, 0], ((0, 2), (0, 1)))
+        kernel = a["W"][:, :, 0]
+        maps = [[np.tensordot(steps[t:t + height, :, k:k + width], kernel, ((0, 2), (0, 1)))
                  for k in range(0, COEFFICIENTS - width + 1, across)]
                 for t in range(0, frames - height + 1, down)]
         image = np.maximum(np.array(maps) + a["Variable"], 0)  # time, frequency, N, maps

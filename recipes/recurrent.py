@@ -1,4 +1,4 @@
-"""Recurrent layers in ONNX: gate orders of TensorFlow and PyTorch, networks with streaming state."""
+"""Recurrent layers in ONNX: gate orders of TensorFlow and PyTorch, streaming networks."""
 
 import common
 from common import np

@@ -82,7 +82,7 @@ class Pairs:
             yield *self.premise.rows(chosen), *self.hypothesis.rows(chosen), self.labels[chosen]
 
     def shuffled(self, size):
-        """Random batches of pairs whose premises are of like length: less time goes into padding."""
+        """Random batches of pairs with premises of like length: less time goes into padding."""
         parts = []
         for block in torch.randperm(len(self.labels)).split(50 * size):
             parts += block[self.premise.lengths[block].argsort()].split(size)

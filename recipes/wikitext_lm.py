@@ -95,8 +95,11 @@ def perplexity(net, tokens, device, steps=64):
     return math.exp(total / (len(tokens) - 1))
 
 
-def train(net, corpus, counts, args):
-    """Adam under a one-cycle learning rate over parallel streams, states carried along."""
+def train(net, corpus, counts, args, path):
+    """Adam under a one-cycle learning rate over parallel streams, states carried along.
+
+    Exports the network after every epoch, so that training cut short leaves one.
+    """
     rows = len(corpus["train"]) // args.batch
     data = torch.from_numpy(corpus["train"][:rows * args.batch].reshape(args.batch, rows).T.copy())
     data = data.to(args.device)
@@ -131,9 +134,10 @@ def train(net, corpus, counts, args):
             if step % 50 == 49:
                 print(f"epoch {epoch + 1}/{args.epochs}  step {step + 1}/{steps}  "
                       f"loss {total / (step + 1):.4f}  {time.time() - begin:.0f} s", flush=True)
-        print(f"epoch {epoch + 1}/{args.epochs}  perplexity of the first 20,000 words of valid "
-              f"{perplexity(net, corpus['valid'][:20000], args.device):.2f}  "
-              f"{time.time() - begin:.0f} s", flush=True)
+        done = (f"epoch {epoch + 1}/{args.epochs}, perplexity of the first 20,000 words of valid "
+                f"{perplexity(net, corpus['valid'][:20000], args.device):.2f}")
+        print(f"{done}  {time.time() - begin:.0f} s", flush=True)
+        export(net, path, f"word-level LSTM on WikiText-2, {done}")
 
 
 def export(net, path, doc):
@@ -184,7 +188,7 @@ def main():
     if args.random:
         export(net, path, "random weights: for measuring speed only")
         return
-    train(net, corpus, counts, args)
+    train(net, corpus, counts, args, path)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     scores = {split: perplexity(net, corpus[split], args.device) for split in ("valid", "test")}
     doc = ", ".join(f"{split} perplexity {score:.2f}" for split, score in scores.items())
