@@ -1,13 +1,12 @@
 #include "cli/command.h"
-#include "cli/measure.h"
+#include "cli/eval_task.h"
 #include "cli/progress_bar.h"
 
 namespace pbatch::cli {
 namespace {
 
 struct EvalCommand {
-  NetworkFlags network;
-  DataFlags data;
+  EvalFlags flags;
   OutputOptions output;
 
   Status run() const;
@@ -15,30 +14,23 @@ struct EvalCommand {
 
 Status EvalCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output));
-  PBATCH_ASSIGN_OR_RETURN(const Dataset dataset, data.load());
-  PBATCH_ASSIGN_OR_RETURN(const auto nets, open_networks(network));
+  const std::unique_ptr<EvalTask> task = make_task(flags);
+  PBATCH_RETURN_IF_ERROR(task->load());
+  PBATCH_ASSIGN_OR_RETURN(const auto nets, open_networks(flags.network));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions,
                           conditions_here(nets->quantized->threads()));
-  Result<Evaluation> evaluation = [&] {
+  Result<TaskReport> report = [&] {
     ProgressBar bar;
-    return evaluate(nets->contenders, dataset, data.options, bar);
+    return task->measure(*nets, bar);
   }();
-  if (!evaluation) return evaluation.status().in_file(network.file);
+  if (!report) return report.status().in_file(flags.network.file);
 
   nlohmann::json json = json_head(conditions);
-  json["file"] = network.file;
+  json["task"] = flags.task;
+  json["file"] = flags.network.file;
   json["float_source"] = nets->float_source;
-  json["data"] = data.data;
-  json["labels"] = data.labels;
-  json["items"] = evaluation->items;
-  json["batch"] = evaluation->batch;
-  json["results"] = nlohmann::json::array();
-  for (std::size_t i = 0; i < nets->contenders.size(); ++i) {
-    json["results"].push_back(eval_row_json(nets->contenders[i], *evaluation, i));
-  }
-  return deliver(
-      output, eval_table(*nets, *evaluation) + float_side_line(*nets) + conditions_line(conditions),
-      json);
+  json.update(report->json);
+  return deliver(output, report->text + float_side_line(*nets) + conditions_line(conditions), json);
 }
 
 }  // namespace
@@ -46,13 +38,10 @@ Status EvalCommand::run() const {
 void add_eval(CLI::App& app, Work& work) {
   auto command = std::make_shared<EvalCommand>();
   CLI::App* sub = app.add_subcommand("eval", "Accuracy, latency and size at each precision");
-  command->network.add_to(*sub);
-  command->data.add_to(*sub, /*required=*/true);
-  add_seconds_option(*sub, command->data.options.timing);
-  command->network.threads.add_to(*sub);
+  command->flags.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
-    command->network.parse();
+    command->flags.parse();
     work = [command] { return command->run(); };
   });
 }

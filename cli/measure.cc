@@ -8,13 +8,11 @@
 
 namespace pbatch::cli {
 
-void DataFlags::add_to(CLI::App& command, bool required) {
+void DataFlags::add_to(CLI::App& command) {
   command
       .add_option("--data", data, "Items: .npy or IDX, also .gz; the first dimension counts them")
-      ->required(required)
       ->type_name("FILE");
   command.add_option("--labels", labels, "Class numbers, or float targets: .npy or IDX, also .gz")
-      ->required(required)
       ->type_name("FILE");
   command
       .add_option("--batch", options.batch,
@@ -61,12 +59,12 @@ std::string weights_column(const Contender& c) {
 
 }  // namespace
 
-nlohmann::json eval_row_json(const Contender& c, const Evaluation& e, std::size_t row) {
-  const Cost& cost = e.rows[row].cost;
+nlohmann::json row_json(const Contender& c, const std::string& metric, double value,
+                        const Cost& cost) {
   nlohmann::json json{{"weight_bits", c.precision.all.weight_bits},
                       {"activation_bits", c.precision.all.activation_bits},
-                      {"metric", metric_name(e.metric)},
-                      {"value", e.rows[row].value},
+                      {"metric", metric},
+                      {"value", value},
                       {"latency_us", cost.latency_us},
                       {"speedup_vs_f32", cost.speedup_vs_f32},
                       {"weight_bytes", cost.weight_bytes}};
@@ -74,20 +72,32 @@ nlohmann::json eval_row_json(const Contender& c, const Evaluation& e, std::size_
   return json;
 }
 
+std::vector<std::string> table_row(const Contender& c, const std::vector<std::string>& values,
+                                   const Cost& cost) {
+  std::vector<std::string> cells{weights_column(c),
+                                 c.precision.all.weight_bits == 32
+                                     ? "float"
+                                     : std::to_string(c.precision.all.activation_bits) + "-bit"};
+  cells.insert(cells.end(), values.begin(), values.end());
+  cells.insert(cells.end(),
+               {human_time(cost.latency_us), fmt::format("{:.2f}x", cost.speedup_vs_f32),
+                human_bytes(static_cast<double>(cost.weight_bytes))});
+  return cells;
+}
+
+nlohmann::json eval_row_json(const Contender& c, const Evaluation& e, std::size_t row) {
+  return row_json(c, metric_name(e.metric), e.rows[row].value, e.rows[row].cost);
+}
+
 std::string eval_table(const Networks& nets, const Evaluation& e) {
   const bool percent = e.metric == Metric::accuracy;
   Table table({"weights", "activations", percent ? "accuracy %" : "mse", "latency", "speed-up",
                "weight bytes"});
   for (std::size_t i = 0; i < nets.contenders.size(); ++i) {
-    const Contender& c = nets.contenders[i];
     const EvalRow& row = e.rows[i];
-    table.add({weights_column(c),
-               c.precision.all.weight_bits == 32
-                   ? "float"
-                   : std::to_string(c.precision.all.activation_bits) + "-bit",
-               percent ? fmt::format("{:.2f}", 100 * row.value) : short_number(row.value),
-               human_time(row.cost.latency_us), fmt::format("{:.2f}x", row.cost.speedup_vs_f32),
-               human_bytes(double(row.cost.weight_bytes))});
+    table.add(table_row(
+        nets.contenders[i],
+        {percent ? fmt::format("{:.2f}", 100 * row.value) : short_number(row.value)}, row.cost));
   }
   return table.to_string() + fmt::format("{} items, {}; batches of {} for the {}, 1 for latency\n",
                                          e.items, e.input_note, e.batch, metric_name(e.metric));
@@ -110,16 +120,11 @@ std::string compare_table(const Networks& nets, const std::vector<CompareRow>& r
   Table table({"weights", "activations", "rel. error", "cosine", "max abs error", "latency",
                "speed-up", "weight bytes"});
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Contender& c = nets.contenders[i];
-    const CompareRow& row = rows[i];
-    table.add({weights_column(c),
-               c.precision.all.weight_bits == 32
-                   ? "float"
-                   : std::to_string(c.precision.all.activation_bits) + "-bit",
-               short_number(row.error.rel_error), fmt::format("{:.6f}", row.error.cosine),
-               short_number(row.error.max_abs_error), human_time(row.cost.latency_us),
-               fmt::format("{:.2f}x", row.cost.speedup_vs_f32),
-               human_bytes(double(row.cost.weight_bytes))});
+    const OutputError& error = rows[i].error;
+    table.add(table_row(nets.contenders[i],
+                        {short_number(error.rel_error), fmt::format("{:.6f}", error.cosine),
+                         short_number(error.max_abs_error)},
+                        rows[i].cost));
   }
   return table.to_string();
 }

@@ -19,7 +19,7 @@ struct DataFlags {
   std::string data, labels;
   EvalOptions options;
 
-  void add_to(CLI::App& command, bool required);
+  void add_to(CLI::App& command);
   bool given() const { return !data.empty() || !labels.empty(); }
   /// Throws CLI::ValidationError if one of --data and --labels stands alone.
   void parse() const;
@@ -40,6 +40,13 @@ struct InputFlags {
 
 /// --seconds: how long each row is timed.
 void add_seconds_option(CLI::App& command, TimingOptions& timing);
+
+/// What elements of results[] have in common.
+nlohmann::json row_json(const Contender& contender, const std::string& metric, double value,
+                        const Cost& cost);
+/// Cells of a table's row: weights, activations, `values`, latency, speed-up, weight bytes.
+std::vector<std::string> table_row(const Contender& contender,
+                                   const std::vector<std::string>& values, const Cost& cost);
 
 /// One element of results[] of eval; see docs/command-line.md.
 nlohmann::json eval_row_json(const Contender& contender, const Evaluation& evaluation,

@@ -132,7 +132,7 @@ void add_sweep(CLI::App& app, Work& work) {
   CLI::App* sub = app.add_subcommand(
       "sweep", "eval, or compare without labels, with the frontier as one HTML page");
   command->network.add_to(*sub);
-  command->data.add_to(*sub, /*required=*/false);
+  command->data.add_to(*sub);
   command->inputs.add_to(*sub);
   sub->add_option("-o,--output", command->page_file, "The page to write")
       ->required()

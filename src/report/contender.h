@@ -30,8 +30,14 @@ struct Cost {
 /// A run of one or more items; inputs[i] for the i-th, taken in turn.
 using InputSets = std::vector<std::vector<NamedTensor>>;
 
-/// Latency and size of each contender; the first is the float network. Each
-/// input set holds `items_per_set` items. Precondition: inputs is not empty.
+/// Latency and size of each contender; the first is the float network. calls[i] is one call of
+/// contender i and goes through `items_per_call` items.
+Result<std::vector<Cost>> measure_costs(std::span<const Contender> contenders,
+                                        std::span<const TimedCall> calls, double items_per_call,
+                                        const TimingOptions& options, Progress& progress);
+
+/// The same, a call being a run. Each input set holds `items_per_set` items. Precondition: inputs
+/// is not empty.
 Result<std::vector<Cost>> measure_costs(std::span<const Contender> contenders,
                                         const InputSets& inputs, std::int64_t items_per_set,
                                         const TimingOptions& options, Progress& progress);

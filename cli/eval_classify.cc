@@ -1,0 +1,42 @@
+// eval --task classify: accuracy, or squared error, on labelled items.
+#include "cli/eval_task.h"
+
+namespace pbatch::cli {
+namespace {
+
+class ClassifyTask final : public EvalTask {
+ public:
+  explicit ClassifyTask(const EvalFlags& flags) : flags_(flags) {}
+
+  Status load() override {
+    PBATCH_ASSIGN_OR_RETURN(dataset_, flags_.data.load());
+    return Status::ok();
+  }
+
+  Result<TaskReport> measure(const Networks& nets, Progress& progress) override {
+    PBATCH_ASSIGN_OR_RETURN(const Evaluation e,
+                            evaluate(nets.contenders, dataset_, flags_.data.options, progress));
+    nlohmann::json results = nlohmann::json::array();
+    for (std::size_t i = 0; i < nets.contenders.size(); ++i) {
+      results.push_back(eval_row_json(nets.contenders[i], e, i));
+    }
+    return TaskReport{eval_table(nets, e),
+                      {{"data", flags_.data.data},
+                       {"labels", flags_.data.labels},
+                       {"items", e.items},
+                       {"batch", e.batch},
+                       {"results", results}}};
+  }
+
+ private:
+  const EvalFlags& flags_;
+  Dataset dataset_;
+};
+
+}  // namespace
+
+std::unique_ptr<EvalTask> make_classify_task(const EvalFlags& flags) {
+  return std::make_unique<ClassifyTask>(flags);
+}
+
+}  // namespace pbatch::cli

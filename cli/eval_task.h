@@ -1,0 +1,75 @@
+// What `eval` measures: one file per task.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/measure.h"
+#include "cli/networks.h"
+#include "report/progress.h"
+#include "report/step_ports.h"
+
+namespace pbatch::cli {
+
+/// --input, --output, --state: ports of a network that runs step by step.
+struct StepFlags {
+  StepPortOptions options;
+  std::vector<std::string> state_texts;
+};
+
+/// --env, --episodes, --seed.
+struct ControlFlags {
+  std::string environment;
+  std::int64_t episodes = 100;
+  std::uint64_t seed = 0;
+};
+
+/// Every option of `eval`; those of other tasks than the chosen one are refused.
+struct EvalFlags {
+  NetworkFlags network;
+  DataFlags data;
+  std::string task = "classify";
+  StepFlags ports;
+  ControlFlags control;
+
+  void add_to(CLI::App& command);
+  /// Throws CLI::ValidationError.
+  void parse();
+
+ private:
+  struct TaskOption {
+    CLI::Option* option;
+    std::vector<std::string> tasks;
+    bool required = false;  ///< of each of those tasks
+  };
+  void add_data_options(CLI::App& command);
+  void add_step_options(CLI::App& command);
+  void add_control_options(CLI::App& command);
+  std::vector<TaskOption> options_;
+};
+
+/// The table, and the keys beside those that all tasks share; `results` is one of them.
+struct TaskReport {
+  std::string text;
+  nlohmann::json json;
+};
+
+class EvalTask {
+ public:
+  virtual ~EvalTask() = default;
+  /// Reads the data: called before networks are loaded, so that a wrong path fails at once.
+  virtual Status load() { return Status::ok(); }
+  virtual Result<TaskReport> measure(const Networks& nets, Progress& progress) = 0;
+};
+
+/// The task that `flags` names; keep them alive.
+std::unique_ptr<EvalTask> make_task(const EvalFlags& flags);
+std::unique_ptr<EvalTask> make_classify_task(const EvalFlags& flags);
+std::unique_ptr<EvalTask> make_control_task(const EvalFlags& flags);
+
+}  // namespace pbatch::cli

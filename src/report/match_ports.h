@@ -1,0 +1,19 @@
+// Which output of a network goes into which input, told from names and shapes.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "pbatch/session.h"
+
+namespace pbatch {
+
+/// For each input the index of the output that belongs to it, or nothing where that is not clear;
+/// no output twice. Types must be equal and shapes agree where both are fixed. First go those
+/// whose names are the same but for words such as "in" and "out", "prev" and "next" ("h_in" and
+/// "h_out", "h0" and "hn", "initial_c" and "Y_c"); then those that fit by shape and no others do.
+std::vector<std::optional<std::size_t>> match_ports(const std::vector<PortInfo>& inputs,
+                                                    const std::vector<PortInfo>& outputs);
+
+}  // namespace pbatch
