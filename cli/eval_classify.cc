@@ -14,14 +14,17 @@ class ClassifyTask final : public EvalTask {
   }
 
   Result<TaskReport> measure(const Networks& nets, Progress& progress) override {
+    EvalOptions options = flags_.data.options;
+    options.output = flags_.ports.options.output;
     PBATCH_ASSIGN_OR_RETURN(const Evaluation e,
-                            evaluate(nets.contenders, dataset_, flags_.data.options, progress));
+                            evaluate(nets.contenders, dataset_, options, progress));
+    const auto& data = flags_.data.data;
     nlohmann::json results = nlohmann::json::array();
     for (std::size_t i = 0; i < nets.contenders.size(); ++i) {
       results.push_back(eval_row_json(nets.contenders[i], e, i));
     }
     return TaskReport{eval_table(nets, e),
-                      {{"data", flags_.data.data},
+                      {{"data", data.size() == 1 ? nlohmann::json(data[0]) : nlohmann::json(data)},
                        {"labels", flags_.data.labels},
                        {"items", e.items},
                        {"batch", e.batch},

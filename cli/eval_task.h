@@ -13,6 +13,7 @@
 #include "cli/networks.h"
 #include "report/progress.h"
 #include "report/step_ports.h"
+#include "report/token_layout.h"
 
 namespace pbatch::cli {
 
@@ -20,6 +21,21 @@ namespace pbatch::cli {
 struct StepFlags {
   StepPortOptions options;
   std::vector<std::string> state_texts;
+};
+
+/// --layout, --streams, --steps: how tokens are read.
+struct SequenceFlags {
+  std::string layout;
+  std::int64_t streams = 0, steps = 0;
+  FirstAxis first_axis = FirstAxis::unknown;  ///< after parse()
+};
+
+/// --decoder, --decoder-float, --feed, --start, --stop, --max-length.
+struct Seq2SeqFlags {
+  std::string decoder, decoder_float;
+  std::vector<std::string> feed_texts;
+  std::vector<std::pair<std::string, std::string>> feeds;  ///< after parse()
+  std::int64_t start = 0, stop = 0, max_length = 64;
 };
 
 /// --env, --episodes, --seed.
@@ -35,6 +51,8 @@ struct EvalFlags {
   DataFlags data;
   std::string task = "classify";
   StepFlags ports;
+  SequenceFlags sequence;
+  Seq2SeqFlags seq2seq;
   ControlFlags control;
 
   void add_to(CLI::App& command);
@@ -49,6 +67,8 @@ struct EvalFlags {
   };
   void add_data_options(CLI::App& command);
   void add_step_options(CLI::App& command);
+  void add_sequence_options(CLI::App& command);
+  void add_seq2seq_options(CLI::App& command);
   void add_control_options(CLI::App& command);
   std::vector<TaskOption> options_;
 };
@@ -64,12 +84,16 @@ class EvalTask {
   virtual ~EvalTask() = default;
   /// Reads the data: called before networks are loaded, so that a wrong path fails at once.
   virtual Status load() { return Status::ok(); }
+  /// Whether --layer may name layers of a network that the task opens beside the first.
+  virtual LayerNames layer_names() const { return LayerNames::own; }
   virtual Result<TaskReport> measure(const Networks& nets, Progress& progress) = 0;
 };
 
 /// The task that `flags` names; keep them alive.
 std::unique_ptr<EvalTask> make_task(const EvalFlags& flags);
 std::unique_ptr<EvalTask> make_classify_task(const EvalFlags& flags);
+std::unique_ptr<EvalTask> make_lm_task(const EvalFlags& flags);
+std::unique_ptr<EvalTask> make_seq2seq_task(const EvalFlags& flags);
 std::unique_ptr<EvalTask> make_control_task(const EvalFlags& flags);
 
 }  // namespace pbatch::cli

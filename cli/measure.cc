@@ -2,16 +2,35 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "cli/ports.h"
 #include "report/array_file.h"
 #include "report/table.h"
 #include "report/text.h"
 
 namespace pbatch::cli {
+namespace {
+
+std::optional<std::pair<std::string, std::size_t>> parse_axis(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string::npos || equals == 0 || equals + 2 != text.size()) return std::nullopt;
+  const char digit = text.back();
+  if (digit < '0' || digit > '9') return std::nullopt;
+  return std::pair{text.substr(0, equals), static_cast<std::size_t>(digit - '0')};
+}
+
+}  // namespace
 
 void DataFlags::add_to(CLI::App& command) {
   command
-      .add_option("--data", data, "Items: .npy or IDX, also .gz; the first dimension counts them")
-      ->type_name("FILE");
+      .add_option("--data", data,
+                  "Items: .npy or IDX, also .gz; the first dimension counts them. NAME=FILE for "
+                  "each of several inputs")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   command.add_option("--labels", labels, "Class numbers, or float targets: .npy or IDX, also .gz")
       ->type_name("FILE");
   command
@@ -20,6 +39,12 @@ void DataFlags::add_to(CLI::App& command) {
                   "takes them. Latency is always of one item")
       ->check(CLI::Range(1, 1 << 20))
       ->type_name("N");
+  command
+      .add_option("--batch-axis", axes,
+                  "Which dimension of an input counts the items of a run, from 0; default: the "
+                  "first")
+      ->type_name("NAME=N")
+      ->allow_extra_args(false);
   command.add_option("--limit", options.limit, "Only the first N items")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
@@ -30,13 +55,39 @@ void DataFlags::parse() const {
     throw CLI::ValidationError(data.empty() ? "--labels" : "--data",
                                "data and labels go together; give both");
   }
+  for (const std::string& text : axes) {
+    if (!parse_axis(text)) {
+      throw CLI::ValidationError("--batch-axis", "'" + text + "' is not NAME=N, e.g. x=1");
+    }
+  }
 }
 
 Result<Dataset> DataFlags::load() const {
-  PBATCH_ASSIGN_OR_RETURN(ArrayFile items, read_array(data));
+  Dataset dataset;
+  for (const std::string& text : data) {
+    // A file whose own name holds '=' is meant as a whole.
+    const bool whole = std::filesystem::exists(text);
+    const PortFile port = whole ? PortFile{{}, text} : parse_port_file(text);
+    PBATCH_ASSIGN_OR_RETURN(ArrayFile items, read_array(port.file));
+    const bool pixels = items.idx && items.tensor.dtype() == DType::u8;
+    dataset.data.push_back({port.name, std::move(items.tensor), pixels, {}});
+  }
+  for (const std::string& text : axes) {
+    const auto [name, axis] = *parse_axis(text);
+    bool found = false;
+    for (InputData& input : dataset.data) {
+      if (input.name != name && !(input.name.empty() && dataset.data.size() == 1)) continue;
+      input.axis = axis;
+      found = true;
+    }
+    if (!found) {
+      return Status(ErrorCode::not_found, "--batch-axis names '" + name + "', which no --data does",
+                    "give --data " + name + "=FILE");
+    }
+  }
   PBATCH_ASSIGN_OR_RETURN(ArrayFile targets, read_array(labels));
-  const bool pixels = items.idx && items.tensor.dtype() == DType::u8;
-  return Dataset{std::move(items.tensor), std::move(targets.tensor), pixels};
+  dataset.labels = std::move(targets.tensor);
+  return dataset;
 }
 
 void add_seconds_option(CLI::App& command, TimingOptions& timing) {

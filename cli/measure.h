@@ -14,14 +14,16 @@
 
 namespace pbatch::cli {
 
-/// Labelled data: --data, --labels, --batch, --limit.
+/// Labelled data: --data, --labels, --batch, --batch-axis, --limit.
 struct DataFlags {
-  std::string data, labels;
+  std::vector<std::string> data;  ///< [NAME=]FILE
+  std::string labels;
+  std::vector<std::string> axes;  ///< NAME=N
   EvalOptions options;
 
   void add_to(CLI::App& command);
   bool given() const { return !data.empty() || !labels.empty(); }
-  /// Throws CLI::ValidationError if one of --data and --labels stands alone.
+  /// Throws CLI::ValidationError if one of --data and --labels stands alone, or an axis is none.
   void parse() const;
   Result<Dataset> load() const;
 };

@@ -8,14 +8,14 @@ namespace {
 
 constexpr int kDefaultWidths = 8;
 
-Status open_float_side(const NetworkFlags& flags, const SessionOptions& options, Networks* nets) {
+Status open_float_side(const NetworkFlags& flags, Networks* nets) {
   std::string path = flags.float_file;
   if (path.empty()) path = nets->quantized->float_source();
   if (path.empty()) {
     nets->float_source = "dequantized";
     return Status::ok();
   }
-  PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(path, options));
+  PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(path, nets->options));
   if (!nets->float_net->layers().empty()) {
     return Status(ErrorCode::invalid_argument, "it is not a float network",
                   "give --float the ONNX file that the model was made from")
@@ -25,20 +25,33 @@ Status open_float_side(const NetworkFlags& flags, const SessionOptions& options,
   return Status::ok();
 }
 
-Status add_int8(const NetworkFlags& flags, SessionOptions options, Networks* nets) {
+Status add_int8(const NetworkFlags& flags, Networks* nets) {
   if (!nets->float_net) {
     return Status(ErrorCode::invalid_argument, "--int8 needs the float network",
                   "name it with --float")
         .in_file(flags.file);
   }
+  SessionOptions options = nets->options;
   options.float_backend = FloatBackend::onednn_int8;
   PBATCH_ASSIGN_OR_RETURN(nets->int8_net, Session::load(nets->float_source, options));
   nets->contenders.push_back({&*nets->int8_net, Precision::bits(8, 8), "onednn_int8"});
   return Status::ok();
 }
 
+// Those of its own layers.
+std::map<std::string, LayerPrecision> own_overrides(const LayerOverrides& all,
+                                                    const Session& session) {
+  std::map<std::string, LayerPrecision> own;
+  for (const LayerInfo& layer : session.layers()) {
+    const auto found = all.layers.find(layer.name);
+    if (found != all.layers.end()) own.insert(*found);
+  }
+  return own;
+}
+
 Status add_contenders(const NetworkFlags& flags, Networks* nets) {
   const Session& quantized = *nets->quantized;
+  const auto overrides = own_overrides(flags.overrides, quantized);
   nets->contenders.push_back(
       {nets->float_net ? &*nets->float_net : &quantized, Precision::f32(), {}});
   std::vector<int> widths = flags.weight_bits;
@@ -50,7 +63,7 @@ Status add_contenders(const NetworkFlags& flags, Networks* nets) {
   for (const int width : widths) {
     if (width == 32) continue;  // the float row stands first already
     for (const int abits : flags.activation_bits) {
-      const Contender c{&quantized, {{width, abits}, flags.overrides.layers}, {}};
+      const Contender c{&quantized, {{width, abits}, overrides}, {}};
       PBATCH_RETURN_IF_ERROR(quantized.prepare(c.precision));
       nets->contenders.push_back(c);
     }
@@ -109,19 +122,22 @@ void NetworkFlags::parse() {
   overrides.parse();
 }
 
-Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags) {
-  PBATCH_ASSIGN_OR_RETURN(const SessionOptions options, flags.threads.session_options());
+namespace {
+
+Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions options,
+                                       LayerNames names) {
   auto nets = std::make_unique<Networks>();
-  PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, options));
+  nets->options = std::move(options);
+  PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, nets->options));
   if (loaded.layers().empty()) {
     QuantizeOptions quantize = flags.quantize.options;
     quantize.threads = loaded.threads();
     nets->float_net = std::move(loaded);
     nets->float_source = flags.file;
     PBATCH_ASSIGN_OR_RETURN(nets->quantized,
-                            Session::quantize_in_memory(flags.file, quantize, options));
+                            Session::quantize_in_memory(flags.file, quantize, nets->options));
     if (!flags.float_file.empty()) {
-      PBATCH_RETURN_IF_ERROR(open_float_side(flags, options, nets.get()));
+      PBATCH_RETURN_IF_ERROR(open_float_side(flags, nets.get()));
     }
   } else {
     if (flags.quantize.given()) {
@@ -132,7 +148,7 @@ Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags) {
           .in_file(flags.file);
     }
     nets->quantized = std::move(loaded);
-    PBATCH_RETURN_IF_ERROR(open_float_side(flags, options, nets.get()));
+    PBATCH_RETURN_IF_ERROR(open_float_side(flags, nets.get()));
   }
   if (nets->quantized->layers().empty()) {
     return Status(ErrorCode::invalid_argument,
@@ -140,11 +156,45 @@ Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags) {
                   "lower --min-elements, or run it with 'pbatch run'")
         .in_file(flags.file);
   }
-  if (Status s = flags.overrides.check(*nets->quantized); !s) {
-    return std::move(s).in_file(flags.file);
+  if (names == LayerNames::own) {
+    if (Status s = flags.overrides.check(*nets->quantized); !s) {
+      return std::move(s).in_file(flags.file);
+    }
   }
   PBATCH_RETURN_IF_ERROR(add_contenders(flags, nets.get()));
-  if (flags.int8) PBATCH_RETURN_IF_ERROR(add_int8(flags, options, nets.get()));
+  if (flags.int8) PBATCH_RETURN_IF_ERROR(add_int8(flags, nets.get()));
+  return nets;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags, LayerNames names) {
+  PBATCH_ASSIGN_OR_RETURN(SessionOptions options, flags.threads.session_options());
+  return open(flags, std::move(options), names);
+}
+
+Result<std::unique_ptr<Networks>> open_beside(const Networks& first, const NetworkFlags& flags,
+                                              const std::string& file,
+                                              const std::string& float_file) {
+  NetworkFlags second = flags;
+  second.file = file;
+  second.float_file = float_file;
+  PBATCH_ASSIGN_OR_RETURN(auto nets, open(second, first.options, LayerNames::shared));
+  for (const auto& [name, precision] : flags.overrides.layers) {
+    LayerOverrides one;
+    one.layers[name] = precision;
+    if (one.check(*first.quantized)) continue;
+    if (Status s = one.check(*nets->quantized); !s) return std::move(s).in_file(file);
+  }
+  const auto same = [](const Contender& a, const Contender& b) {
+    return a.precision.all == b.precision.all && a.baseline == b.baseline;
+  };
+  if (!std::equal(first.contenders.begin(), first.contenders.end(), nets->contenders.begin(),
+                  nets->contenders.end(), same)) {
+    return Status(ErrorCode::invalid_argument, "it does not hold as many bits as " + flags.file,
+                  "give --bits that both hold")
+        .in_file(file);
+  }
   return nets;
 }
 

@@ -42,10 +42,17 @@ struct NetworkFlags {
       activation_bits;  ///< after parse(); weight_bits empty: as many as there are
 };
 
+/// What --layer may name.
+enum class LayerNames {
+  own,     ///< layers of this network
+  shared,  ///< also those of another, which are passed over
+};
+
 /// Two sessions and the precisions to set side by side.
 struct Networks {
   std::optional<Session> quantized, float_net, int8_net;
   std::string float_source;  ///< path of the float network, or "dequantized"
+  SessionOptions options;    ///< of all sessions
 
   /// The float network first, then each width with each activation width.
   std::vector<Contender> contenders;
@@ -55,6 +62,13 @@ struct Networks {
 /// and the float side: the file itself, --float, the float network that the
 /// model names, or else the model's own bit-layers turned back into floats.
 /// An error if nothing is quantized: every row would be the float answer.
-Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags);
+Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags,
+                                                LayerNames names = LayerNames::own);
+/// The same for a second network of one command: its files, the flags' precisions and
+/// quantization, and the threads of `first`, which was opened with shared layer names. An error if
+/// --layer names a layer of neither, or the two stand at different precisions.
+Result<std::unique_ptr<Networks>> open_beside(const Networks& first, const NetworkFlags& flags,
+                                              const std::string& file,
+                                              const std::string& float_file);
 
 }  // namespace pbatch::cli

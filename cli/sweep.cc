@@ -48,7 +48,8 @@ Status SweepCommand::measure_labelled(const Networks& nets, Progress& progress, 
   PBATCH_ASSIGN_OR_RETURN(const Evaluation e,
                           evaluate(nets.contenders, dataset, data.options, progress));
   page->metric = e.metric == Metric::mse ? SweepMetric::mse : SweepMetric::accuracy;
-  page->input_note = fmt::format("{} items of {}, {}", e.items, data.data, e.input_note);
+  page->input_note =
+      fmt::format("{} items of {}, {}", e.items, fmt::join(data.data, " "), e.input_note);
   for (std::size_t i = 0; i < e.rows.size(); ++i) {
     page->rows.push_back(sweep_row(nets.contenders[i], e.rows[i].value, e.rows[i].cost));
     results->push_back(eval_row_json(nets.contenders[i], e, i));

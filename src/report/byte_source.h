@@ -15,6 +15,8 @@ class ByteSource {
   /// Opens a regular file. Messages name the path.
   static Result<ByteSource> open(const std::string& path);
 
+  /// At least 1 and at most `bytes` bytes, or 0 at the end.
+  Result<std::size_t> read_some(void* out, std::size_t bytes);
   /// Exactly `bytes` bytes; malformed if the file ends before.
   Status read(void* out, std::size_t bytes);
   /// Malformed if anything follows what was read. Also verifies gzip's checksum.
@@ -28,7 +30,6 @@ class ByteSource {
   struct Closer {
     void operator()(void* file) const;
   };
-  Result<std::size_t> read_some(void* out, std::size_t bytes);
 
   std::string path_;
   std::unique_ptr<void, Closer> file_;

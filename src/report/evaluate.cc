@@ -4,58 +4,13 @@
 #include <cmath>
 
 #include "report/convert.h"
-#include "report/item_fit.h"
+#include "report/step_ports.h"
 
 namespace pbatch {
 namespace {
 
 constexpr std::int64_t kDefaultBatch = 64;
 constexpr std::int64_t kTimedItems = 64;  // distinct inputs that timing goes through
-
-struct Feed {
-  Tensor data;  // of the input's type
-  ItemFit fit;
-  std::string name, note;
-
-  Result<std::vector<NamedTensor>> inputs(std::int64_t first, std::int64_t count,
-                                          std::int64_t n) const {
-    PBATCH_ASSIGN_OR_RETURN(Tensor t, take_items(data, first, count, n, fit));
-    return std::vector<NamedTensor>{{name, std::move(t)}};
-  }
-};
-
-Result<Feed> make_feed(const Session& session, const Dataset& dataset) {
-  if (session.inputs().size() != 1) {
-    return Status(ErrorCode::unsupported,
-                  "the network has " + std::to_string(session.inputs().size()) +
-                      " inputs where eval feeds one",
-                  "use 'pbatch compare' with an --input for each");
-  }
-  if (dataset.data.rank() == 0 || dataset.data.dim(0) == 0 || dataset.data.size() == 0) {
-    return Status(ErrorCode::invalid_argument, "the data holds no items",
-                  "give an array whose first dimension is the item");
-  }
-  const PortInfo& port = session.inputs()[0];
-  const Shape& shape = dataset.data.shape();
-  Feed feed;
-  feed.name = port.name;
-  PBATCH_ASSIGN_OR_RETURN(feed.fit, fit_items(Shape(shape.begin() + 1, shape.end()), port));
-  if (dataset.pixels && port.dtype == DType::f32) {
-    PBATCH_ASSIGN_OR_RETURN(feed.data, scaled_to_float(dataset.data, 255.0F));
-    feed.note = "pixels/255";
-  } else {
-    auto converted = convert_tensor(dataset.data, port.dtype);
-    if (!converted) {
-      return Status(converted.status().code(),
-                    "input '" + port.name + "': " + converted.status().message(),
-                    converted.status().remedy());
-    }
-    feed.data = *std::move(converted);
-    feed.note = "values as stored";
-  }
-  feed.note += ", each item as " + shape_to_string(feed.fit.input_shape(1));
-  return feed;
-}
 
 bool nearly_equal(const Tensor& a, std::int64_t a_at, const Tensor& b, std::int64_t count) {
   double scale = 0, worst = 0;
@@ -70,33 +25,34 @@ bool nearly_equal(const Tensor& a, std::int64_t a_at, const Tensor& b, std::int6
 
 // Whether two items in one run give what they give one by one: a network may
 // declare a free batch and still fix it inside, or mix the items of a batch.
-Result<bool> takes_batches(const Contender& c, const Feed& feed) {
+Result<bool> takes_batches(const Contender& c, const Feed& feed, std::size_t output) {
   PBATCH_ASSIGN_OR_RETURN(const auto pair, feed.inputs(0, 2, 2));
   const auto both = c.session->run(pair, c.precision);
   if (!both) return false;
   for (std::int64_t i = 0; i < 2; ++i) {
     PBATCH_ASSIGN_OR_RETURN(const auto one, feed.inputs(i, 1, 1));
     PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> alone, c.session->run(one, c.precision));
-    const Tensor& joint = (*both)[0];
-    if (joint.size() != 2 * alone[0].size()) return false;
-    if (!nearly_equal(joint, i * alone[0].size(), alone[0], alone[0].size())) return false;
+    const Tensor& joint = (*both)[output];
+    const std::int64_t size = alone[output].size();
+    if (joint.size() != 2 * size) return false;
+    if (!nearly_equal(joint, i * size, alone[output], size)) return false;
   }
   return true;
 }
 
-Result<std::int64_t> choose_batch(const Contender& c, const Feed& feed, std::int64_t asked,
-                                  std::int64_t items) {
-  if (feed.fit.batch > 0) {
-    if (asked > 0 && asked != feed.fit.batch) {
+Result<std::int64_t> choose_batch(const Contender& c, const Feed& feed, std::size_t output,
+                                  std::int64_t asked, std::int64_t items) {
+  if (feed.batch() > 0) {
+    if (asked > 0 && asked != feed.batch()) {
       return Status(ErrorCode::invalid_argument,
-                    "the network fixes its batch at " + std::to_string(feed.fit.batch),
+                    "the network fixes its batch at " + std::to_string(feed.batch()),
                     "leave --batch out");
     }
-    return feed.fit.batch;
+    return feed.batch();
   }
   const std::int64_t batch = std::min(asked > 0 ? asked : kDefaultBatch, items);
   if (batch < 2) return 1;
-  PBATCH_ASSIGN_OR_RETURN(const bool works, takes_batches(c, feed));
+  PBATCH_ASSIGN_OR_RETURN(const bool works, takes_batches(c, feed, output));
   if (!works && asked > 1) {
     return Status(ErrorCode::unsupported,
                   "the network does not give a batch of items the answers it gives them alone",
@@ -105,15 +61,17 @@ Result<std::int64_t> choose_batch(const Contender& c, const Feed& feed, std::int
   return works ? batch : 1;
 }
 
-Result<Score> make_score(const Contender& c, const Feed& feed, std::int64_t batch,
-                         const Tensor& labels) {
+Result<Score> make_score(const Contender& c, const Feed& feed, std::size_t index,
+                         std::int64_t batch, const Tensor& labels) {
   PBATCH_ASSIGN_OR_RETURN(const auto first, feed.inputs(0, 1, batch));
   PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, c.session->run(first, c.precision));
-  if (outputs.empty() || outputs[0].size() == 0 || outputs[0].size() % batch != 0) {
-    return Status(ErrorCode::shape_mismatch, "the first output cannot be divided among the items",
-                  "use 'pbatch compare' for this network");
+  const Tensor& output = outputs[index];
+  if (output.size() == 0 || output.size() % batch != 0) {
+    return Status(
+        ErrorCode::shape_mismatch,
+        "output '" + c.session->outputs()[index].name + "' cannot be divided among the items",
+        "use 'pbatch compare' for this network");
   }
-  const Tensor& output = outputs[0];
   const std::int64_t classes = output.rank() == 0 ? 1 : output.dim(output.rank() - 1);
   return Score::create(labels, output.dtype(), output.size() / batch,
                        (output.size() / batch) % classes == 0 ? classes : 1);
@@ -123,8 +81,18 @@ Result<Score> make_score(const Contender& c, const Feed& feed, std::int64_t batc
 
 Result<Evaluation> evaluate(std::span<const Contender> contenders, const Dataset& dataset,
                             const EvalOptions& options, Progress& progress) {
-  PBATCH_ASSIGN_OR_RETURN(const Feed feed, make_feed(*contenders[0].session, dataset));
-  const std::int64_t held = feed.data.dim(0);
+  const Session& session = *contenders[0].session;
+  PBATCH_ASSIGN_OR_RETURN(const Feed feed, Feed::create(session.inputs(), dataset.data));
+  std::size_t output = 0;
+  if (!options.output.empty()) {
+    PBATCH_ASSIGN_OR_RETURN(output, find_named_port(session.outputs(), options.output, "output"));
+  }
+  for (const Contender& c : contenders) {
+    if (output < c.session->outputs().size()) continue;
+    return Status(ErrorCode::invalid_argument, "a network has no such output to score",
+                  "give --float the network that the model was made from");
+  }
+  const std::int64_t held = feed.items();
   if (dataset.labels.rank() == 0 || dataset.labels.dim(0) != held) {
     return Status(ErrorCode::shape_mismatch,
                   "the data holds " + std::to_string(held) + " items but the labels have shape " +
@@ -133,13 +101,13 @@ Result<Evaluation> evaluate(std::span<const Contender> contenders, const Dataset
   }
   Evaluation result;
   result.items = options.limit > 0 ? std::min(options.limit, held) : held;
-  result.input_note = feed.note;
+  result.input_note = feed.note();
   PBATCH_ASSIGN_OR_RETURN(result.batch,
-                          choose_batch(contenders[0], feed, options.batch, result.items));
+                          choose_batch(contenders[0], feed, output, options.batch, result.items));
   const std::int64_t batch = result.batch;
-  const bool padded = feed.fit.batch > 0;
+  const bool padded = feed.batch() > 0;
   PBATCH_ASSIGN_OR_RETURN(const Score blank,
-                          make_score(contenders[0], feed, batch, dataset.labels));
+                          make_score(contenders[0], feed, output, batch, dataset.labels));
   result.metric = blank.metric();
   PBATCH_ASSIGN_OR_RETURN(result.sample,
                           feed.inputs(0, std::min(batch, result.items),
@@ -154,7 +122,7 @@ Result<Evaluation> evaluate(std::span<const Contender> contenders, const Dataset
       PBATCH_ASSIGN_OR_RETURN(const auto inputs, feed.inputs(at, count, padded ? batch : count));
       PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs,
                               c.session->run(inputs, c.precision));
-      PBATCH_RETURN_IF_ERROR(score.add(outputs[0], at, count));
+      PBATCH_RETURN_IF_ERROR(score.add(outputs[output], at, count));
       progress.step(count);
     }
     result.rows.push_back({score.value(), {}});

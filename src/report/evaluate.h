@@ -7,19 +7,21 @@
 #include <vector>
 
 #include "report/contender.h"
+#include "report/feed.h"
 #include "report/metrics.h"
 
 namespace pbatch {
 
-/// Data and labels as their files hold them.
+/// Items and labels as their files hold them.
 struct Dataset {
-  Tensor data, labels;
-  bool pixels = false;  ///< from an IDX file of u8: float inputs take pixels/255
+  std::vector<InputData> data;  ///< one for each of the network's inputs
+  Tensor labels;
 };
 
 struct EvalOptions {
   std::int64_t batch = 0;  ///< items a run when accuracy is measured; 0: as many as is good
   std::int64_t limit = 0;  ///< first items only; 0: all
+  std::string output;      ///< the output that is scored; empty: the first
   TimingOptions timing;
 };
 
@@ -36,8 +38,7 @@ struct Evaluation {
   std::vector<NamedTensor> sample;    ///< inputs of the first run, for further measurements
 };
 
-/// Measures every contender on the same items; the first is the float network.
-/// The network must have one input; its first output is scored. Latency is of
+/// Measures every contender on the same items; the first is the float network. Latency is of
 /// one item at a time and timed apart from accuracy, which may use batches
 /// where the network takes them and gives the same answer.
 Result<Evaluation> evaluate(std::span<const Contender> contenders, const Dataset& dataset,

@@ -62,24 +62,47 @@ std::optional<Shape> reshape_into(const Shape& item, const Shape& wanted) {
   return out;
 }
 
+Shape without_axis(Shape shape, std::size_t axis) {
+  shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
+  return shape;
+}
+
+// As fit_items says where no axis is given.
+std::size_t likely_axis(const Shape& item, const Shape& port) {
+  if (port[0] <= 1 || std::count_if(port.begin(), port.end(), [](auto d) { return d < 0; }) != 1) {
+    return 0;
+  }
+  const auto free = static_cast<std::size_t>(
+      std::find_if(port.begin(), port.end(), [](auto d) { return d < 0; }) - port.begin());
+  return agrees(item, without_axis(port, free)) ? free : 0;
+}
+
 }  // namespace
 
 Shape ItemFit::input_shape(std::int64_t n) const {
   Shape shape = item;
-  if (batch_dim) shape.insert(shape.begin(), n);
+  if (batch_dim) shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), n);
   return shape;
 }
 
-Result<ItemFit> fit_items(const Shape& item, const PortInfo& port) {
+Result<ItemFit> fit_items(const Shape& item, const PortInfo& port,
+                          std::optional<std::size_t> axis) {
   ItemFit fit;
   if (port.shape.empty()) {  // the file declares no shape: items go in as they are
     fit.item = item;
+    fit.axis = std::min(axis.value_or(0), item.size());
     return fit;
   }
-  const Shape rest(port.shape.begin() + 1, port.shape.end());
-  if (std::optional<Shape> shape = reshape_into(item, rest)) {
+  if (axis && *axis >= port.shape.size()) {
+    return Status(ErrorCode::invalid_argument,
+                  "input '" + port.name + "' of shape " + shape_to_string(port.shape) +
+                      " has no dimension " + std::to_string(*axis),
+                  "count the batch dimension from 0");
+  }
+  fit.axis = axis ? *axis : likely_axis(item, port.shape);
+  if (std::optional<Shape> shape = reshape_into(item, without_axis(port.shape, fit.axis))) {
     fit.item = *std::move(shape);
-    fit.batch = port.shape[0] > 0 ? port.shape[0] : 0;
+    fit.batch = port.shape[fit.axis] > 0 ? port.shape[fit.axis] : 0;
     return fit;
   }
   const bool all_fixed =
@@ -104,10 +127,18 @@ Result<Tensor> take_items(const Tensor& data, std::int64_t first, std::int64_t c
       static_cast<const char*>(data.raw()) + static_cast<std::size_t>(first) * item_bytes;
   PBATCH_ASSIGN_OR_RETURN(Tensor out, Tensor::create(data.dtype(), fit.input_shape(n)));
   auto* to = static_cast<char*>(out.mutable_raw());
+  // Before the batch dimension an item has `outer` pieces, which then lie apart.
+  const auto batch_at =
+      fit.item.begin() + static_cast<std::ptrdiff_t>(fit.batch_dim ? fit.axis : 0);
+  const auto outer = static_cast<std::size_t>(product(Shape(fit.item.begin(), batch_at)));
+  if (outer == 0) return out;
+  const std::size_t piece = item_bytes / outer;
   for (std::int64_t i = 0; i < n; ++i) {
-    const std::int64_t source = i < count ? i : count - 1;
-    std::memcpy(to + static_cast<std::size_t>(i) * item_bytes,
-                from + static_cast<std::size_t>(source) * item_bytes, item_bytes);
+    const auto source = static_cast<std::size_t>(i < count ? i : count - 1);
+    for (std::size_t o = 0; o < outer; ++o) {
+      std::memcpy(to + (o * static_cast<std::size_t>(n) + static_cast<std::size_t>(i)) * piece,
+                  from + source * item_bytes + o * piece, piece);
+    }
   }
   return out;
 }

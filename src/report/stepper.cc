@@ -14,19 +14,39 @@ bool same_names(const std::vector<PortInfo>& a, const std::vector<PortInfo>& b) 
 
 }  // namespace
 
-Result<StepPorts> find_step_ports(std::span<const Contender> contenders, const FedInput& fed,
-                                  const StepPortOptions& options, bool constants) {
+Status check_same_ports(std::span<const Contender> contenders) {
   const Session& first = *contenders[0].session;
   for (const Contender& c : contenders) {
     if (same_names(first.inputs(), c.session->inputs()) &&
         same_names(first.outputs(), c.session->outputs())) {
       continue;
     }
-    return Status(ErrorCode::invalid_argument,
-                  "the float network has other inputs or outputs: " +
-                      describe_ports(first.inputs()) + " and " + describe_ports(first.outputs()),
-                  "give --float the network that the model was made from");
+    return {ErrorCode::invalid_argument,
+            "the float network has other inputs or outputs: " + describe_ports(first.inputs()) +
+                " and " + describe_ports(first.outputs()),
+            "give --float the network that the model was made from"};
   }
+  return Status::ok();
+}
+
+Result<Tensor> zero_state(const PortInfo& port, std::int64_t batch) {
+  Shape shape = port.shape;
+  if (std::count_if(shape.begin(), shape.end(), [](std::int64_t d) { return d < 0; }) > 1) {
+    return Status(
+        ErrorCode::unsupported,
+        "state '" + port.name + "' leaves more than one dimension free, so its size is unknown",
+        "export the network with only the batch free");
+  }
+  for (std::int64_t& d : shape) d = d < 0 ? batch : d;
+  PBATCH_ASSIGN_OR_RETURN(Tensor zeros, Tensor::create(port.dtype, shape));
+  std::memset(zeros.mutable_raw(), 0, zeros.bytes());
+  return zeros;
+}
+
+Result<StepPorts> find_step_ports(std::span<const Contender> contenders, const FedInput& fed,
+                                  const StepPortOptions& options, bool constants) {
+  PBATCH_RETURN_IF_ERROR(check_same_ports(contenders));
+  const Session& first = *contenders[0].session;
   return find_step_ports(first.inputs(), first.outputs(), fed, options, constants);
 }
 
@@ -37,18 +57,8 @@ Stepper::Stepper(const Contender& contender, const StepPorts& ports)
 
 Status Stepper::reset(std::int64_t batch) {
   for (const StatePair& pair : ports_->states) {
-    const PortInfo& port = contender_->session->inputs()[pair.input];
-    Shape shape = port.shape;
-    if (std::count_if(shape.begin(), shape.end(), [](std::int64_t d) { return d < 0; }) > 1) {
-      return {
-          ErrorCode::unsupported,
-          "state '" + port.name + "' leaves more than one dimension free, so its size is unknown",
-          "export the network with only the batch free"};
-    }
-    for (std::int64_t& d : shape) d = d < 0 ? batch : d;
-    PBATCH_ASSIGN_OR_RETURN(Tensor zeros, Tensor::create(port.dtype, shape));
-    std::memset(zeros.mutable_raw(), 0, zeros.bytes());
-    inputs_[pair.input].tensor = std::move(zeros);
+    PBATCH_ASSIGN_OR_RETURN(inputs_[pair.input].tensor,
+                            zero_state(contender_->session->inputs()[pair.input], batch));
   }
   return Status::ok();
 }

@@ -10,6 +10,13 @@
 
 namespace pbatch {
 
+/// An error unless all have inputs and outputs of the same names.
+Status check_same_ports(std::span<const Contender> contenders);
+
+/// Zeros for a state of `batch` sequences: the one free dimension that it may have is the batch.
+/// unsupported where it has more of them.
+Result<Tensor> zero_state(const PortInfo& port, std::int64_t batch);
+
 /// find_step_ports for networks that stand side by side: an error if their ports are not the same.
 Result<StepPorts> find_step_ports(std::span<const Contender> contenders, const FedInput& fed,
                                   const StepPortOptions& options, bool constants = false);
@@ -19,8 +26,7 @@ class Stepper {
  public:
   Stepper(const Contender& contender, const StepPorts& ports);
 
-  /// Makes all states zero for `batch` sequences: the one free dimension that a state may have is
-  /// the batch. Constant inputs stay as they were set. An error where a state has more of them.
+  /// Makes all states zero for `batch` sequences. Constant inputs stay as they were set.
   Status reset(std::int64_t batch);
   /// Sets a state or a constant input; `input` is an index into the session's inputs.
   void set(std::size_t input, Tensor value);
