@@ -1,8 +1,13 @@
 #include "execute/fold_constants.h"
 
+#include <iterator>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "execute/op.h"
+#include "graph/rewrite.h"
+#include "graph/subgraphs.h"
 
 namespace pbatch {
 namespace {
@@ -40,6 +45,74 @@ Status fold_node(Graph& graph, const Node& node, OpFactory factory, RunContext& 
   return Status::ok();
 }
 
+// The subgraph that an If of known condition runs; else null.
+std::shared_ptr<const Graph> branch_taken(const Graph& graph, const Node& node) {
+  if (!is_onnx(node, "If") || !check_control_flow(node)) return nullptr;
+  const Tensor* condition = graph.constant(node.inputs[0]);
+  if (condition == nullptr || condition->dtype() != DType::boolean || condition->size() != 1) {
+    return nullptr;
+  }
+  return node.subgraphs.at(*condition->data<std::uint8_t>() != 0 ? "then_branch" : "else_branch");
+}
+
+class Folder {
+ public:
+  // `inside`: the graph is a subgraph, which perhaps never runs.
+  Folder(Graph& graph, bool inside, RunContext& context)
+      : graph_(graph), inside_(inside), context_(context) {}
+
+  Status run() {
+    waiting_.assign(std::make_move_iterator(graph_.nodes.rbegin()),
+                    std::make_move_iterator(graph_.nodes.rend()));
+    while (!waiting_.empty()) {
+      Node node = std::move(waiting_.back());
+      waiting_.pop_back();
+      const std::string name = node.name;
+      if (Status s = fold(std::move(node)); !s) {
+        return std::move(s).at_node(name).in_file(graph_.source_file);
+      }
+    }
+    graph_.nodes = std::move(kept_);
+    return Status::ok();
+  }
+
+ private:
+  Status fold(Node node) {
+    if (!node.subgraphs.empty()) return fold_subgraphs(std::move(node));
+    const Result<OpFactory> factory = find_op(node);
+    // A node that makes an output of the graph stays: outputs are computed, not stored.
+    if (factory && inputs_are_constant(graph_, node) && !makes_a_graph_output(graph_, node)) {
+      const Status folded = fold_node(graph_, node, *factory, context_);
+      // In a subgraph it is an error only once it runs.
+      if (folded || !inside_) return folded;
+    }
+    kept_.push_back(std::move(node));
+    return Status::ok();
+  }
+
+  Status fold_subgraphs(Node node) {
+    tell_subgraphs(graph_, node);
+    if (const auto branch = branch_taken(graph_, node)) {
+      if (!inliner_) inliner_.emplace(graph_);
+      std::vector<Node> nodes = inliner_->nodes_of(node, *branch);
+      waiting_.insert(waiting_.end(), std::make_move_iterator(nodes.rbegin()),
+                      std::make_move_iterator(nodes.rend()));
+      return Status::ok();
+    }
+    kept_.push_back(std::move(node));
+    return change_subgraphs(kept_.back(), [this](Graph& subgraph) {
+      return Folder(subgraph, /*inside=*/true, context_).run();
+    });
+  }
+
+  Graph& graph_;
+  const bool inside_;
+  RunContext& context_;
+  std::vector<Node> waiting_;  // the next one last
+  std::vector<Node> kept_;
+  std::optional<Inliner> inliner_;
+};
+
 }  // namespace
 
 Status fold_constants(Graph& graph) {
@@ -47,21 +120,7 @@ Status fold_constants(Graph& graph) {
   BufferPool buffers;
   const Precision precision = Precision::f32();
   RunContext context{pool, buffers, precision, FloatBackend::openblas};
-
-  std::vector<Node> kept;
-  for (Node& node : graph.nodes) {
-    const Result<OpFactory> factory = find_op(node);
-    // A node that makes an output of the graph stays: outputs are computed, not stored.
-    if (!factory || !inputs_are_constant(graph, node) || makes_a_graph_output(graph, node)) {
-      kept.push_back(std::move(node));
-      continue;
-    }
-    if (Status s = fold_node(graph, node, *factory, context); !s) {
-      return std::move(s).at_node(node.name).in_file(graph.source_file);
-    }
-  }
-  graph.nodes = std::move(kept);
-  return Status::ok();
+  return Folder(graph, /*inside=*/false, context).run();
 }
 
 }  // namespace pbatch

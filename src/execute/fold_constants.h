@@ -8,7 +8,9 @@ namespace pbatch {
 
 /// Replaces the outputs of nodes that depend on constants alone by their values
 /// (Cast of a half-precision weight, shape arithmetic, a transposed weight).
-/// Nodes whose operator is unknown are left for the caller to refuse.
+/// Nodes whose operator is unknown are left for the caller to refuse. An If
+/// whose condition is constant is replaced by the nodes of the branch it takes.
+/// A node that fails is an error, in a subgraph only when it runs.
 Status fold_constants(Graph& graph);
 
 }  // namespace pbatch

@@ -1,5 +1,7 @@
 #include "execute/op.h"
 
+#include "graph/subgraphs.h"
+
 namespace pbatch {
 
 #define PBATCH_OP(domain, op_type, first_opset, factory) \
@@ -61,11 +63,12 @@ Result<OpFactory> find_op(const Node& node) {
 }
 
 Status check_operators(const Graph& graph) {
-  for (const Node& node : graph.nodes) {
-    const Result<OpFactory> factory = find_op(node);
-    if (!factory) return factory.status().at_node(node.name).in_file(graph.source_file);
-  }
-  return Status::ok();
+  Status status;
+  visit_nodes(graph, [&](const Node& node) {
+    if (!status) return;
+    status = find_op(node).status().at_node(node.name).in_file(graph.source_file);
+  });
+  return status;
 }
 
 }  // namespace pbatch

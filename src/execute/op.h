@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
@@ -17,6 +18,7 @@
 namespace pbatch {
 
 class PackedInput;
+class Program;
 
 /// What a run lends to its operators.
 struct RunContext {
@@ -48,6 +50,9 @@ class Op {
   virtual void choose_kernels_by(const KernelPolicy&) {}
   /// True if run() quantizes the vectors of inputs[0] as they are, and so can use packed_input.
   virtual bool packs_first_input() const { return false; }
+
+  /// What the node's subgraphs run as; none for all operators but those of control flow.
+  virtual std::vector<const Program*> programs() const { return {}; }
 
   /// Does now what the first run at this precision would do.
   virtual Status prepare(const LayerPrecision&) const { return Status::ok(); }

@@ -48,6 +48,14 @@ Result<Program> Program::build(Graph graph) {
   return program;
 }
 
+Status Program::visit(const std::function<Status(const Node&, const Op&)>& visit) const {
+  for (std::size_t i = 0; i < ops_.size(); ++i) {
+    PBATCH_RETURN_IF_ERROR(visit(graph_->nodes[i], *ops_[i]));
+    for (const Program* inner : ops_[i]->programs()) PBATCH_RETURN_IF_ERROR(inner->visit(visit));
+  }
+  return Status::ok();
+}
+
 void Program::choose_kernels_by(const KernelPolicy& policy) {
   for (const auto& op : ops_) op->choose_kernels_by(policy);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -24,6 +25,9 @@ class Program {
   std::size_t size() const { return ops_.size(); }
   const Node& node(std::size_t i) const { return graph_->nodes[i]; }
   const Op& op(std::size_t i) const { return *ops_[i]; }
+  /// Calls visit(node, operator) for every operator and those of its subgraphs, outer ones
+  /// first, until one call fails.
+  Status visit(const std::function<Status(const Node&, const Op&)>& visit) const;
   /// Before the first run.
   void choose_kernels_by(const KernelPolicy& policy);
   /// Nodes that use the same packed vectors have the same number; -1 for one that shares none.

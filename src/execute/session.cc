@@ -11,6 +11,7 @@
 #include "execute/program.h"
 #include "execute/simplify.h"
 #include "format/model_file.h"
+#include "graph/subgraphs.h"
 #include "isa/isa.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
@@ -85,11 +86,13 @@ Status check_layer_precision(const LayerPrecision& p) {
 // Bytes that the int8 baseline reads less than float: one for four, and a scale per row.
 std::int64_t saved_by_int8(const Graph& graph) {
   std::int64_t saved = 0;
-  for (const Node& node : graph.nodes) {
-    if (node.domain != kPbatchDomain || node.op_type != "Linear") continue;
-    const Tensor* w = graph.constant(node.inputs[1]);
-    if (w != nullptr) saved += 3 * w->size() - 4 * w->dim(1);
-  }
+  visit_graphs(graph, [&saved](const Graph& g) {
+    for (const Node& node : g.nodes) {
+      if (node.domain != kPbatchDomain || node.op_type != "Linear") continue;
+      const Tensor* w = g.constant(node.inputs[1]);
+      if (w != nullptr) saved += 3 * w->size() - 4 * w->dim(1);
+    }
+  });
   return saved;
 }
 
@@ -99,9 +102,9 @@ void Session::Impl::describe() {
   const Graph& graph = program.graph();
   for (const ValueId id : graph.inputs) inputs.push_back(describe_port(graph, id));
   for (const ValueId id : graph.outputs) outputs.push_back(describe_port(graph, id));
-  for (const Node& node : graph.nodes) {
+  visit_nodes(graph, [this](const Node& node) {
     if (node.matrix != nullptr) layers.push_back(describe_layer(node));
-  }
+  });
 }
 
 Status Session::Impl::check_precision(const Precision& precision) const {
@@ -126,13 +129,10 @@ Status Session::Impl::prepare(const Precision& precision) {
   }
   const std::string& file = program.graph().source_file;
   if (Status s = check_precision(precision); !s) return std::move(s).in_file(file);
-  for (std::size_t i = 0; i < program.size(); ++i) {
-    const Node& node = program.node(i);
-    if (node.matrix == nullptr) continue;
-    if (Status s = program.op(i).prepare(precision.of(node.name)); !s) {
-      return std::move(s).at_node(node.name).in_file(file);
-    }
-  }
+  PBATCH_RETURN_IF_ERROR(program.visit([&](const Node& node, const Op& op) {
+    if (node.matrix == nullptr) return Status::ok();
+    return op.prepare(precision.of(node.name)).at_node(node.name).in_file(file);
+  }));
   const std::unique_lock lock(prepared_mutex);
   prepared.insert(precision);
   return Status::ok();
@@ -161,8 +161,8 @@ Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) 
 
 Result<Session> Session::load(const std::string& path, const SessionOptions& options) {
   PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(path));
-  const bool is_float = std::none_of(graph.nodes.begin(), graph.nodes.end(),
-                                     [](const Node& n) { return n.matrix != nullptr; });
+  bool is_float = true;
+  visit_nodes(graph, [&](const Node& n) { is_float = is_float && n.matrix == nullptr; });
   if (is_float) PBATCH_RETURN_IF_ERROR(simplify(graph));
   return from_graph(std::move(graph), options);
 }
@@ -210,15 +210,14 @@ Result<std::vector<Tensor>> Session::run_timed(std::span<const NamedTensor> inpu
 Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int64_t batch) const {
   PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
   std::vector<PlanStep> steps;
-  for (std::size_t i = 0; i < impl_->program.size(); ++i) {
-    const Node& node = impl_->program.node(i);
-    PBATCH_ASSIGN_OR_RETURN(PlanStep step,
-                            impl_->program.op(i).plan(precision.of(node.name), batch, threads()));
+  PBATCH_RETURN_IF_ERROR(impl_->program.visit([&](const Node& node, const Op& op) {
+    PBATCH_ASSIGN_OR_RETURN(PlanStep step, op.plan(precision.of(node.name), batch, threads()));
     step.node = node.name;
     step.op_type = node.op_type;
     if (step.kernel.empty()) step.kernel = "float";
     steps.push_back(std::move(step));
-  }
+    return Status::ok();
+  }));
   return steps;
 }
 
@@ -227,9 +226,13 @@ Result<std::int64_t> Session::weight_bytes(const Precision& precision) const {
   std::int64_t bytes = 0;
   for (const PlanStep& step : steps) bytes += step.weight_bytes;
   const Graph& graph = impl_->program.graph();
-  for (const Value& value : graph.values) {
-    if (value.constant) bytes += static_cast<std::int64_t>(value.constant->bytes());
-  }
+  std::set<const void*> counted;  // subgraphs share constants
+  visit_graphs(graph, [&](const Graph& g) {
+    for (const Value& value : g.values) {
+      if (!value.constant || !counted.insert(value.constant->raw()).second) continue;
+      bytes += static_cast<std::int64_t>(value.constant->bytes());
+    }
+  });
   if (impl_->float_backend == FloatBackend::onednn_int8) bytes -= saved_by_int8(graph);
   return bytes;
 }

@@ -4,6 +4,7 @@
 #include "format/model_data.h"
 #include "format/model_file.h"
 #include "graph/passes.h"
+#include "graph/subgraphs.h"
 #include "onnx/import.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
@@ -151,15 +152,21 @@ Status check_pair(const Graph& graph, const ModelData& data) {
   return Status::ok();
 }
 
-Status attach_matrices(Graph& graph, const ModelData& data) {
-  std::map<ValueId, std::shared_ptr<const BitMatrix>> by_first_plane;  // shared weights
+using Matrices = std::map<std::string, std::shared_ptr<const BitMatrix>>;
+
+// `by_first_plane`: layers that share weights share their planes.
+Status attach_matrices(Graph& graph, const ModelData& data, Matrices& by_first_plane) {
   for (Node& node : graph.nodes) {
+    PBATCH_RETURN_IF_ERROR(change_subgraphs(
+        node, [&](Graph& subgraph) { return attach_matrices(subgraph, data, by_first_plane); }));
     if (node.domain != "pbatch" || (node.op_type != "BitLinear" && node.op_type != "BitConv"))
       continue;
     if (data.file() == nullptr || node.inputs.size() <= kFixedInputs) {
       return damaged("it has no bit-layers").at_node(node.name);
     }
-    auto& matrix = by_first_plane[node.inputs[kFixedInputs]];
+    const ValueId first_plane = node.inputs[kFixedInputs];
+    if (first_plane == kNoValue) return damaged("a bit-layer is missing").at_node(node.name);
+    auto& matrix = by_first_plane[graph.values[static_cast<std::size_t>(first_plane)].name];
     if (matrix == nullptr) {
       Result<std::shared_ptr<const BitMatrix>> read = read_matrix(graph, node, data);
       if (!read) return read.status().at_node(node.name);
@@ -168,7 +175,7 @@ Status attach_matrices(Graph& graph, const ModelData& data) {
     node.matrix = matrix;
     node.inputs.resize(2);
   }
-  return remove_unused(graph);
+  return Status::ok();
 }
 
 }  // namespace
@@ -177,16 +184,20 @@ Result<Graph> load_model(const std::string& path) {
   ModelData data(path);
   PBATCH_ASSIGN_OR_RETURN(Graph graph, import_onnx(path, &data));
   if (!graph.metadata.contains("pbatch.format_version")) {
-    for (const Node& node : graph.nodes) {
-      if (node.domain != "pbatch") continue;
-      return damaged("a pbatch operator in a file without a pbatch format version")
-          .at_node(node.name)
-          .in_file(path);
-    }
+    Status status;
+    visit_nodes(graph, [&](const Node& node) {
+      if (node.domain != "pbatch" || !status) return;
+      status = damaged("a pbatch operator in a file without a pbatch format version")
+                   .at_node(node.name)
+                   .in_file(path);
+    });
+    PBATCH_RETURN_IF_ERROR(status);
     return graph;
   }
   if (Status s = check_pair(graph, data); !s) return std::move(s).in_file(path);
-  if (Status s = attach_matrices(graph, data); !s) return std::move(s).in_file(path);
+  Matrices matrices;
+  if (Status s = attach_matrices(graph, data, matrices); !s) return std::move(s).in_file(path);
+  PBATCH_RETURN_IF_ERROR(remove_unused(graph));
   return graph;
 }
 

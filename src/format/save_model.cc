@@ -10,6 +10,7 @@
 #include "format/safetensors.h"
 #include "format/source_record.h"
 #include "format/tensor_name.h"
+#include "graph/subgraphs.h"
 #include "onnx/export.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
@@ -37,11 +38,14 @@ std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
 class Layout {
  public:
   explicit Layout(Graph graph) : graph_(std::move(graph)) {
-    for (const Value& value : graph_.values) names_.insert(value.name);
+    visit_graphs(graph_, [this](const Graph& g) {
+      for (const Value& value : g.values) names_.insert(value.name);
+    });
   }
 
-  void place_all() {
+  Status place_all() {
     collect_matrices();
+    take_constants_of_subgraphs();
     place_constants();
     for (const auto& [matrix, name] : order_) place_row_scale(*matrix, name);
     for (const auto& [matrix, name] : order_) place_byte_scales(*matrix, name);
@@ -51,7 +55,7 @@ class Layout {
         if (plane < matrix->planes_available()) place_plane(*matrix, name, plane);
       }
     }
-    wire_nodes();
+    return wire_nodes(graph_, matrix_values_);
   }
 
   /// Checksums and an id that ties the two files together.
@@ -83,18 +87,55 @@ class Layout {
 
  private:
   void collect_matrices() {
-    for (const Node& node : graph_.nodes) {
-      if (node.matrix == nullptr || matrix_values_.contains(node.matrix.get())) continue;
+    visit_nodes(graph_, [this](const Node& node) {
+      if (node.matrix == nullptr || matrix_values_.contains(node.matrix.get())) return;
       matrix_values_[node.matrix.get()];
       order_.emplace_back(node.matrix.get(), unused_name(printable_utf8(node.name)));
+    });
+  }
+
+  static bool belongs_outside(const Value& value) {
+    return value.constant && value.constant->dtype() == DType::f32 &&
+           value.constant->size() >= kInlineElements && is_tensor_name(value.name);
+  }
+
+  // All tensors of the data file are constants of the outermost graph, each once; subgraphs
+  // know them by name.
+  void take_constants_of_subgraphs() {
+    std::set<std::pair<const void*, Shape>> here;
+    std::set<std::string> taken;
+    for (const Value& value : graph_.values) {
+      taken.insert(value.name);
+      if (value.constant) here.insert({value.constant->raw(), value.constant->shape()});
+    }
+    std::vector<Value> found;
+    for (const Node& node : graph_.nodes) {
+      for (const auto& entry : node.subgraphs) {
+        visit_graphs(*entry.second, [&](const Graph& g) {
+          const std::set<ValueId> outputs(g.outputs.begin(), g.outputs.end());
+          for (std::size_t i = 0; i < g.values.size(); ++i) {
+            const Value& value = g.values[i];
+            if (!belongs_outside(value) || outputs.contains(static_cast<ValueId>(i))) continue;
+            if (!here.insert({value.constant->raw(), value.constant->shape()}).second) continue;
+            Value outside = value;
+            for (int n = 2; !taken.insert(outside.name).second; ++n) {
+              outside.name = value.name + "_" + std::to_string(n);
+            }
+            found.push_back(std::move(outside));
+          }
+        });
+      }
+    }
+    for (Value& value : found) {
+      names_.insert(value.name);
+      graph_.add_value(std::move(value));
     }
   }
 
   void place_constants() {
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
       const Value& value = graph_.values[i];
-      if (!value.constant || value.constant->dtype() != DType::f32) continue;
-      if (value.constant->size() < kInlineElements || !is_tensor_name(value.name)) continue;
+      if (!belongs_outside(value)) continue;
       add(static_cast<ValueId>(i), value.name, DType::f32, value.constant->shape(),
           bytes_of(value.constant->raw(), value.constant->bytes()));
     }
@@ -159,24 +200,42 @@ class Layout {
     add(id, name, type, shape, bytes_of(data, size));
   }
 
+  using MatrixValues = std::map<const BitMatrix*, std::vector<ValueId>>;
+
   // Inputs of a stored node: X, bias or nothing, row scale, codebook, group codes, planes.
-  void wire_nodes() {
-    for (Node& node : graph_.nodes) {
+  Status wire_nodes(Graph& graph, const MatrixValues& matrix_values) {
+    for (Node& node : graph.nodes) {
+      PBATCH_RETURN_IF_ERROR(change_subgraphs(
+          node, [this](Graph& subgraph) { return wire_nodes(subgraph, values_in(subgraph)); }));
       if (node.matrix == nullptr) continue;
       node.inputs.resize(2, kNoValue);
-      const auto& ids = matrix_values_[node.matrix.get()];
+      const auto& ids = matrix_values.at(node.matrix.get());
       node.inputs.insert(node.inputs.end(), ids.begin(), ids.end());
       node.attributes["rows"] = node.matrix->rows;
       node.attributes["cols"] = node.matrix->cols;
       node.attributes["group_size"] = std::int64_t{node.matrix->group};
       node.attributes["planes"] = std::int64_t{node.matrix->planes_available()};
     }
+    return Status::ok();
+  }
+
+  // The subgraph's own view of the tensors of its matrices, which stand in the outermost graph.
+  MatrixValues values_in(Graph& subgraph) const {
+    MatrixValues inside;
+    for (const Node& node : subgraph.nodes) {
+      if (node.matrix == nullptr || inside.contains(node.matrix.get())) continue;
+      for (const ValueId id : matrix_values_.at(node.matrix.get())) {
+        inside[node.matrix.get()].push_back(
+            subgraph.add_value(graph_.values[static_cast<std::size_t>(id)]));
+      }
+    }
+    return inside;
   }
 
   Graph graph_;
   SafetensorsWriter writer_;
   std::vector<std::pair<const BitMatrix*, std::string>> order_;
-  std::map<const BitMatrix*, std::vector<ValueId>> matrix_values_;
+  MatrixValues matrix_values_;
   std::map<ValueId, std::size_t> tensor_of_;
   std::set<std::string> names_;
 };
@@ -210,7 +269,7 @@ Result<SavedModel> save_model(const Graph& graph, const std::string& path,
   if (!source_path.empty()) {
     PBATCH_RETURN_IF_ERROR(record_source(layout.graph(), source_path, path));
   }
-  layout.place_all();
+  PBATCH_RETURN_IF_ERROR(layout.place_all());
   layout.seal();
 
   SavedModel saved;

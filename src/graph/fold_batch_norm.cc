@@ -9,6 +9,7 @@
 #include "graph/make_linear.h"
 #include "graph/passes.h"
 #include "graph/rewrite.h"
+#include "graph/subgraphs.h"
 
 namespace pbatch {
 namespace {
@@ -102,6 +103,7 @@ Status fold(Graph& graph, NewConstants& constants, Node& layer, const Affine& af
 }  // namespace
 
 Status fold_batch_norm(Graph& graph) {
+  PBATCH_RETURN_IF_ERROR(change_subgraphs(graph, fold_batch_norm));
   PBATCH_RETURN_IF_ERROR(make_linear(graph));
   const Uses uses(graph);
   NewConstants constants(graph);

@@ -4,6 +4,7 @@
 #include "graph/make_linear.h"
 #include "graph/passes.h"
 #include "graph/rewrite.h"
+#include "graph/subgraphs.h"
 
 namespace pbatch {
 namespace {
@@ -33,6 +34,7 @@ void fuse_relu(Graph& graph) {
 }  // namespace
 
 Status fuse_linear(Graph& graph) {
+  PBATCH_RETURN_IF_ERROR(change_subgraphs(graph, fuse_linear));
   PBATCH_RETURN_IF_ERROR(make_linear(graph));
   fuse_relu(graph);
   return Status::ok();

@@ -41,6 +41,8 @@ struct Value {
 using Attribute = std::variant<std::int64_t, float, std::string, Tensor, std::vector<std::int64_t>,
                                std::vector<float>, std::vector<std::string>>;
 
+struct Graph;
+
 /// One operator call. Defaults of absent attributes are the operator's business.
 struct Node {
   std::string name;       ///< unique in the graph; made up when the file gives none
@@ -50,6 +52,11 @@ struct Node {
   std::vector<ValueId> inputs, outputs;
   std::map<std::string, Attribute> attributes;
   std::shared_ptr<const BitMatrix> matrix;   ///< weights of a pbatch operator; else null
+  /// The networks inside a node of control flow, by attribute name; not among `attributes`.
+  std::map<std::string, std::shared_ptr<const Graph>> subgraphs;
+  /// So many of the last inputs are values that the subgraphs use of the graph around
+  /// them. They are also the last inputs of every subgraph, in the same order.
+  std::size_t captures = 0;
 
   /// The attribute, or `fallback` if it is absent; an error if it has another type.
   Result<std::int64_t> int_attr(const std::string& name, std::int64_t fallback) const;
@@ -60,7 +67,9 @@ struct Node {
   bool has_attr(const std::string& key) const { return attributes.count(key) != 0; }
 };
 
-/// A network. Nodes stand in an order in which they can run.
+/// A network. Nodes stand in an order in which they can run. Names of values are unique in
+/// their graph, those of nodes over all subgraphs too. `opsets` and `metadata` of a
+/// subgraph mean nothing.
 struct Graph {
   std::string name;
   std::string source_file;                 ///< path it was read from, for messages

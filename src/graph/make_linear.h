@@ -8,6 +8,7 @@ namespace pbatch {
 
 /// The part of fuse_linear() before activations; batch normalizations fold
 /// into its results. Applying it again changes nothing.
+/// Subgraphs are left to the caller.
 Status make_linear(Graph& graph);
 
 }  // namespace pbatch

@@ -1,5 +1,6 @@
 // Float passes over a network before it is quantized or run. Each keeps the
-// function that the network computes, up to float rounding.
+// function that the network computes, up to float rounding, and changes
+// subgraphs as it changes the network.
 #pragma once
 
 #include "graph/graph.h"

@@ -4,6 +4,7 @@
 
 #include "graph/passes.h"
 #include "graph/rewrite.h"
+#include "graph/subgraphs.h"
 
 namespace pbatch {
 namespace {
@@ -115,13 +116,26 @@ void compact_values(Graph& graph) {
   }
 }
 
+// What is not captured any more leaves its value behind in the subgraph, so values are
+// renumbered only when all nodes are gone.
+Status drop_nodes(Graph& graph) {
+  PBATCH_RETURN_IF_ERROR(change_subgraphs(graph, drop_nodes));
+  for (Node& node : graph.nodes) drop_unused_captures(node);
+  bypass_copies(graph);
+  drop_dead_nodes(graph);
+  return Status::ok();
+}
+
+Status renumber_values(Graph& graph) {
+  compact_values(graph);
+  return change_subgraphs(graph, renumber_values);
+}
+
 }  // namespace
 
 Status remove_unused(Graph& graph) {
-  bypass_copies(graph);
-  drop_dead_nodes(graph);
-  compact_values(graph);
-  return Status::ok();
+  PBATCH_RETURN_IF_ERROR(drop_nodes(graph));
+  return renumber_values(graph);
 }
 
 }  // namespace pbatch

@@ -7,6 +7,7 @@
 #include "graph/half.h"
 #include "graph/onnx_dtype.h"
 #include "graph/passes.h"
+#include "graph/subgraphs.h"
 
 namespace pbatch {
 namespace {
@@ -71,7 +72,7 @@ Status widen_to_float32(Graph& graph) {
       }
     }
   }
-  return Status::ok();
+  return change_subgraphs(graph, widen_to_float32);
 }
 
 }  // namespace pbatch

@@ -5,11 +5,13 @@
 #include <limits>
 #include <map>
 #include <new>
+#include <set>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "graph/onnx_dtype.h"
+#include "graph/subgraphs.h"
 #include "onnx/onnx.pb.h"
 #include "onnx/tensor_proto.h"
 
@@ -86,71 +88,59 @@ void write_place(const ExternalPlace& place, onnx::TensorProto* to) {
   }
 }
 
-class ModelWriter {
+Status too_large() {
+  return Status(ErrorCode::unsupported, "the model would be larger than 2 GB",
+                "store its constants in an external data file");
+}
+
+using Names = std::set<std::string>;
+
+// One graph of the model. Names have their final form.
+class GraphWriter {
  public:
-  ModelWriter(const Graph& graph, const Places& place) : graph_(graph), place_(place) {}
+  // `around`: names of all values of the graphs around this one.
+  GraphWriter(const Graph& graph, std::size_t captures, const Names& around, const Places& place,
+              std::size_t* inline_bytes, onnx::GraphProto* to)
+      : graph_(graph),
+        captures_(captures),
+        around_(around),
+        place_(place),
+        inline_bytes_(inline_bytes),
+        to_(to) {}
 
-  Result<std::string> write() {
-    model_.set_ir_version(kIrVersion);
-    model_.set_producer_name("pbatch");
-    model_.mutable_graph()->set_name(graph_.name.empty() ? "pbatch" : graph_.name);
-    PBATCH_RETURN_IF_ERROR(write_opsets());
-    for (const auto& [key, text] : graph_.metadata) {
-      onnx::StringStringEntryProto* entry = model_.add_metadata_props();
-      entry->set_key(key);
-      entry->set_value(text);
-    }
-    for (const Node& node : graph_.nodes) write_node(node);
-    PBATCH_RETURN_IF_ERROR(write_values());
-
-    const std::size_t size = model_.ByteSizeLong();
-    if (size > kMaxModelBytes) return too_large();
-    std::string bytes;
-    if (!model_.SerializeToString(&bytes)) {
-      return Status(ErrorCode::internal, "cannot serialize the model");
-    }
-    return bytes;
+  Status write() {
+    to_->set_name(graph_.name.empty() ? "pbatch" : graph_.name);
+    visible_ = around_;
+    for (const Value& v : graph_.values) visible_.insert(v.name);
+    for (const Node& node : graph_.nodes) PBATCH_RETURN_IF_ERROR(write_node(node));
+    return write_values();
   }
 
  private:
-  static Status too_large() {
-    return Status(ErrorCode::unsupported, "the model would be larger than 2 GB",
-                  "store its constants in an external data file");
-  }
-
   const Value& value(ValueId id) const { return graph_.values[static_cast<std::size_t>(id)]; }
-
-  Status write_opsets() {
-    std::map<std::string, int> opsets = graph_.opsets;
-    for (const Node& node : graph_.nodes) {
-      if (opsets.emplace(node.domain, node.opset).first->second != node.opset) {
-        return Status(ErrorCode::internal,
-                      "the graph holds nodes of two versions of domain '" + node.domain + "'")
-            .at_node(node.name);
-      }
-    }
-    for (const auto& [domain, version] : opsets) {
-      onnx::OperatorSetIdProto* entry = model_.add_opset_import();
-      entry->set_domain(domain);
-      entry->set_version(version);
-    }
-    return Status::ok();
-  }
-
   std::string name_of(ValueId id) const { return id == kNoValue ? std::string() : value(id).name; }
 
-  void write_node(const Node& node) {
-    onnx::NodeProto* to = model_.mutable_graph()->add_node();
+  Status write_node(const Node& node) {
+    onnx::NodeProto* to = to_->add_node();
     to->set_name(node.name);
     to->set_op_type(node.op_type);
     if (!node.domain.empty()) to->set_domain(node.domain);
-    for (const ValueId id : node.inputs) to->add_input(name_of(id));
+    for (std::size_t i = 0; i < own_inputs(node); ++i) to->add_input(name_of(node.inputs[i]));
     for (const ValueId id : node.outputs) to->add_output(name_of(id));
     for (const auto& [name, attribute] : node.attributes) {
       onnx::AttributeProto* written = to->add_attribute();
       written->set_name(name);
       std::visit(AttributeWriter{written}, attribute);
     }
+    for (const auto& [name, subgraph] : node.subgraphs) {
+      onnx::AttributeProto* written = to->add_attribute();
+      written->set_name(name);
+      written->set_type(AttributeKind::GRAPH);
+      PBATCH_RETURN_IF_ERROR(GraphWriter(*subgraph, node.captures, visible_, Places(),
+                                         inline_bytes_, written->mutable_g())
+                                 .write());
+    }
+    return Status::ok();
   }
 
   // Constants and inner values that something mentions, in their own order.
@@ -162,37 +152,46 @@ class ModelWriter {
         if (id != kNoValue) roles[static_cast<std::size_t>(id)] = role;
       }
     };
+    Names inside;  // constants of subgraphs, which perhaps stand here
     for (const Node& node : graph_.nodes) {
       mark(node.inputs, Role::inner);
       mark(node.outputs, Role::inner);
+      for (const auto& entry : node.subgraphs) {
+        visit_graphs(*entry.second, [&inside](const Graph& inner) {
+          for (const Value& v : inner.values) {
+            if (v.constant) inside.insert(v.name);
+          }
+        });
+      }
     }
     mark(graph_.inputs, Role::port);
     mark(graph_.outputs, Role::port);
 
-    onnx::GraphProto& graph = *model_.mutable_graph();
-    for (const ValueId id : graph_.inputs) write_type(value(id), graph.add_input());
-    for (const ValueId id : graph_.outputs) write_type(value(id), graph.add_output());
-    std::size_t inline_bytes = 0;
+    for (std::size_t i = 0; i + captures_ < graph_.inputs.size(); ++i) {
+      write_type(value(graph_.inputs[i]), to_->add_input());
+    }
+    for (const ValueId id : graph_.outputs) write_type(value(id), to_->add_output());
     for (std::size_t v = 0; v < roles.size(); ++v) {
       const Value& held = graph_.values[v];
-      if (roles[v] == Role::unused) continue;
+      if (roles[v] == Role::unused && !(held.constant && inside.count(held.name) != 0)) continue;
       if (held.constant) {
-        PBATCH_RETURN_IF_ERROR(write_constant(static_cast<ValueId>(v), &inline_bytes));
+        if (around_.count(held.name) != 0) continue;  // one of the graphs around has it
+        PBATCH_RETURN_IF_ERROR(write_constant(static_cast<ValueId>(v)));
       } else if (roles[v] == Role::inner && held.dims) {
-        write_type(held, graph.add_value_info());
+        write_type(held, to_->add_value_info());
       }
     }
     return Status::ok();
   }
 
-  Status write_constant(ValueId id, std::size_t* inline_bytes) {
+  Status write_constant(ValueId id) {
     const Tensor& tensor = *value(id).constant;
     const std::optional<ExternalPlace> place = place_ ? place_(id) : std::nullopt;
     if (!place) {
-      *inline_bytes += tensor.bytes();
-      if (*inline_bytes > kMaxModelBytes) return too_large();
+      *inline_bytes_ += tensor.bytes();
+      if (*inline_bytes_ > kMaxModelBytes) return too_large();
     }
-    onnx::TensorProto* to = model_.mutable_graph()->add_initializer();
+    onnx::TensorProto* to = to_->add_initializer();
     to->set_name(value(id).name);
     write_tensor(tensor, !place, to);
     if (place) write_place(*place, to);
@@ -200,15 +199,60 @@ class ModelWriter {
   }
 
   const Graph& graph_;
+  const std::size_t captures_;
+  const Names& around_;
   const Places& place_;
-  onnx::ModelProto model_;
+  std::size_t* const inline_bytes_;
+  onnx::GraphProto* const to_;
+  Names visible_;
 };
+
+Status write_opsets(const Graph& graph, onnx::ModelProto* model) {
+  std::map<std::string, int> opsets = graph.opsets;
+  Status status;
+  visit_nodes(graph, [&](const Node& node) {
+    if (opsets.emplace(node.domain, node.opset).first->second == node.opset || !status) return;
+    status = Status(ErrorCode::internal,
+                    "the graph holds nodes of two versions of domain '" + node.domain + "'")
+                 .at_node(node.name);
+  });
+  for (const auto& [domain, version] : opsets) {
+    onnx::OperatorSetIdProto* entry = model->add_opset_import();
+    entry->set_domain(domain);
+    entry->set_version(version);
+  }
+  return status;
+}
+
+Result<std::string> write_model(const Graph& given, const Places& place) {
+  Graph graph = given;
+  scope_names(graph);
+  onnx::ModelProto model;
+  model.set_ir_version(kIrVersion);
+  model.set_producer_name("pbatch");
+  PBATCH_RETURN_IF_ERROR(write_opsets(graph, &model));
+  for (const auto& [key, text] : graph.metadata) {
+    onnx::StringStringEntryProto* entry = model.add_metadata_props();
+    entry->set_key(key);
+    entry->set_value(text);
+  }
+  std::size_t inline_bytes = 0;
+  PBATCH_RETURN_IF_ERROR(
+      GraphWriter(graph, 0, Names(), place, &inline_bytes, model.mutable_graph()).write());
+  const std::size_t size = model.ByteSizeLong();
+  if (size > kMaxModelBytes) return too_large();
+  std::string bytes;
+  if (!model.SerializeToString(&bytes)) {
+    return Status(ErrorCode::internal, "cannot serialize the model");
+  }
+  return bytes;
+}
 
 }  // namespace
 
 Result<std::string> export_onnx(const Graph& graph, const Places& place) {
   try {
-    return ModelWriter(graph, place).write();
+    return write_model(graph, place);
   } catch (const std::bad_alloc&) {
     return Status(ErrorCode::out_of_memory, "no memory to write the model", "close other programs");
   } catch (const std::exception& e) {

@@ -19,7 +19,8 @@ struct ExternalPlace {
 
 /// Serializes the graph as an ONNX ModelProto (IR version 8). A constant for
 /// which `place` returns a place is written as an external tensor, all others
-/// inline. The result opens in Netron and passes ONNX's checker but for
+/// inline; constants of subgraphs are inline too, unless they share their storage with
+/// one of a graph around, by whose name they are meant then. The result opens in Netron and passes ONNX's checker but for
 /// operators of domain "pbatch".
 Result<std::string> export_onnx(
     const Graph& graph,

@@ -26,8 +26,7 @@ class ExternalData {
 
 /// Reads a model, opset 7 and later. Trusts nothing in the file: sizes are
 /// checked against the bytes that are there before anything is allocated.
-/// Subgraphs are kept out of this version: a node with a graph attribute is an
-/// error that names it. Operators need not be known here.
+/// Subgraphs may be nested 16 deep. Operators need not be known here.
 /// `external` null: the default, beside the file.
 Result<Graph> import_onnx(const std::string& path, ExternalData* external = nullptr);
 

@@ -31,6 +31,8 @@ Status unsupported(const Proto& proto, const std::string& what, const std::strin
 
 }  // namespace
 
+bool is_subgraph(const Proto& proto) { return type_of(proto) == Proto::GRAPH && proto.has_g(); }
+
 Result<Attribute> read_attribute(onnx::AttributeProto& proto, ExternalData* external) {
   if (!proto.ref_attr_name().empty()) {
     return Status(ErrorCode::malformed,
@@ -56,10 +58,8 @@ Result<Attribute> read_attribute(onnx::AttributeProto& proto, ExternalData* exte
                               read_tensor(*proto.mutable_t(), proto.name(), external));
       return Attribute(std::move(tensor));
     }
-    case Proto::GRAPH:
     case Proto::GRAPHS:
-      return unsupported(proto, "a subgraph",
-                         "pbatch runs no control flow; export the model without it");
+      return unsupported(proto, "a list of subgraphs", "export the model without the node");
     case Proto::SPARSE_TENSOR:
     case Proto::SPARSE_TENSORS:
       return unsupported(proto, "a sparse tensor", "export it as a dense tensor");
@@ -68,6 +68,7 @@ Result<Attribute> read_attribute(onnx::AttributeProto& proto, ExternalData* exte
     case Proto::TYPE_PROTO:
     case Proto::TYPE_PROTOS:
       return unsupported(proto, "a type", "remove the node");
+    case Proto::GRAPH:
     case Proto::UNDEFINED:
       break;
   }

@@ -1,11 +1,18 @@
 #include "onnx/read_model.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <map>
+#include <memory>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <vector>
 
+#include "graph/onnx_dtype.h"
+#include "graph/subgraphs.h"
 #include "onnx/constant_node.h"
 #include "onnx/node_names.h"
 #include "onnx/read_attribute.h"
@@ -16,6 +23,7 @@ namespace pbatch {
 namespace {
 
 constexpr int kOldestOpset = 7;
+constexpr int kDeepestSubgraph = 16;
 const char* const kExportAgain = "the file is damaged; export the model again";
 
 Status malformed(const std::string& what) {
@@ -27,24 +35,81 @@ std::string canonical_domain(const std::string& domain) {
   return domain == "ai.onnx" ? std::string() : domain;
 }
 
-class ModelReader {
- public:
-  ModelReader(onnx::ModelProto& model, ExternalData* external)
-      : model_(model), proto_(*model.mutable_graph()), external_(external) {}
+bool is_declared(const onnx::ValueInfoProto& info) {
+  return info.has_type() &&
+         (!info.type().has_tensor_type() || info.type().tensor_type().elem_type() != 0);
+}
 
-  Result<Graph> read() {
-    PBATCH_RETURN_IF_ERROR(read_header());
+// What all graphs of a model share.
+struct ModelContext {
+  std::map<std::string, int> opsets;                        // domain -> version
+  std::set<std::pair<std::string, std::string>> functions;  // domain, name
+  ExternalData* external = nullptr;
+  std::unordered_set<std::string> node_names;
+};
+
+Status read_opsets(const onnx::ModelProto& model, ModelContext& context) {
+  if (model.opset_import_size() == 0) {
+    return malformed("the model does not say which operator set (opset) it uses");
+  }
+  for (const onnx::OperatorSetIdProto& entry : model.opset_import()) {
+    const std::string domain = canonical_domain(entry.domain());
+    if (entry.version() < 1 || entry.version() > std::numeric_limits<int>::max()) {
+      return malformed("opset " + std::to_string(entry.version()) + " of domain '" + domain +
+                       "' cannot exist");
+    }
+    const int version = static_cast<int>(entry.version());
+    if (domain.empty() && version < kOldestOpset) {
+      return Status(
+          ErrorCode::unsupported,
+          "the model uses opset " + std::to_string(version) + "; pbatch reads 7 and later",
+          "convert it with onnx.version_converter");
+    }
+    const auto [it, added] = context.opsets.emplace(domain, version);
+    if (!added && it->second != version) {
+      return malformed("the model imports two versions of the domain '" + domain + "'");
+    }
+  }
+  return Status::ok();
+}
+
+// A branch may be taken at run time only, so what follows an If must fit both.
+Status check_branch_types(const onnx::NodeProto& node) {
+  const onnx::GraphProto* branches[2] = {};
+  for (const onnx::AttributeProto& attribute : node.attribute()) {
+    if (attribute.name() == "then_branch") branches[0] = &attribute.g();
+    if (attribute.name() == "else_branch") branches[1] = &attribute.g();
+  }
+  if (branches[0] == nullptr || branches[1] == nullptr) return Status::ok();
+  const int count = std::min(branches[0]->output_size(), branches[1]->output_size());
+  for (int i = 0; i < count; ++i) {
+    const auto type = [&](int b) {
+      return branches[b]->output(i).type().tensor_type().elem_type();
+    };
+    if (type(0) == type(1) || type(0) == 0 || type(1) == 0) continue;
+    return malformed("output " + std::to_string(i) + " of If is " + onnx_type_name(type(0)) +
+                     " in one branch and " + onnx_type_name(type(1)) + " in the other");
+  }
+  return Status::ok();
+}
+
+class GraphReader {
+ public:
+  // `depth`: 0 for the model's own graph.
+  GraphReader(onnx::GraphProto& proto, const std::string& scope, int depth, ModelContext& context)
+      : proto_(proto), depth_(depth), context_(context), names_(proto, scope, context.node_names) {}
+
+  /// All but the order of the nodes, which needs captured() to be inputs.
+  Status read() {
+    graph_.name = proto_.name();
     PBATCH_RETURN_IF_ERROR(read_initializers());
     PBATCH_RETURN_IF_ERROR(read_inputs());
     PBATCH_RETURN_IF_ERROR(read_nodes());
     PBATCH_RETURN_IF_ERROR(read_outputs());
-    PBATCH_RETURN_IF_ERROR(read_declared_types());
-    PBATCH_RETURN_IF_ERROR(sort_topologically(graph_));
-    return std::move(graph_);
+    return read_declared_types();
   }
 
- private:
-  Value& value(ValueId id) { return graph_.values[static_cast<std::size_t>(id)]; }
+  Graph& graph() { return graph_; }
 
   // The value of that name, made at its first mention.
   ValueId value_id(const std::string& name) {
@@ -57,36 +122,20 @@ class ModelReader {
     return it->second;
   }
 
-  Status read_header() {
-    graph_.name = proto_.name();
-    for (const onnx::StringStringEntryProto& entry : model_.metadata_props()) {
-      graph_.metadata[entry.key()] = entry.value();
+  /// Names that nothing in the graph makes, in the order of their mention.
+  std::vector<std::string> captured() const {
+    std::vector<std::string> names;
+    for (std::size_t v = 0; v < graph_.values.size(); ++v) {
+      const Value& value = graph_.values[v];
+      if (!value.constant && made_.count(static_cast<ValueId>(v)) == 0) names.push_back(value.name);
     }
-    if (model_.opset_import_size() == 0) {
-      return malformed("the model does not say which operator set (opset) it uses");
-    }
-    for (const onnx::OperatorSetIdProto& entry : model_.opset_import()) {
-      const std::string domain = canonical_domain(entry.domain());
-      if (entry.version() < 1 || entry.version() > std::numeric_limits<int>::max()) {
-        return malformed("opset " + std::to_string(entry.version()) + " of domain '" + domain +
-                         "' cannot exist");
-      }
-      const int version = static_cast<int>(entry.version());
-      if (domain.empty() && version < kOldestOpset) {
-        return Status(
-            ErrorCode::unsupported,
-            "the model uses opset " + std::to_string(version) + "; pbatch reads 7 and later",
-            "convert it with onnx.version_converter");
-      }
-      if (!graph_.opsets.emplace(domain, version).second && graph_.opsets[domain] != version) {
-        return malformed("the model imports two versions of the domain '" + domain + "'");
-      }
-    }
-    for (const onnx::FunctionProto& function : model_.functions()) {
-      functions_.emplace(canonical_domain(function.domain()), function.name());
-    }
-    return Status::ok();
+    return names;
   }
+
+ private:
+  using Subgraphs = std::map<std::string, std::unique_ptr<GraphReader>>;
+
+  Value& value(ValueId id) { return graph_.values[static_cast<std::size_t>(id)]; }
 
   Status read_initializers() {
     if (proto_.sparse_initializer_size() != 0) {
@@ -100,7 +149,8 @@ class ModelReader {
       if (value(id).constant) {
         return malformed("initializer '" + tensor.name() + "' is there twice");
       }
-      PBATCH_ASSIGN_OR_RETURN(Tensor constant, read_tensor(tensor, tensor.name(), external_));
+      PBATCH_ASSIGN_OR_RETURN(Tensor constant,
+                              read_tensor(tensor, tensor.name(), context_.external));
       Value& made = value(id);
       made.dtype = constant.dtype();
       made.dims.emplace();
@@ -119,7 +169,8 @@ class ModelReader {
         return malformed("graph input '" + info.name() + "' is there twice");
       // An input with an initializer is a constant that old files list twice.
       if (value(id).constant) continue;
-      PBATCH_RETURN_IF_ERROR(read_type(info, &value(id)));
+      // The type of a subgraph's input is that of what its node hands in.
+      if (depth_ == 0 || is_declared(info)) PBATCH_RETURN_IF_ERROR(read_type(info, &value(id)));
       graph_.inputs.push_back(id);
       made_.insert(id);
     }
@@ -127,10 +178,9 @@ class ModelReader {
   }
 
   Status read_nodes() {
-    NodeNames names(proto_);
     for (int i = 0; i < proto_.node_size(); ++i) {
       onnx::NodeProto& node = *proto_.mutable_node(i);
-      const std::string name = names.next(node, i);
+      const std::string name = names_.next(node, i);
       if (Status s = read_node(node, name); !s) return std::move(s).at_node(name);
     }
     return Status::ok();
@@ -142,19 +192,24 @@ class ModelReader {
     node.op_type = proto.op_type();
     node.domain = canonical_domain(proto.domain());
     if (node.op_type.empty()) return malformed("a node without an operator");
-    if (functions_.count({node.domain, node.op_type}) != 0) {
+    if (context_.functions.count({node.domain, node.op_type}) != 0) {
       return Status(ErrorCode::unsupported,
                     "operator " + node.op_type + " is a function of the model itself",
                     "inline the functions (onnx.inliner) and try again");
     }
-    const auto opset = graph_.opsets.find(node.domain);
-    if (opset == graph_.opsets.end()) {
+    const auto opset = context_.opsets.find(node.domain);
+    if (opset == context_.opsets.end()) {
       return malformed("operator " + node.op_type + " is of domain '" + node.domain +
                        "', whose version the model does not say");
     }
     node.opset = opset->second;
+    Subgraphs subgraphs;
     for (onnx::AttributeProto& attribute : *proto.mutable_attribute()) {
-      Result<Attribute> read = read_attribute(attribute, external_);
+      if (is_subgraph(attribute)) {
+        PBATCH_RETURN_IF_ERROR(read_subgraph(node, attribute, subgraphs));
+        continue;
+      }
+      Result<Attribute> read = read_attribute(attribute, context_.external);
       if (!read) return of_operator(read.status(), node);
       if (!node.attributes.emplace(attribute.name(), std::move(*read)).second) {
         return malformed("attribute '" + attribute.name() + "' is there twice");
@@ -163,6 +218,7 @@ class ModelReader {
     for (const std::string& input : proto.input()) {
       node.inputs.push_back(input.empty() ? kNoValue : value_id(input));
     }
+    PBATCH_RETURN_IF_ERROR(take_subgraphs(node, subgraphs));
     bool useful = false;
     for (const std::string& output : proto.output()) {
       if (output.empty()) {
@@ -178,7 +234,50 @@ class ModelReader {
     }
     if (!useful) return malformed("operator " + node.op_type + " has no outputs");
     if (node.op_type == "Constant" && node.domain.empty()) return take_constant(node);
+    PBATCH_RETURN_IF_ERROR(check_control_flow(node));
+    if (node.op_type == "If" && node.domain.empty()) {
+      PBATCH_RETURN_IF_ERROR(check_branch_types(proto));
+    }
     graph_.nodes.push_back(std::move(node));
+    return Status::ok();
+  }
+
+  Status read_subgraph(const Node& node, onnx::AttributeProto& attribute, Subgraphs& to) {
+    if (depth_ == kDeepestSubgraph) {
+      return Status(ErrorCode::unsupported,
+                    "subgraphs are nested more than " + std::to_string(kDeepestSubgraph) + " deep",
+                    "export the model without so many of them");
+    }
+    auto reader = std::make_unique<GraphReader>(*attribute.mutable_g(),
+                                                NodeNames::scope_of(node.name, attribute.name()),
+                                                depth_ + 1, context_);
+    if (Status s = reader->read(); !s) {
+      if (!s.node().empty()) return s;
+      return Status(s.code(), "subgraph '" + attribute.name() + "': " + s.message(), s.remedy());
+    }
+    if (!to.emplace(attribute.name(), std::move(reader)).second) {
+      return malformed("attribute '" + attribute.name() + "' is there twice");
+    }
+    return Status::ok();
+  }
+
+  // What any subgraph takes from this graph is an input of the node and of all its subgraphs.
+  Status take_subgraphs(Node& node, Subgraphs& subgraphs) {
+    std::vector<std::string> captured;
+    std::set<std::string> seen;
+    for (const auto& [name, reader] : subgraphs) {
+      for (std::string& value : reader->captured()) {
+        if (seen.insert(value).second) captured.push_back(std::move(value));
+      }
+    }
+    for (const std::string& name : captured) node.inputs.push_back(value_id(name));
+    node.captures = captured.size();
+    for (const auto& [name, reader] : subgraphs) {
+      Graph& inner = reader->graph();
+      for (const std::string& value : captured) inner.inputs.push_back(reader->value_id(value));
+      PBATCH_RETURN_IF_ERROR(sort_topologically(inner));
+      node.subgraphs[name] = std::make_shared<const Graph>(std::move(inner));
+    }
     return Status::ok();
   }
 
@@ -199,20 +298,23 @@ class ModelReader {
 
   Status read_outputs() {
     std::set<ValueId> seen;
-    if (proto_.output_size() == 0) return malformed("the network has no outputs");
+    if (proto_.output_size() == 0) {
+      return malformed(depth_ == 0 ? "the network has no outputs" : "it has no outputs");
+    }
     for (const onnx::ValueInfoProto& info : proto_.output()) {
       const auto it = ids_.find(info.name());
-      if (it == ids_.end())
+      // A subgraph may not hand on a value of the graph around it without an operator.
+      if (it == ids_.end() ||
+          (depth_ > 0 && !value(it->second).constant && made_.count(it->second) == 0)) {
         return malformed("nothing makes the graph output '" + info.name() + "'");
-      if (!seen.insert(it->second).second) {
+      }
+      if (!seen.insert(it->second).second && depth_ == 0) {
         return malformed("graph output '" + info.name() + "' is there twice");
       }
       graph_.outputs.push_back(it->second);
       // What the network computes is known without the declaration, which old exporters omit.
-      const bool declared = info.has_type() && (!info.type().has_tensor_type() ||
-                                                info.type().tensor_type().elem_type() != 0);
       Value& output = value(it->second);
-      if (declared && !output.constant) PBATCH_RETURN_IF_ERROR(read_type(info, &output));
+      if (is_declared(info) && !output.constant) PBATCH_RETURN_IF_ERROR(read_type(info, &output));
     }
     return Status::ok();
   }
@@ -232,20 +334,34 @@ class ModelReader {
     return Status::ok();
   }
 
-  onnx::ModelProto& model_;
   onnx::GraphProto& proto_;
-  ExternalData* external_;
+  int depth_;
+  ModelContext& context_;
+  NodeNames names_;
   Graph graph_;
   std::unordered_map<std::string, ValueId> ids_;
   std::set<ValueId> made_;  // graph inputs and what nodes make
-  std::set<std::pair<std::string, std::string>> functions_;
 };
 
 }  // namespace
 
 Result<Graph> read_model(onnx::ModelProto& model, const std::string& path, ExternalData* external) {
   if (!model.has_graph()) return malformed("the model has no graph");
-  PBATCH_ASSIGN_OR_RETURN(Graph graph, ModelReader(model, external).read());
+  ModelContext context;
+  context.external = external;
+  PBATCH_RETURN_IF_ERROR(read_opsets(model, context));
+  for (const onnx::FunctionProto& function : model.functions()) {
+    context.functions.emplace(canonical_domain(function.domain()), function.name());
+  }
+  GraphReader reader(*model.mutable_graph(), "", 0, context);
+  PBATCH_RETURN_IF_ERROR(reader.read());
+  Graph graph = std::move(reader.graph());
+  PBATCH_RETURN_IF_ERROR(sort_topologically(graph));
+  for (Node& node : graph.nodes) tell_subgraphs(graph, node);
+  graph.opsets = context.opsets;
+  for (const onnx::StringStringEntryProto& entry : model.metadata_props()) {
+    graph.metadata[entry.key()] = entry.value();
+  }
   graph.source_file = path;
   return graph;
 }

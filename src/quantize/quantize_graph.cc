@@ -5,6 +5,7 @@
 
 #include "base/thread_pool.h"
 #include "graph/passes.h"
+#include "graph/subgraphs.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
 #include "quantize/name_pattern.h"
@@ -100,48 +101,63 @@ Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMat
   return bits;
 }
 
-}  // namespace
+class GraphQuantizer {
+ public:
+  explicit GraphQuantizer(const QuantizeOptions& options)
+      : options_(options), pool_(options.threads) {}
 
-Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options) {
-  PBATCH_RETURN_IF_ERROR(check_quantization(options.planes, options.group));
-  ThreadPool pool(options.threads);
+  Status quantize(Graph& graph) {
+    for (Node& node : graph.nodes) {
+      if (Status s = quantize_node(graph, node); !s) return std::move(s).at_node(node.name);
+      PBATCH_RETURN_IF_ERROR(
+          change_subgraphs(node, [this](Graph& subgraph) { return quantize(subgraph); }));
+    }
+    return Status::ok();
+  }
+
   std::vector<LayerReport> reports;
-  std::vector<Node> nodes = graph.nodes;
-  std::map<std::pair<const void*, bool>, QuantizedMatrix> done;  // weights that several nodes share
-  for (Node& node : nodes) {
+
+ private:
+  Status quantize_node(const Graph& graph, Node& node) {
     const std::optional<Candidate> c = candidate(graph, node);
-    if (!c) continue;
-    const auto fail = [&](Status s) {
-      return std::move(s).at_node(node.name).in_file(graph.source_file);
-    };
+    if (!c) return Status::ok();
     LayerReport report;
     report.name = node.name;
     report.op_type = c->conv ? "Conv" : "MatMul";
     report.rows = c->rows;
     report.cols = c->cols;
     report.float_bytes = c->rows * c->cols * 4;
-    Result<std::string> reason = reason_to_stay(graph, node, *c, options);
-    if (!reason) return fail(reason.status());
-    report.reason = *reason;
+    PBATCH_ASSIGN_OR_RETURN(report.reason, reason_to_stay(graph, node, *c, options_));
     if (report.reason.empty()) {
-      auto [it, is_new] = done.try_emplace({c->weight->raw(), c->conv});
+      auto [it, is_new] = done_.try_emplace({c->weight->raw(), c->conv});
       if (is_new) {
-        Result<QuantizedMatrix> q = quantize_matrix(c->view, options.planes, options.group, &pool);
-        if (!q) return fail(q.status());
-        it->second = *std::move(q);
+        PBATCH_ASSIGN_OR_RETURN(it->second,
+                                quantize_matrix(c->view, options_.planes, options_.group, &pool_));
       }
       describe(*it->second.matrix, report);
       report.sqnr_db = it->second.sqnr_db;
       node = bit_node(node, *c, it->second.matrix);
     }
     reports.push_back(std::move(report));
+    return Status::ok();
   }
+
+  const QuantizeOptions& options_;
+  ThreadPool pool_;
+  std::map<std::pair<const void*, bool>, QuantizedMatrix> done_;  // weights that nodes share
+};
+
+}  // namespace
+
+Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options) {
+  PBATCH_RETURN_IF_ERROR(check_quantization(options.planes, options.group));
+  GraphQuantizer quantizer(options);
   Graph result = graph;
-  result.nodes = std::move(nodes);
+  if (Status s = quantizer.quantize(result); !s) return std::move(s).in_file(graph.source_file);
   result.opsets[kPbatchDomain] = kPbatchOpset;
   PBATCH_RETURN_IF_ERROR(remove_unused(result));  // the float weights
   graph = std::move(result);
-  return reports;
+  return std::move(quantizer.reports);
 }
 
 }  // namespace pbatch

@@ -11,7 +11,7 @@ namespace pbatch {
 
 /// Replaces every pbatch.Linear, MatMul and Gemm with a constant matrix by
 /// pbatch.BitLinear, and every Conv and pbatch.Conv of one group by
-/// pbatch.BitConv. What stays float is reported with the reason.
+/// pbatch.BitConv. What stays float is reported with the reason. Subgraphs take part.
 /// Precondition: simplify() has run. The graph is unchanged after an error.
 Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options);
 

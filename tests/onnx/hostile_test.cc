@@ -229,14 +229,6 @@ TEST(OnnxHostile, NodeWithoutOperator) {
   builder.expect_error(ErrorCode::malformed, "without an operator");
 }
 
-TEST(OnnxHostile, Subgraph) {
-  ModelBuilder builder = relu_model();
-  onnx::NodeProto& node = builder.node("If", {"x"}, {"z"}, "branch");
-  add_attribute(node, "then_branch", Attr::GRAPH).mutable_g();
-  builder.expect_error(ErrorCode::unsupported, "If");
-  EXPECT_EQ(builder.import().status().node(), "branch");
-}
-
 TEST(OnnxHostile, FunctionOfTheModel) {
   ModelBuilder builder = relu_model();
   builder.model.add_functions()->set_name("Relu");

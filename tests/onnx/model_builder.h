@@ -16,15 +16,12 @@
 
 namespace pbatch::testing {
 
-class ModelBuilder {
+/// Fills one graph of a model.
+class GraphFiller {
  public:
-  explicit ModelBuilder(std::int64_t opset = 13) {
-    model.set_ir_version(8);
-    model.add_opset_import()->set_version(opset);
-    model.mutable_graph()->set_name("test");
-  }
+  explicit GraphFiller(onnx::GraphProto& to) : to_(&to) {}
 
-  onnx::GraphProto& graph() { return *model.mutable_graph(); }
+  onnx::GraphProto& graph() { return *to_; }
 
   onnx::ValueInfoProto& input(const std::string& name, std::vector<std::int64_t> dims,
                               int type = onnx::TensorProto::FLOAT) {
@@ -57,6 +54,44 @@ class ModelBuilder {
     for (const float v : values) made.add_float_data(v);
     return made;
   }
+  void boolean(const std::string& name, bool value) {
+    initializer(name, {}, onnx::TensorProto::BOOL).add_int32_data(value ? 1 : 0);
+  }
+
+ private:
+  static onnx::ValueInfoProto& fill(onnx::ValueInfoProto& info, const std::string& name,
+                                    const std::vector<std::int64_t>& dims, int type) {
+    info.set_name(name);
+    auto* tensor = info.mutable_type()->mutable_tensor_type();
+    tensor->set_elem_type(type);
+    tensor->mutable_shape();
+    for (const std::int64_t d : dims) tensor->mutable_shape()->add_dim()->set_dim_value(d);
+    return info;
+  }
+
+  onnx::GraphProto* to_;
+};
+
+inline GraphFiller subgraph(onnx::NodeProto& node, const std::string& attribute) {
+  onnx::AttributeProto& made = *node.add_attribute();
+  made.set_name(attribute);
+  made.set_type(onnx::AttributeProto::GRAPH);
+  return GraphFiller(*made.mutable_g());
+}
+
+struct ModelHolder {
+  onnx::ModelProto model;
+};
+
+class ModelBuilder : public ModelHolder, public GraphFiller {
+ public:
+  explicit ModelBuilder(std::int64_t opset = 13) : GraphFiller(*model.mutable_graph()) {
+    model.set_ir_version(8);
+    model.add_opset_import()->set_version(opset);
+    graph().set_name("test");
+  }
+  ModelBuilder(const ModelBuilder& other)
+      : ModelHolder(other), GraphFiller(*model.mutable_graph()) {}
 
   std::string bytes() const { return model.SerializeAsString(); }
   Result<Graph> import(ExternalData* external = nullptr) const {
@@ -71,19 +106,6 @@ class ModelBuilder {
     EXPECT_NE(result.status().to_line().find(part), std::string::npos) << result.status().to_line();
     EXPECT_EQ(result.status().file(), "model.onnx");
     EXPECT_FALSE(result.status().remedy().empty()) << result.status().to_line();
-  }
-
-  onnx::ModelProto model;
-
- private:
-  static onnx::ValueInfoProto& fill(onnx::ValueInfoProto& info, const std::string& name,
-                                    const std::vector<std::int64_t>& dims, int type) {
-    info.set_name(name);
-    auto* tensor = info.mutable_type()->mutable_tensor_type();
-    tensor->set_elem_type(type);
-    tensor->mutable_shape();
-    for (const std::int64_t d : dims) tensor->mutable_shape()->add_dim()->set_dim_value(d);
-    return info;
   }
 };
 
