@@ -241,7 +241,9 @@ TEST(OnnxSubgraph, NamesFollowTheGraphAround) {
   std::set<std::string> made;
   for (const onnx::AttributeProto& attribute : written.graph().node(0).attribute()) {
     for (const onnx::NodeProto& node : attribute.g().node()) {
-      if (node.op_type() == "Abs") EXPECT_EQ(node.input(0), "x");
+      if (node.op_type() == "Abs") {
+        EXPECT_EQ(node.input(0), "x");
+      }
       EXPECT_TRUE(made.insert(node.output(0)).second) << node.output(0);
     }
   }
