@@ -1,0 +1,191 @@
+#include "execute/bit_product.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+#include "pack/layout.h"
+
+namespace pbatch {
+namespace {
+
+constexpr std::int64_t kMaxChunk = 64, kMinChunk = 8;
+constexpr std::int64_t kChunkActivationBytes = 512 << 10;
+constexpr std::int64_t kChunkAccumulatorBytes = 4 << 20;
+
+// Work that is done before another thread, even one that is awake, has been of use.
+constexpr std::int64_t kSerialElements = 1 << 14;
+
+// Layouts that quantizers write themselves; others are packed from numbers.
+bool is_direct(ActivationLayout layout) {
+  return layout == kActivationNumbers || layout == kActivationDigits;
+}
+
+std::int64_t padded_rows(const PreparedMatrix& m) {
+  return row_blocks(m.matrix->rows) * kBlockRows;
+}
+
+Status no_memory() {
+  return {ErrorCode::out_of_memory, "no memory for the scratch space of a product of bit-layers",
+          "free memory or use a smaller batch"};
+}
+
+}  // namespace
+
+struct BitProduct::Part {
+  PackedVectors vectors;
+  std::int64_t first = 0, count = 0;  // rows of the output
+  std::int64_t begin = 0, end = 0;    // row blocks
+};
+
+PackedKey BitProduct::key_of(const PreparedMatrix& m, std::int64_t batch, int activation_bits) {
+  return {m.kernel->activations, activation_bits, m.run_blocks, m.matrix->cols, batch};
+}
+
+std::int64_t BitProduct::chunk_of(const PreparedMatrix& m, std::int64_t batch,
+                                  int activation_bits) {
+  const std::int64_t activation_bytes =
+      packed_bytes(m.kernel->activations, col_blocks(m.matrix->cols), activation_bits);
+  const std::int64_t acc_bytes = m.digit_count() * activation_halves(activation_bits) *
+                                 padded_rows(m) * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t fitting =
+      std::min(kChunkActivationBytes / activation_bytes, kChunkAccumulatorBytes / acc_bytes);
+  const std::int64_t even = fitting / kMinChunk * kMinChunk;
+  return std::min(batch, std::clamp(even, kMinChunk, kMaxChunk));
+}
+
+BitProduct::BitProduct(const PreparedMatrix& matrix, std::int64_t batch, int activation_bits,
+                       BufferPool& buffers, PackedBuffer packed)
+    : matrix_(&matrix),
+      activation_bits_(activation_bits),
+      buffers_(&buffers),
+      packed_(std::move(packed)),
+      chunk_(chunk_of(matrix, batch, activation_bits)),
+      acc_stride_(padded_rows(matrix)),
+      acc_size_(activation_halves(activation_bits) * acc_stride_),
+      acc_(buffers.take(static_cast<std::size_t>(matrix.digit_count() * chunk_ * acc_size_) *
+                        sizeof(float))) {}
+
+Result<BitProduct> BitProduct::create(const PreparedMatrix& matrix, std::int64_t batch,
+                                      int activation_bits, BufferPool& buffers) {
+  return create(matrix, batch, activation_bits, buffers,
+                PackedBuffer::allocate(key_of(matrix, batch, activation_bits), buffers));
+}
+
+Result<BitProduct> BitProduct::create(const PreparedMatrix& matrix, std::int64_t batch,
+                                      int activation_bits, BufferPool& buffers,
+                                      PackedBuffer packed) {
+  BitProduct product(matrix, batch, activation_bits, buffers, std::move(packed));
+  if (product.packed_.memory == nullptr || product.acc_ == nullptr) return no_memory();
+  return product;
+}
+
+std::shared_ptr<void> BitProduct::take_numbers() const {
+  return buffers_->take(static_cast<std::size_t>(
+      packed_bytes(kActivationNumbers, col_blocks(matrix_->matrix->cols), activation_bits_)));
+}
+
+Status BitProduct::quantize(const float* x, std::int64_t ldx, std::int64_t first,
+                            std::int64_t count, ThreadPool& pool) {
+  const PackedVectors to = packed_.vectors.from(first);
+  const bool direct = is_direct(matrix_->kernel->activations);
+  ErrorCode code = ErrorCode::ok;
+  if (count == 1 || count * matrix_->matrix->cols < kSerialElements) {
+    if (!direct && numbers_ == nullptr) numbers_ = take_numbers();
+    code = quantize_range(x, ldx, to, numbers_.get(), 0, count);
+  } else {
+    std::atomic<ErrorCode> error{ErrorCode::ok};
+    pool.parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end) {
+      const std::shared_ptr<void> numbers = direct ? nullptr : take_numbers();
+      const ErrorCode e = quantize_range(x, ldx, to, numbers.get(), begin, end);
+      if (e != ErrorCode::ok) error.store(e, std::memory_order_relaxed);
+    });
+    code = error.load(std::memory_order_relaxed);
+  }
+  switch (code) {
+    case ErrorCode::ok:
+      return Status::ok();
+    case ErrorCode::not_finite:
+      return {ErrorCode::not_finite, "the input of this node holds a NaN or an infinity",
+              "check the values that go into the network"};
+    default:
+      return no_memory();
+  }
+}
+
+ErrorCode BitProduct::quantize_range(const float* x, std::int64_t ldx, const PackedVectors& to,
+                                     void* numbers, std::int64_t begin, std::int64_t end) const {
+  const ActivationLayout layout = matrix_->kernel->activations;
+  const bool direct = is_direct(layout);
+  if (!direct && numbers == nullptr) return ErrorCode::out_of_memory;
+  const std::int64_t cols = matrix_->matrix->cols, blocks = col_blocks(cols);
+  const QuantizeFn quantize_vector = quantizer_for(matrix_->kernel->isa).run;
+  const PackFn pack = packer_for(matrix_->kernel->isa, layout).run;
+  for (std::int64_t v = begin; v < end; ++v) {
+    const PackedVectors one = to.from(v);
+    const int finite = quantize_vector(
+        x + v * ldx, cols, blocks, matrix_->run_blocks, activation_bits_,
+        direct ? layout : kActivationNumbers,
+        direct ? one.activations : static_cast<std::uint8_t*>(numbers), one.run_sums, one.scales);
+    if (finite == 0) return ErrorCode::not_finite;
+    if (!direct) {
+      pack(static_cast<const std::int32_t*>(numbers), blocks, activation_bits_, one.activations);
+    }
+  }
+  return ErrorCode::ok;
+}
+
+void BitProduct::multiply(std::int64_t first, std::int64_t count, std::int64_t row_block_begin,
+                          std::int64_t row_block_end, const BitProductOutput& out) const {
+  for (std::int64_t done = 0; done < count; done += chunk_) {
+    const Part part{packed_.vectors.from(first + done), done, std::min(chunk_, count - done),
+                    row_block_begin, row_block_end};
+    for (int d = 0; d < matrix_->digit_count(); ++d) run_kernel(d, part);
+    finish(part, out);
+  }
+}
+
+float* BitProduct::accumulators(int digit) const {
+  return static_cast<float*>(acc_.get()) + digit * chunk_ * acc_size_;
+}
+
+void BitProduct::run_kernel(int d, const Part& part) const {
+  const WeightDigit& digit = matrix_->digits[static_cast<std::size_t>(d)];
+  BitKernelArgs args = {};
+  std::copy(digit.planes.begin(), digit.planes.end(), args.planes);
+  args.n_planes = digit.n_planes;
+  args.field_bits = field_bits(digit.n_planes, row_blocks(matrix_->matrix->rows));
+  args.col_blocks = col_blocks(matrix_->matrix->cols);
+  args.run_blocks = matrix_->run_blocks;
+  args.scales = matrix_->scales.get();
+  args.activation_bits = activation_bits_;
+  args.activations = part.vectors.activations;
+  args.activation_stride = part.vectors.activation_stride;
+  args.run_sums = part.vectors.run_sums;
+  args.batch = part.count;
+  args.acc = accumulators(d);
+  args.acc_stride = acc_stride_;
+  matrix_->kernel->run(&args, part.begin, part.end);
+}
+
+void BitProduct::finish(const Part& part, const BitProductOutput& out) const {
+  EpilogueArgs args = {};
+  args.acc_stride = acc_stride_;
+  args.weight_bits = matrix_->weight_bits;
+  args.activation_bits = activation_bits_;
+  args.row_scale = matrix_->matrix->row_scale.data();
+  args.bias = out.bias;
+  args.activation = out.activation;
+  const std::int64_t rows = matrix_->matrix->rows;
+  for (std::int64_t v = 0; v < part.count; ++v) {
+    for (int d = 0; d < matrix_->digit_count(); ++d) {
+      args.acc[d] = accumulators(d) + v * acc_size_;
+    }
+    args.activation_scale = part.vectors.scales[v];
+    epilogue(args, part.begin * kBlockRows, std::min(part.end * kBlockRows, rows),
+             out.y + (part.first + v) * out.ldy);
+  }
+}
+
+}  // namespace pbatch
