@@ -58,9 +58,10 @@ nlohmann::json layers_json(const Session& session) {
 
 std::string layers_text(const Session& session) {
   if (session.layers().empty()) return "no quantized layers: a float network\n";
-  Table table({"layer", "rows", "cols", "group", "planes", "bytes/plane", "scales", "all planes"});
+  Table table({"layer", "operator", "rows", "cols", "group", "planes", "bytes/plane", "scales",
+               "all planes"});
   for (const LayerInfo& l : session.layers()) {
-    table.add({l.name, std::to_string(l.rows), std::to_string(l.cols),
+    table.add({l.name, l.op_type, std::to_string(l.rows), std::to_string(l.cols),
                l.group == 0 ? "row" : std::to_string(l.group),
                l.planes_available == l.planes_stored
                    ? std::to_string(l.planes_stored)

@@ -67,10 +67,11 @@ struct NamedTensor {
 /// One node of a plan, as `pbatch plan` prints it.
 struct PlanStep {
   std::string node, op_type;
-  std::string kernel;                   ///< kernel name, or "float"
+  std::string kernel;                   ///< kernel name, "rows" for an embedding, or "float"
   int weight_bits = 32, activation_bits = 32;
   std::int64_t rows = 0, cols = 0;
-  std::int64_t weight_bytes = 0;        ///< bytes of weights and scales read per run
+  std::int64_t weight_bytes = 0;        ///< bytes of weights and scales read per run; those of a
+                                        ///< whole embedding, of which a run reads a few rows
   std::string repack;                   ///< layout change done once before the first run; empty if none
 };
 

@@ -153,7 +153,9 @@ Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) 
     PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa, options.kernel_costs));
     impl->kernel_costs = std::move(source.origin);
     KernelPolicy policy{isa, std::move(source.costs), impl->pool->threads()};
-    for (const LayerInfo& layer : impl->layers) policy.network_plane_bytes += layer.plane_bytes;
+    for (const LayerInfo& layer : impl->layers) {
+      if (layer.op_type != "BitGather") policy.network_plane_bytes += layer.plane_bytes;
+    }
     impl->program.choose_kernels_by(policy);
   }
   return Session(std::move(impl));

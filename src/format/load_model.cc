@@ -3,6 +3,7 @@
 
 #include "format/model_data.h"
 #include "format/model_file.h"
+#include "graph/bit_operators.h"
 #include "graph/passes.h"
 #include "graph/subgraphs.h"
 #include "onnx/import.h"
@@ -12,7 +13,8 @@
 namespace pbatch {
 namespace {
 
-constexpr std::size_t kFixedInputs = 5;  // X, bias, row scale, codebook, group codes
+// Inputs of a matrix before its planes: row scale, codebook, group codes.
+constexpr std::size_t kScaleInputs = 3;
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
 
 Status damaged(const std::string& what) {
@@ -66,22 +68,22 @@ Result<const Tensor*> stored(const Graph& graph, const Node& node, std::size_t i
   return t;
 }
 
-Status read_scales(const Graph& graph, const Node& node, BitMatrix& m) {
+Status read_scales(const Graph& graph, const Node& node, std::size_t first, BitMatrix& m) {
   PBATCH_ASSIGN_OR_RETURN(const Tensor* row_scale,
-                          stored(graph, node, 2, DType::f32, m.rows, "row scale"));
+                          stored(graph, node, first, DType::f32, m.rows, "row scale"));
   for (const float s : row_scale->span<float>()) {
     if (!std::isfinite(s)) {
       return {ErrorCode::not_finite, "a row scale is NaN or infinite",
               "make the model anew with 'pbatch quantize'"};
     }
   }
-  const Tensor* codebook = graph.constant(node.inputs[3]);
+  const Tensor* codebook = graph.constant(node.inputs[first + 1]);
   if (codebook == nullptr || codebook->dtype() != DType::u8 || codebook->rank() != 2 ||
       codebook->dim(1) != 256 || codebook->dim(0) < 1 || codebook->dim(0) > 16) {
     return damaged("its codebook is missing or of the wrong shape");
   }
   PBATCH_ASSIGN_OR_RETURN(const Tensor* codes,
-                          stored(graph, node, 4, DType::u8, m.rows * m.groups(), "group codes"));
+                          stored(graph, node, first + 2, DType::u8, m.rows * m.groups(), "group codes"));
   m.row_scale = row_scale->span<float>();
   m.codebook_widths = static_cast<int>(codebook->dim(0));
   m.codebook = codebook->span<std::uint8_t>();
@@ -89,8 +91,9 @@ Status read_scales(const Graph& graph, const Node& node, BitMatrix& m) {
   return Status::ok();
 }
 
+// The matrix that the inputs from `first` on describe.
 Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const Node& node,
-                                                     const ModelData& data) {
+                                                     std::size_t first, const ModelData& data) {
   auto m = std::make_shared<BitMatrix>();
   PBATCH_ASSIGN_OR_RETURN(m->rows, node.int_attr("rows", 0));
   PBATCH_ASSIGN_OR_RETURN(m->cols, node.int_attr("cols", 0));
@@ -103,21 +106,21 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
     return damaged("its group size is not 0, 32, 64 or 128");
   }
   if (planes < 1 || planes > 16 ||
-      node.inputs.size() != kFixedInputs + static_cast<std::size_t>(planes)) {
+      node.inputs.size() != first + kScaleInputs + static_cast<std::size_t>(planes)) {
     return damaged("it does not have the bit-layers that it declares");
   }
   m->group = static_cast<int>(group);
   m->planes_stored = static_cast<int>(planes);
-  PBATCH_RETURN_IF_ERROR(read_scales(graph, node, *m));
+  PBATCH_RETURN_IF_ERROR(read_scales(graph, node, first, *m));
 
   // The graph will let go of these tensors, wherever their bytes are.
   auto kept = std::make_shared<std::vector<Tensor>>();
-  for (std::size_t i = 2; i < node.inputs.size(); ++i) {
+  for (std::size_t i = first; i < node.inputs.size(); ++i) {
     if (const Tensor* t = graph.constant(node.inputs[i])) kept->push_back(*t);
   }
   m->owner = std::move(kept);
   std::vector<std::string> names, sums;
-  for (std::size_t i = kFixedInputs; i < node.inputs.size(); ++i) {
+  for (std::size_t i = first + kScaleInputs; i < node.inputs.size(); ++i) {
     const Tensor* plane = graph.constant(node.inputs[i]);
     if (plane == nullptr || plane->dtype() != DType::u8) return damaged("a bit-layer is missing");
     if (plane->size() == 0) break;  // the data file was cut here
@@ -159,21 +162,23 @@ Status attach_matrices(Graph& graph, const ModelData& data, Matrices& by_first_p
   for (Node& node : graph.nodes) {
     PBATCH_RETURN_IF_ERROR(change_subgraphs(
         node, [&](Graph& subgraph) { return attach_matrices(subgraph, data, by_first_plane); }));
-    if (node.domain != "pbatch" || (node.op_type != "BitLinear" && node.op_type != "BitConv"))
-      continue;
-    if (data.file() == nullptr || node.inputs.size() <= kFixedInputs) {
+    const BitOperator* const op =
+        node.domain == kPbatchDomain ? find_bit_operator(node.op_type) : nullptr;
+    if (op == nullptr) continue;
+    const std::size_t first = op->inputs + kScaleInputs;
+    if (data.file() == nullptr || node.inputs.size() <= first) {
       return damaged("it has no bit-layers").at_node(node.name);
     }
-    const ValueId first_plane = node.inputs[kFixedInputs];
+    const ValueId first_plane = node.inputs[first];
     if (first_plane == kNoValue) return damaged("a bit-layer is missing").at_node(node.name);
     auto& matrix = by_first_plane[graph.values[static_cast<std::size_t>(first_plane)].name];
     if (matrix == nullptr) {
-      Result<std::shared_ptr<const BitMatrix>> read = read_matrix(graph, node, data);
+      Result<std::shared_ptr<const BitMatrix>> read = read_matrix(graph, node, op->inputs, data);
       if (!read) return read.status().at_node(node.name);
       matrix = *std::move(read);
     }
     node.matrix = matrix;
-    node.inputs.resize(2);
+    node.inputs.resize(op->inputs);
   }
   return Status::ok();
 }

@@ -10,6 +10,7 @@
 #include "format/safetensors.h"
 #include "format/source_record.h"
 #include "format/tensor_name.h"
+#include "graph/bit_operators.h"
 #include "graph/subgraphs.h"
 #include "onnx/export.h"
 #include "pack/bit_matrix.h"
@@ -202,13 +203,13 @@ class Layout {
 
   using MatrixValues = std::map<const BitMatrix*, std::vector<ValueId>>;
 
-  // Inputs of a stored node: X, bias or nothing, row scale, codebook, group codes, planes.
+  // Inputs of a stored node: its own, row scale, codebook, group codes, planes.
   Status wire_nodes(Graph& graph, const MatrixValues& matrix_values) {
     for (Node& node : graph.nodes) {
       PBATCH_RETURN_IF_ERROR(change_subgraphs(
           node, [this](Graph& subgraph) { return wire_nodes(subgraph, values_in(subgraph)); }));
       if (node.matrix == nullptr) continue;
-      node.inputs.resize(2, kNoValue);
+      node.inputs.resize(find_bit_operator(node.op_type)->inputs, kNoValue);
       const auto& ids = matrix_values.at(node.matrix.get());
       node.inputs.insert(node.inputs.end(), ids.begin(), ids.end());
       node.attributes["rows"] = node.matrix->rows;

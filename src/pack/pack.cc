@@ -1,6 +1,7 @@
 #include "pack/pack.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace pbatch {
 namespace {
@@ -17,6 +18,12 @@ std::uint64_t transpose_8x8(std::uint64_t x) {
   x ^= t ^ (t << 14);
   t = (x ^ (x >> 28)) & 0x00000000f0f0f0f0ULL;
   return x ^ t ^ (t << 28);
+}
+
+// The lowest 4 bits of each 16-bit lane, side by side.
+std::uint32_t gather_nibbles(std::uint64_t x) {
+  x &= 0x000f000f000f000fULL;
+  return static_cast<std::uint32_t>((x | x >> 12 | x >> 24 | x >> 36) & 0xffff);
 }
 
 // Where the cell of (row, col) lies in a plane.
@@ -90,6 +97,35 @@ void unpack_planes(const std::uint8_t* const* planes, int n, std::int64_t rows, 
           }
         }
       });
+}
+
+void unpack_row(const std::uint8_t* const* planes, int n, std::int64_t cols, std::int64_t row,
+                std::int64_t col_block, std::uint16_t codes[kBlockCols]) {
+  // Four rows share a lane of 16 bytes; a row's bits of 4 columns are a nibble in every second
+  // byte, or its upper half.
+  const auto row_in_block = static_cast<int>(row % kBlockRows);
+  const std::int64_t lane = (row / kBlockRows * col_blocks(cols) + col_block) * kBlockBytes +
+                            block_byte(row_in_block / 4 * 4, 0);
+  const int shift = 8 * (block_byte(row_in_block, 0) % 2) + block_bit(row_in_block, 0);
+  std::uint32_t words[16];  // bit c: column c
+  for (int bit = 0; bit < n; ++bit) {
+    std::uint64_t halves[2];
+    std::memcpy(halves, planes[n - 1 - bit] + lane, sizeof(halves));
+    words[bit] = gather_nibbles(halves[0] >> shift) | gather_nibbles(halves[1] >> shift) << 16;
+  }
+  for (int first = 0; first < kBlockCols; first += 8) {
+    std::uint64_t low = 0, high = 0;  // byte b: bit b, or 8 + b, of 8 codes
+    for (int bit = 0; bit < n; ++bit) {
+      const std::uint64_t byte = words[bit] >> first & 0xff;
+      (bit < 8 ? low : high) |= byte << (8 * (bit % 8));
+    }
+    low = transpose_8x8(low);
+    high = n > 8 ? transpose_8x8(high) : 0;
+    for (int c = 0; c < 8; ++c) {
+      codes[first + c] = static_cast<std::uint16_t>(((low >> (8 * c)) & 0xff) |
+                                                    (((high >> (8 * c)) & 0xff) << 8));
+    }
+  }
 }
 
 }  // namespace pbatch

@@ -9,6 +9,22 @@
 #include "quantize/row_blocks.h"
 
 namespace pbatch {
+namespace {
+
+// Half the distance of neighbouring values of a group.
+double half_step(const BitMatrix& m, int width, std::int64_t row, std::int64_t group) {
+  return m.row_scale[static_cast<std::size_t>(row)] *
+         std::ldexp(m.group_scale(width, row, group), -width);
+}
+
+double centre_of(int width) { return std::ldexp(1, width) - 1; }
+
+// Exact in double but for the rounding to float.
+float value_of(double half_step, double code, double centre) {
+  return static_cast<float>(half_step * (2 * code - centre));
+}
+
+}  // namespace
 
 Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
   PBATCH_ASSIGN_OR_RETURN(
@@ -17,7 +33,7 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
   auto* out = result.mutable_data<float>();
   const std::int64_t row_stride = transposed ? 1 : m.cols, col_stride = transposed ? m.rows : 1;
   const std::int64_t group_cols = m.group == 0 ? m.cols : m.group;
-  const double centre = std::ldexp(1, width) - 1;
+  const double centre = centre_of(width);
   std::vector<std::uint16_t> codes(static_cast<std::size_t>(kBlockRows * m.cols));
   std::vector<const std::uint8_t*> planes(static_cast<std::size_t>(width));
   for_each_row_block(m.rows, nullptr, [&](std::int64_t begin, std::int64_t end) {
@@ -29,14 +45,12 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
       const std::int64_t last = std::min(m.cols, (g + 1) * group_cols);
       double scale[kBlockRows];
       for (std::int64_t r = begin; r < end; ++r) {
-        scale[r - begin] = m.row_scale[static_cast<std::size_t>(r)] *
-                           std::ldexp(m.group_scale(width, r, g), -width);
+        scale[r - begin] = half_step(m, width, r, g);
       }
       for (std::int64_t c = g * group_cols; c < last; ++c) {
         for (std::int64_t r = begin; r < end; ++r) {
           const double u = codes[static_cast<std::size_t>((r - begin) * m.cols + c)];
-          out[r * row_stride + c * col_stride] =
-              static_cast<float>(scale[r - begin] * (2 * u - centre));
+          out[r * row_stride + c * col_stride] = value_of(scale[r - begin], u, centre);
         }
       }
     }
@@ -45,6 +59,20 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
 } catch (const std::exception&) {
   return Status(ErrorCode::out_of_memory, "not enough memory for the float matrix",
                 "use a machine with more memory");
+}
+
+void dequantize_row(const BitMatrix& m, int width, std::int64_t row, float* out) {
+  const std::uint8_t* planes[16] = {};
+  for (int p = 0; p < width; ++p) planes[p] = m.planes[static_cast<std::size_t>(p)].data();
+  const double centre = centre_of(width);
+  for (std::int64_t first = 0; first < m.cols; first += kBlockCols) {
+    std::uint16_t codes[kBlockCols];
+    unpack_row(planes, width, m.cols, row, first / kBlockCols, codes);
+    // No border of groups cuts a block.
+    const double step = half_step(m, width, row, m.group == 0 ? 0 : first / m.group);
+    const auto count = std::min<std::int64_t>(kBlockCols, m.cols - first);
+    for (std::int64_t c = 0; c < count; ++c) out[first + c] = value_of(step, codes[c], centre);
+  }
 }
 
 }  // namespace pbatch

@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "base/thread_pool.h"
+#include "graph/bit_operators.h"
 #include "graph/passes.h"
+#include "graph/rewrite.h"
 #include "graph/subgraphs.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
@@ -16,8 +18,11 @@ namespace {
 
 // A node whose weight may become bit-layers.
 struct Candidate {
-  bool conv = false;
+  const char* reported = nullptr;  // LayerReport::op_type
+  const char* becomes = nullptr;   // an operator of ours
+  std::size_t weight_input = 0;
   const Tensor* weight = nullptr;  // null if it is not a constant
+  bool turned = false;             // it is [cols][rows]
   std::int64_t rows = 0, cols = 0;
   WeightView view;
 };
@@ -26,26 +31,39 @@ bool is_ours(const Node& node, const char* op) {
   return node.op_type == op && (node.domain.empty() || node.domain == kPbatchDomain);
 }
 
-// Weights stand in input 1: [K, N] for Linear and MatMul, [M, C, kernel...] for Conv.
+// A look-up of rows in a table of floats; other Gathers have nothing to do with weights.
+bool is_embedding(const Graph& graph, const Node& node) {
+  if (!is_onnx(node, "Gather") || node.inputs.size() != 2) return false;
+  const Tensor* const table = graph.constant(node.inputs[0]);
+  if (table == nullptr || table->dtype() != DType::f32 || table->rank() != 2) return false;
+  const Result<std::int64_t> axis = node.int_attr("axis", 0);
+  return axis && (*axis == 0 || *axis == -2);
+}
+
+// Weights of Linear and MatMul are [K, N], of Conv [M, C, kernel...], of an embedding [rows, cols].
 std::optional<Candidate> candidate(const Graph& graph, const Node& node) {
-  const bool conv = is_ours(node, "Conv");
-  if (!conv && !is_ours(node, "Linear") && !is_ours(node, "MatMul") && !is_ours(node, "Gemm")) {
+  Candidate c;
+  if (is_ours(node, "Conv")) {
+    c = {.reported = "Conv", .becomes = "BitConv", .weight_input = 1};
+  } else if (is_ours(node, "Linear") || is_ours(node, "MatMul") || is_ours(node, "Gemm")) {
+    c = {.reported = "MatMul", .becomes = "BitLinear", .weight_input = 1, .turned = true};
+  } else if (is_embedding(graph, node)) {
+    c = {.reported = "Gather", .becomes = "BitGather", .weight_input = 0};
+  } else {
     return std::nullopt;
   }
-  Candidate c;
-  c.conv = conv;
   if (node.inputs.size() < 2) return std::nullopt;
-  c.weight = graph.constant(node.inputs[1]);
+  c.weight = graph.constant(node.inputs[c.weight_input]);
   if (c.weight == nullptr || c.weight->rank() < 2) return c;
   const Shape& shape = c.weight->shape();
-  if (conv) {
-    c.rows = shape[0];
-    c.cols = c.rows == 0 ? 0 : c.weight->size() / c.rows;
-    c.view = {c.weight->data<float>(), c.rows, c.cols, c.cols, 1};
-  } else {
+  if (c.turned) {
     c.rows = shape[1];
     c.cols = shape[0];
     c.view = {c.weight->data<float>(), c.rows, c.cols, 1, c.rows};
+  } else {
+    c.rows = shape[0];
+    c.cols = c.rows == 0 ? 0 : c.weight->size() / c.rows;
+    c.view = {c.weight->data<float>(), c.rows, c.cols, c.cols, 1};
   }
   return c;
 }
@@ -60,17 +78,17 @@ Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const C
   if (c.weight->dtype() != DType::f32) {
     return std::string("its weights are ") + dtype_name(c.weight->dtype());
   }
-  if (!c.conv && c.weight->rank() != 2) return std::string("its weights are not one matrix");
+  if (c.turned && c.weight->rank() != 2) return std::string("its weights are not one matrix");
   if (is_ours(node, "Gemm")) {
     return std::string("its attributes or its third input do not fit a linear layer");
   }
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t groups, node.int_attr("group", 1));
-  if (c.conv && groups != 1) return std::string("a convolution of several groups");
+  if (groups != 1) return std::string("a convolution of several groups");
   if (c.weight->size() == 0) return std::string("it has no weights");
   if (c.weight->size() < options.min_elements) {
     return "fewer than " + std::to_string(options.min_elements) + " weights";
   }
-  if (node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
+  if (c.weight_input == 1 && node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
     const Tensor* bias = graph.constant(node.inputs[2]);
     if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != c.rows) {
       return std::string("its bias is not a constant vector");
@@ -89,11 +107,13 @@ void describe(const BitMatrix& m, LayerReport& report) {
 
 Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMatrix> matrix) {
   Node bits = node;
-  bits.op_type = c.conv ? "BitConv" : "BitLinear";
+  bits.op_type = c.becomes;
   bits.domain = kPbatchDomain;
   bits.opset = kPbatchOpset;
-  bits.inputs = {node.inputs[0], node.inputs.size() > 2 ? node.inputs[2] : kNoValue};
-  if (c.conv && !bits.has_attr("kernel_shape")) {
+  bits.inputs.erase(bits.inputs.begin() + static_cast<std::ptrdiff_t>(c.weight_input));
+  bits.inputs.resize(find_bit_operator(c.becomes)->inputs, kNoValue);
+  bits.attributes.erase("axis");  // of an embedding, which has rows only
+  if (is_ours(node, "Conv") && !bits.has_attr("kernel_shape")) {
     const Shape& shape = c.weight->shape();
     bits.attributes["kernel_shape"] = std::vector<std::int64_t>(shape.begin() + 2, shape.end());
   }
@@ -123,13 +143,13 @@ class GraphQuantizer {
     if (!c) return Status::ok();
     LayerReport report;
     report.name = node.name;
-    report.op_type = c->conv ? "Conv" : "MatMul";
+    report.op_type = c->reported;
     report.rows = c->rows;
     report.cols = c->cols;
     report.float_bytes = c->rows * c->cols * 4;
     PBATCH_ASSIGN_OR_RETURN(report.reason, reason_to_stay(graph, node, *c, options_));
     if (report.reason.empty()) {
-      auto [it, is_new] = done_.try_emplace({c->weight->raw(), c->conv});
+      auto [it, is_new] = done_.try_emplace({c->weight->raw(), c->turned});
       if (is_new) {
         PBATCH_ASSIGN_OR_RETURN(it->second,
                                 quantize_matrix(c->view, options_.planes, options_.group, &pool_));

@@ -10,8 +10,9 @@
 namespace pbatch {
 
 /// Replaces every pbatch.Linear, MatMul and Gemm with a constant matrix by
-/// pbatch.BitLinear, and every Conv and pbatch.Conv of one group by
-/// pbatch.BitConv. What stays float is reported with the reason. Subgraphs take part.
+/// pbatch.BitLinear, every Conv and pbatch.Conv of one group by pbatch.BitConv,
+/// and every Gather of rows of a constant float matrix by pbatch.BitGather.
+/// What stays float is reported with the reason. Subgraphs take part.
 /// Precondition: simplify() has run. The graph is unchanged after an error.
 Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options);
 

@@ -71,6 +71,15 @@ TEST(Pack, EveryPrefixUnpacksToTheTopBits) {
         for (std::size_t i = 0; i < codes.size(); ++i) {
           ASSERT_EQ(actual[i], codes[i] >> (n - prefix)) << n << " bits, prefix " << prefix;
         }
+        for (std::int64_t row = 0; row < rows; ++row) {
+          for (std::int64_t col = 0; col < cols; ++col) {
+            std::uint16_t block[kBlockCols];
+            unpack_row(planes.pointers.data(), prefix, cols, row, col / kBlockCols, block);
+            ASSERT_EQ(block[col % kBlockCols],
+                      codes[static_cast<std::size_t>(row * cols + col)] >> (n - prefix))
+                << n << " bits, prefix " << prefix << ", row " << row << ", column " << col;
+          }
+        }
       }
     }
   }

@@ -30,6 +30,9 @@ TEST(Dequantize, EveryPrefixEqualsTheFormula) {
           ASSERT_EQ(plain->data<float>()[r * cols + c], expected) << n << ": " << r << ", " << c;
           ASSERT_EQ(turned->data<float>()[c * rows + r], expected);
         }
+        std::vector<float> row(static_cast<std::size_t>(cols));
+        dequantize_row(*q->matrix, n, r, row.data());
+        ASSERT_TRUE(std::equal(row.begin(), row.end(), plain->data<float>() + r * cols)) << r;
       }
     }
   }

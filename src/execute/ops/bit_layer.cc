@@ -24,14 +24,24 @@ Status missing_planes(const BitMatrix& m, int weight_bits) {
 
 }  // namespace
 
+Status check_has_matrix(const Node& node) {
+  if (node.matrix != nullptr) return Status::ok();
+  return {ErrorCode::malformed, "a pbatch operator without its bit-layers",
+          "make the model anew with 'pbatch quantize'"};
+}
+
+int all_planes(const BitMatrix& m) { return std::max(1, m.planes_available()); }
+
+Status check_planes(const BitMatrix& m, int weight_bits) {
+  if (weight_bits > m.planes_available()) return missing_planes(m, weight_bits);
+  return m.verify_planes ? m.verify_planes(weight_bits) : Status::ok();
+}
+
 BitLayer::BitLayer(std::shared_ptr<const BitMatrix> matrix)
     : matrix_(matrix), cache_(std::move(matrix)) {}
 
 Result<std::unique_ptr<BitLayer>> BitLayer::create(const Graph& graph, const Node& node) {
-  if (node.matrix == nullptr) {
-    return Status(ErrorCode::malformed, "a pbatch operator without its bit-layers",
-                  "make the model anew with 'pbatch quantize'");
-  }
+  PBATCH_RETURN_IF_ERROR(check_has_matrix(node));
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   std::unique_ptr<BitLayer> layer(new BitLayer(node.matrix));
   layer->policy_ = {isa, builtin_costs(isa)};
@@ -59,10 +69,7 @@ Result<std::unique_ptr<BitLayer>> BitLayer::create(const Graph& graph, const Nod
 
 Result<std::shared_ptr<const PreparedMatrix>> BitLayer::get(const LayerPrecision& precision,
                                                             std::int64_t batch) const {
-  if (precision.weight_bits > matrix_->planes_available()) {
-    return missing_planes(*matrix_, precision.weight_bits);
-  }
-  if (matrix_->verify_planes) PBATCH_RETURN_IF_ERROR(matrix_->verify_planes(precision.weight_bits));
+  PBATCH_RETURN_IF_ERROR(check_planes(*matrix_, precision.weight_bits));
   return cache_.get(kernel_for(precision, batch), precision.weight_bits);
 }
 
@@ -136,9 +143,7 @@ Status BitLayer::run_float(RunContext& context, const Tensor& x, std::span<Tenso
 }
 
 Result<std::unique_ptr<Op>> BitLayer::build_float_twin() const {
-  if (matrix_->verify_planes) {
-    PBATCH_RETURN_IF_ERROR(matrix_->verify_planes(matrix_->planes_available()));
-  }
+  PBATCH_RETURN_IF_ERROR(check_planes(*matrix_, all_planes(*matrix_)));
   const bool conv = node_.op_type == "BitConv";
   auto graph = std::make_unique<Graph>();
   const ValueId x = graph->add_value({.name = "x"});

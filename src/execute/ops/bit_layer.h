@@ -12,6 +12,14 @@
 
 namespace pbatch {
 
+/// An error for a node that has no bit-layers.
+Status check_has_matrix(const Node& node);
+/// What weight_bits 32 reads: the planes at hand, and at least one, so that a file cut before the
+/// first is an error of check_planes().
+int all_planes(const BitMatrix& matrix);
+/// An error if fewer planes than `weight_bits` are at hand, or these fail their checksums.
+Status check_planes(const BitMatrix& matrix, int weight_bits);
+
 /// The matrix of one node, ready at any width.
 class BitLayer {
  public:

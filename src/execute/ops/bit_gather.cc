@@ -1,0 +1,79 @@
+// pbatch.BitGather: Y [indices..., cols] = rows of a table that is held as bit-layers.
+#include <algorithm>
+#include <vector>
+
+#include "execute/op.h"
+#include "execute/ops/bit_layer.h"
+#include "execute/ops/data_checks.h"
+#include "execute/ops/node_checks.h"
+#include "pack/layout.h"
+#include "quantize/dequantize.h"
+
+namespace pbatch {
+namespace {
+
+// Elements that are worth a thread: some 20 us.
+constexpr std::int64_t kElementsAThread = std::int64_t{1} << 14;
+
+class BitGather final : public Op {
+ public:
+  BitGather(std::shared_ptr<const BitMatrix> table, std::string name)
+      : table_(std::move(table)), name_(std::move(name)) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const BitMatrix& m = *table_;
+    const LayerPrecision& precision = context.precision.of(name_);
+    PBATCH_RETURN_IF_ERROR(prepare(precision));
+    PBATCH_ASSIGN_OR_RETURN(const Tensor indices, absolute_indices(context, *inputs[0], m.rows));
+    Shape shape = indices.shape();
+    shape.push_back(m.cols);
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, std::move(shape)));
+    const auto* const index = indices.data<std::int64_t>();
+    auto* const y = outputs[0].mutable_data<float>();
+    const int width = width_of(precision);
+    context.pool.parallel_for(indices.size(), std::max<std::int64_t>(1, kElementsAThread / m.cols),
+                              [&](std::int64_t begin, std::int64_t end) {
+                                for (std::int64_t i = begin; i < end; ++i) {
+                                  dequantize_row(m, width, index[i], y + i * m.cols);
+                                }
+                              });
+    return Status::ok();
+  }
+
+  Status prepare(const LayerPrecision& precision) const override {
+    return check_planes(*table_, width_of(precision));
+  }
+
+  // A run reads the rows that it is asked for; the bytes are those of the table.
+  Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t, int) const override {
+    const int width = width_of(precision);
+    PBATCH_RETURN_IF_ERROR(check_planes(*table_, width));
+    PlanStep step;
+    step.kernel = "rows";
+    step.rows = table_->rows;
+    step.cols = table_->cols;
+    step.weight_bits = precision.weight_bits;
+    step.weight_bytes = width * plane_bytes(step.rows, step.cols) +
+                        static_cast<std::int64_t>(table_->group_codes.size()) + step.rows * 4;
+    return step;
+  }
+
+ private:
+  int width_of(const LayerPrecision& precision) const {
+    return precision.weight_bits == 32 ? all_planes(*table_) : precision.weight_bits;
+  }
+
+  std::shared_ptr<const BitMatrix> table_;
+  std::string name_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_bit_gather(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_has_matrix(node));
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  return std::unique_ptr<Op>(new BitGather(node.matrix, node.name));
+}
+
+}  // namespace pbatch

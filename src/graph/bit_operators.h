@@ -1,0 +1,28 @@
+// The operators whose weights are bit-layers (Node::matrix).
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace pbatch {
+
+struct BitOperator {
+  const char* op_type;
+  std::size_t inputs;  ///< its own, absent ones too; in a model file the matrix's stand behind them
+};
+
+inline constexpr BitOperator kBitOperators[] = {
+    {"BitConv", 2},
+    {"BitGather", 1},
+    {"BitLinear", 2},
+};
+
+/// Null for any other operator. Of domain pbatch.
+constexpr const BitOperator* find_bit_operator(std::string_view op_type) {
+  for (const BitOperator& op : kBitOperators) {
+    if (op_type == op.op_type) return &op;
+  }
+  return nullptr;
+}
+
+}  // namespace pbatch
