@@ -21,7 +21,7 @@ struct QuantizeOptions {
 /// What became of one candidate matrix.
 struct LayerReport {
   std::string name;                ///< the node's name
-  std::string op_type;             ///< Gemm, MatMul, Conv or Gather
+  std::string op_type;             ///< MatMul, Conv, Recurrent or Gather
   std::int64_t rows = 0, cols = 0;
   bool quantized = false;
   std::string reason;              ///< why it stayed float; empty if quantized

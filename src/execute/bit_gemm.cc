@@ -10,9 +10,6 @@
 namespace pbatch {
 namespace {
 
-// Work that is done before another thread, even one that is awake, has been of use.
-constexpr std::int64_t kSerialMacs = 1 << 18;
-
 // Row blocks that a kernel may take at once.
 constexpr std::int64_t kTileRowBlocks = 4;
 
@@ -23,19 +20,15 @@ std::int64_t grain_of(std::int64_t blocks, const ThreadPool& pool) {
   return grain;
 }
 
-void multiply(const BitProduct& product, const PreparedMatrix& m, std::int64_t first,
-              std::int64_t count, int activation_bits, const BitProductOutput& out,
-              ThreadPool& pool) {
-  const std::int64_t blocks = row_blocks(m.matrix->rows);
+void multiply(const BitProduct& product, std::int64_t first, std::int64_t count,
+              std::int64_t blocks, const BitProductOutput& out, ThreadPool& pool) {
   const auto task = [&](std::int64_t begin, std::int64_t end) {
     product.multiply(first, count, begin, end, out);
   };
-  const std::int64_t macs =
-      m.matrix->rows * m.matrix->cols * count * (activation_bits / 8) * m.digit_count();
-  if (macs < kSerialMacs) {
-    task(0, blocks);
-  } else {
+  if (product.is_worth_sharing(count, blocks)) {
     pool.parallel_for(blocks, grain_of(blocks, pool), task);
+  } else {
+    task(0, blocks);
   }
 }
 
@@ -63,7 +56,7 @@ Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPoo
       PBATCH_RETURN_IF_ERROR(
           product.quantize(call.x + done * call.ldx, call.ldx, first, count, pool));
     }
-    multiply(product, matrix, first, count, bits,
+    multiply(product, first, count, row_blocks(matrix.matrix->rows),
              {call.y + done * call.ldy, call.ldy, call.bias, call.activation}, pool);
   }
   if (shared && ready == nullptr) call.packed->keep(key, packed);

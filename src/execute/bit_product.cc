@@ -16,6 +16,7 @@ constexpr std::int64_t kChunkAccumulatorBytes = 4 << 20;
 
 // Work that is done before another thread, even one that is awake, has been of use.
 constexpr std::int64_t kSerialElements = 1 << 14;
+constexpr std::int64_t kSerialMacs = 1 << 18;
 
 // Layouts that quantizers write themselves; others are packed from numbers.
 bool is_direct(ActivationLayout layout) {
@@ -79,6 +80,12 @@ Result<BitProduct> BitProduct::create(const PreparedMatrix& matrix, std::int64_t
   BitProduct product(matrix, batch, activation_bits, buffers, std::move(packed));
   if (product.packed_.memory == nullptr || product.acc_ == nullptr) return no_memory();
   return product;
+}
+
+bool BitProduct::is_worth_sharing(std::int64_t count, std::int64_t row_blocks) const {
+  return row_blocks * kBlockRows * matrix_->matrix->cols * count * (activation_bits_ / 8) *
+             matrix_->digit_count() >=
+         kSerialMacs;
 }
 
 std::shared_ptr<void> BitProduct::take_numbers() const {

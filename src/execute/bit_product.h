@@ -39,6 +39,9 @@ class BitProduct {
   static std::int64_t chunk_of(const PreparedMatrix& matrix, std::int64_t batch,
                                int activation_bits);
 
+  /// Whether so many vectors and row blocks are worth the work of another thread.
+  bool is_worth_sharing(std::int64_t count, std::int64_t row_blocks) const;
+
   /// Quantizes x [count][cols], rows ldx floats apart, to be the vectors first ... first + count -
   /// 1. not_finite if x holds a NaN or an infinity. Not while another call is under way.
   Status quantize(const float* x, std::int64_t ldx, std::int64_t first, std::int64_t count,

@@ -74,7 +74,7 @@ class Sequence {
   }
 
   void start() {
-    std::fill(h_, update_, 0.0F);
+    std::fill(h_, r_, 0.0F);  // all of it: products read vectors of no steps, too
     for (std::int64_t b = 0; b < call_.batch; ++b) {
       const std::int64_t from = b * call_.initial_vector, to = b * gates_.padded();
       if (call_.initial_h != nullptr) std::copy_n(call_.initial_h + from, gates_.hidden, h_ + to);

@@ -15,6 +15,7 @@ inline constexpr BitOperator kBitOperators[] = {
     {"BitConv", 2},
     {"BitGather", 1},
     {"BitLinear", 2},
+    {"BitRecurrent", 6},
 };
 
 /// Null for any other operator. Of domain pbatch.

@@ -40,13 +40,16 @@ bool is_embedding(const Graph& graph, const Node& node) {
   return axis && (*axis == 0 || *axis == -2);
 }
 
-// Weights of Linear and MatMul are [K, N], of Conv [M, C, kernel...], of an embedding [rows, cols].
+// Weights of Linear, MatMul and Recurrent are [K, N], of Conv [M, C, kernel...], of an embedding
+// [rows, cols].
 std::optional<Candidate> candidate(const Graph& graph, const Node& node) {
   Candidate c;
   if (is_ours(node, "Conv")) {
     c = {.reported = "Conv", .becomes = "BitConv", .weight_input = 1};
   } else if (is_ours(node, "Linear") || is_ours(node, "MatMul") || is_ours(node, "Gemm")) {
     c = {.reported = "MatMul", .becomes = "BitLinear", .weight_input = 1, .turned = true};
+  } else if (is_pbatch(node, "Recurrent")) {
+    c = {.reported = "Recurrent", .becomes = "BitRecurrent", .weight_input = 1, .turned = true};
   } else if (is_embedding(graph, node)) {
     c = {.reported = "Gather", .becomes = "BitGather", .weight_input = 0};
   } else {
@@ -88,7 +91,8 @@ Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const C
   if (c.weight->size() < options.min_elements) {
     return "fewer than " + std::to_string(options.min_elements) + " weights";
   }
-  if (c.weight_input == 1 && node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
+  const bool has_bias = is_ours(node, "Linear") || is_ours(node, "Conv");
+  if (has_bias && node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
     const Tensor* bias = graph.constant(node.inputs[2]);
     if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != c.rows) {
       return std::string("its bias is not a constant vector");

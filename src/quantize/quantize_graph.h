@@ -11,7 +11,8 @@ namespace pbatch {
 
 /// Replaces every pbatch.Linear, MatMul and Gemm with a constant matrix by
 /// pbatch.BitLinear, every Conv and pbatch.Conv of one group by pbatch.BitConv,
-/// and every Gather of rows of a constant float matrix by pbatch.BitGather.
+/// every pbatch.Recurrent by pbatch.BitRecurrent, and every Gather of rows of a
+/// constant float matrix by pbatch.BitGather.
 /// What stays float is reported with the reason. Subgraphs take part.
 /// Precondition: simplify() has run. The graph is unchanged after an error.
 Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options);

@@ -41,7 +41,7 @@ class BitConv final : public Op {
     if (outputs[0].size() == 0) return Status::ok();
     const std::int64_t positions = geometry.positions();
     const std::int64_t tile = std::min(positions, kTilePositions);
-    PBATCH_ASSIGN_OR_RETURN(const auto matrix, layer_->get(precision, tile));
+    PBATCH_ASSIGN_OR_RETURN(const auto matrix, layer_->weights().get(precision, tile));
     PBATCH_ASSIGN_OR_RETURN(Tensor columns, context.allocate(DType::f32, {tile, m.cols}));
     PBATCH_ASSIGN_OR_RETURN(Tensor products, context.allocate(DType::f32, {tile, m.rows}));
 
@@ -78,11 +78,11 @@ class BitConv final : public Op {
 
   Status prepare(const LayerPrecision& precision) const override {
     if (precision.weight_bits == 32) return layer_->prepare_float();
-    return layer_->get(precision, kTilePositions).status();
+    return layer_->weights().get(precision, kTilePositions).status();
   }
 
   Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t, int) const override {
-    return layer_->plan(precision, kTilePositions);
+    return layer_->weights().plan(precision, kTilePositions);
   }
 
  private:

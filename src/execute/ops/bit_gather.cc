@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "execute/op.h"
-#include "execute/ops/bit_layer.h"
+#include "execute/ops/bit_weights.h"
 #include "execute/ops/data_checks.h"
 #include "execute/ops/node_checks.h"
 #include "pack/layout.h"

@@ -33,7 +33,7 @@ class BitLinear final : public Op {
     call.batch = x.size() / m.cols;
     call.packed = context.packed_input;
     if (call.batch == 0) return Status::ok();
-    PBATCH_ASSIGN_OR_RETURN(const auto matrix, layer_->get(precision, call.batch));
+    PBATCH_ASSIGN_OR_RETURN(const auto matrix, layer_->weights().get(precision, call.batch));
     return bit_gemm(*matrix, call, context.pool, context.buffers);
   }
 
@@ -42,11 +42,11 @@ class BitLinear final : public Op {
 
   Status prepare(const LayerPrecision& precision) const override {
     if (precision.weight_bits == 32) return layer_->prepare_float();
-    return layer_->get(precision, 1).status();
+    return layer_->weights().get(precision, 1).status();
   }
 
   Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t batch, int) const override {
-    return layer_->plan(precision, batch);
+    return layer_->weights().plan(precision, batch);
   }
 
  private:

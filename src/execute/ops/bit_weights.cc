@@ -1,0 +1,99 @@
+#include "execute/ops/bit_weights.h"
+
+#include <algorithm>
+
+#include "isa/isa.h"
+#include "pack/layout.h"
+#include "plan/builtin_costs.h"
+#include "plan/choose_kernel.h"
+
+namespace pbatch {
+namespace {
+
+Status missing_planes(const BitMatrix& m, int weight_bits) {
+  const bool cut = m.planes_available() < m.planes_stored;
+  return {ErrorCode::precision_unavailable,
+          std::to_string(weight_bits) + " weight bits asked for, but " +
+              (cut ? "the data file was cut and holds " : "the model has ") +
+              std::to_string(m.planes_available()) + " bit-layers of this matrix" +
+              (cut ? " of " + std::to_string(m.planes_stored) : ""),
+          cut ? "ask for fewer bits or restore the data file"
+              : "ask for fewer bits or quantize with more planes"};
+}
+
+}  // namespace
+
+Status check_has_matrix(const Node& node) {
+  if (node.matrix != nullptr) return Status::ok();
+  return {ErrorCode::malformed, "a pbatch operator without its bit-layers",
+          "make the model anew with 'pbatch quantize'"};
+}
+
+int all_planes(const BitMatrix& m) { return std::max(1, m.planes_available()); }
+
+Status check_planes(const BitMatrix& m, int weight_bits) {
+  if (weight_bits > m.planes_available()) return missing_planes(m, weight_bits);
+  return m.verify_planes ? m.verify_planes(weight_bits) : Status::ok();
+}
+
+BitWeights::BitWeights(std::shared_ptr<const BitMatrix> matrix, KernelPolicy policy)
+    : matrix_(matrix), policy_(std::move(policy)), cache_(std::move(matrix)) {}
+
+Result<std::unique_ptr<BitWeights>> BitWeights::create(const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_has_matrix(node));
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  return std::unique_ptr<BitWeights>(new BitWeights(node.matrix, {isa, builtin_costs(isa)}));
+}
+
+Result<std::shared_ptr<const PreparedMatrix>> BitWeights::get(const LayerPrecision& precision,
+                                                              std::int64_t batch) const {
+  PBATCH_RETURN_IF_ERROR(check_planes(*matrix_, precision.weight_bits));
+  return cache_.get(kernel_for(precision, batch), precision.weight_bits);
+}
+
+void BitWeights::choose_kernels_by(const KernelPolicy& policy) {
+  policy_ = policy;
+  chosen_.clear();
+}
+
+const BitKernel& BitWeights::kernel_for(const LayerPrecision& precision, std::int64_t batch) const {
+  return chosen_.get(
+      {precision.weight_bits, precision.activation_bits, batch}, [&]() -> auto& {
+        const GemmShape shape{matrix_->rows,
+                              matrix_->cols,
+                              batch,
+                              precision.weight_bits,
+                              precision.activation_bits,
+                              policy_.threads,
+                              policy_.network_plane_bytes};
+        return choose_kernel(shape, policy_.isa, *policy_.costs);
+      });
+}
+
+Result<PlanStep> BitWeights::plan(const LayerPrecision& precision, std::int64_t batch) const {
+  PlanStep step;
+  step.rows = matrix_->rows;
+  step.cols = matrix_->cols;
+  if (precision.weight_bits == 32) {
+    step.weight_bytes = step.rows * step.cols * 4;
+    return step;
+  }
+  if (precision.weight_bits > matrix_->planes_available()) {
+    return missing_planes(*matrix_, precision.weight_bits);
+  }
+  const BitKernel& kernel = kernel_for(precision, batch);
+  step.kernel = kernel.name;
+  step.weight_bits = precision.weight_bits;
+  step.activation_bits = precision.activation_bits;
+  const int run = matrix_->group == 0 ? kMaxRunCols : std::min<int>(matrix_->group, kMaxRunCols);
+  step.weight_bytes =
+      weight_bytes_read(kernel.layout,
+                        {.rows = step.rows, .cols = step.cols, .weight_bits = step.weight_bits}) +
+      row_blocks(step.rows) * kBlockRows * ((step.cols + run - 1) / run) + step.rows * 4;
+  if (kernel.layout == kLayoutRowLanes) step.repack = "nibbles to row lanes";
+  if (kernel.layout == kLayoutColumnBytes) step.repack = "nibbles to column bytes";
+  if (kernel.layout == kLayoutFields) step.repack = "planes to fields";
+  return step;
+}
+
+}  // namespace pbatch

@@ -1,0 +1,48 @@
+// The matrix of one node as operators over bit-layers use it: checks, choice of kernel, cache.
+#pragma once
+
+#include <memory>
+
+#include "execute/bit_gemm.h"
+#include "execute/chosen_kernels.h"
+#include "execute/op.h"
+#include "plan/kernel_policy.h"
+
+namespace pbatch {
+
+/// An error for a node that has no bit-layers.
+Status check_has_matrix(const Node& node);
+/// What weight_bits 32 reads: the planes at hand, and at least one, so that a file cut before the
+/// first is an error of check_planes().
+int all_planes(const BitMatrix& matrix);
+/// An error if fewer planes than `weight_bits` are at hand, or these fail their checksums.
+Status check_planes(const BitMatrix& matrix, int weight_bits);
+
+/// Ready at any width. Thread-safe but for choose_kernels_by().
+class BitWeights {
+ public:
+  /// Of node.matrix.
+  static Result<std::unique_ptr<BitWeights>> create(const Node& node);
+
+  const BitMatrix& matrix() const { return *matrix_; }
+
+  /// Until this is called: the built-in costs of the ISA in use, and one thread.
+  void choose_kernels_by(const KernelPolicy& policy);
+
+  /// Checks the planes that the width needs and prepares the matrix for `batch` vectors.
+  Result<std::shared_ptr<const PreparedMatrix>> get(const LayerPrecision& precision,
+                                                    std::int64_t batch) const;
+
+  Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t batch) const;
+
+ private:
+  BitWeights(std::shared_ptr<const BitMatrix> matrix, KernelPolicy policy);
+  const BitKernel& kernel_for(const LayerPrecision& precision, std::int64_t batch) const;
+
+  std::shared_ptr<const BitMatrix> matrix_;
+  KernelPolicy policy_;
+  mutable ChosenKernels chosen_;
+  mutable MatrixCache cache_;
+};
+
+}  // namespace pbatch
