@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,7 +60,12 @@ struct RecurrentAnswer {
   std::vector<double> y_h, y_c;  // [D, B, H]
 };
 
-inline RecurrentAnswer naive_recurrent(const RecurrentCase& c, const RecurrentTensors& t) {
+/// What becomes of a vector before it is multiplied.
+using Rounding = std::function<std::vector<double>(std::vector<double>)>;
+
+inline RecurrentAnswer naive_recurrent(
+    const RecurrentCase& c, const RecurrentTensors& t,
+    const Rounding& rounded = [](std::vector<double> v) { return v; }) {
   const std::int64_t D = c.directions(), H = c.hidden, I = c.features, B = c.batch, G = c.gates();
   const auto sigmoid = [](double v) { return 1 / (1 + std::exp(-v)); };
   const auto clip = [&](double v) {
@@ -71,10 +77,10 @@ inline RecurrentAnswer naive_recurrent(const RecurrentCase& c, const RecurrentTe
   a.y_c = a.y_h;
   for (std::int64_t d = 0; d < D; ++d) {
     const bool reverse = c.direction == "reverse" || d == 1;
-    const auto w = [&](std::int64_t g, std::int64_t u, const float* x) {
+    const auto w = [&](std::int64_t g, std::int64_t u, const std::vector<double>& x) {
       double sum = 0;
       for (std::int64_t i = 0; i < I; ++i)
-        sum += double{t.w[c.count(((d * G + g) * H + u) * I + i)]} * double{x[i]};
+        sum += double{t.w[c.count(((d * G + g) * H + u) * I + i)]} * x[c.count(i)];
       return sum;
     };
     const auto r = [&](std::int64_t g, std::int64_t u, const std::vector<double>& h) {
@@ -98,11 +104,12 @@ inline RecurrentAnswer naive_recurrent(const RecurrentCase& c, const RecurrentTe
       const std::int64_t length = c.lengths.empty() ? c.steps : c.lengths[c.count(b)];
       for (std::int64_t s = 0; s < length; ++s) {
         const std::int64_t time = reverse ? length - 1 - s : s;
-        const float* const x = t.x.data() + (time * B + b) * I;
+        const float* const at = t.x.data() + (time * B + b) * I;
+        const std::vector<double> x = rounded({at, at + I}), last = rounded(h);
         std::vector<double> next = h;
         std::vector<double> reset(c.count(H), 0), update(c.count(H), 0);
         const auto gate = [&](std::int64_t g, std::int64_t u) {
-          return w(g, u, x) + r(g, u, h) + bias(0, g, u) + bias(1, g, u);
+          return w(g, u, x) + r(g, u, last) + bias(0, g, u) + bias(1, g, u);
         };
         if (c.cell == "GRU") {
           for (std::int64_t u = 0; u < H; ++u) {
@@ -112,12 +119,13 @@ inline RecurrentAnswer naive_recurrent(const RecurrentCase& c, const RecurrentTe
         }
         std::vector<double> reset_h = h;
         for (std::int64_t u = 0; u < H; ++u) reset_h[c.count(u)] *= reset[c.count(u)];
+        reset_h = rounded(reset_h);
         for (std::int64_t u = 0; u < H; ++u) {
           const std::size_t k = c.count(u);
           if (c.cell == "RNN") {
             next[k] = std::tanh(clip(gate(0, u)));
           } else if (c.cell == "GRU") {
-            const double of_h = c.linear_before_reset ? reset[k] * (r(2, u, h) + bias(1, 2, u))
+            const double of_h = c.linear_before_reset ? reset[k] * (r(2, u, last) + bias(1, 2, u))
                                                       : r(2, u, reset_h) + bias(1, 2, u);
             const double g = std::tanh(clip(w(2, u, x) + bias(0, 2, u) + of_h));
             next[k] = (1 - update[k]) * g + update[k] * h[k];
