@@ -43,6 +43,38 @@ TEST(ItemFitTest, RefusesOtherSizes) {
   EXPECT_NE(status.message().find("[28, 28]"), std::string::npos);
 }
 
+TEST(ItemFitTest, FindsOrTakesTheBatchAxis) {
+  const auto of = [](const Shape& item, const Shape& port, std::optional<std::size_t> axis) {
+    return fit_items(item, {"x", DType::f32, port}, axis);
+  };
+  const auto told = of({5, 3}, {-1, -1, 3}, 1);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->input_shape(7), (Shape{5, 7, 3}));
+  const auto fixed = of({5, 3}, {5, 2, 3}, 1);
+  ASSERT_TRUE(fixed);
+  EXPECT_EQ(fixed->batch, 2);
+  // Steps are fixed, the batch is free: the only reading that keeps the items as they are.
+  const auto found = of({5, 3}, {5, -1, 3}, {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->axis, 1U);
+  EXPECT_EQ(found->batch, 0);
+  expect_fit({5, 3}, {-1, -1, 3}, {1, 5, 3}, 0);
+  expect_fit({5, 3}, {1, -1, 3}, {1, 5, 3}, 1);
+  EXPECT_FALSE(of({5, 3}, {-1, 5, 3}, 3));
+}
+
+TEST(ItemFitTest, ItemsLieAlongTheBatchAxis) {
+  const float values[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  const auto data = Tensor::from_floats({2, 2, 2}, values);
+  const auto f = fit_items({2, 2}, {"x", DType::f32, {-1, -1, 2}}, 1);
+  ASSERT_TRUE(data && f);
+  const auto taken = take_items(*data, 0, 2, 3, *f);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->shape(), (Shape{2, 3, 2}));
+  const float expected[] = {1, 2, 5, 6, 5, 6, 3, 4, 7, 8, 7, 8};
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(taken->data<float>()[i], expected[i]) << i;
+}
+
 TEST(ItemFitTest, TakesAndPadsItems) {
   const float values[] = {1, 2, 3, 4, 5, 6};
   const auto data = Tensor::from_floats({3, 2}, values);
