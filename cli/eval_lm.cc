@@ -21,11 +21,12 @@ class LmTask final : public EvalTask {
   }
 
   Result<TaskReport> measure(const Networks& nets, Progress& progress) override {
-    PBATCH_ASSIGN_OR_RETURN(const LanguageModel lm,
-                            evaluate_lm(nets.contenders, data_,
-                                        {flags_.sequence.steps, flags_.sequence.first_axis,
-                                         flags_.ports.options, flags_.data.options.timing},
-                                        progress));
+    PBATCH_ASSIGN_OR_RETURN(
+        const LanguageModel lm,
+        evaluate_lm(nets.contenders, data_,
+                    {flags_.sequence.warmup, flags_.sequence.steps, flags_.sequence.first_axis,
+                     flags_.ports.options, flags_.data.options.timing},
+                    progress));
     nlohmann::json results = nlohmann::json::array();
     Table table({"weights", "activations", "perplexity", "bits a token", "latency", "speed-up",
                  "weight bytes"});
@@ -52,6 +53,7 @@ class LmTask final : public EvalTask {
                        {"streams", lm.streams},
                        {"batch", lm.batch},
                        {"steps", lm.steps},
+                       {"warmup", flags_.sequence.warmup},
                        {"layout", lm.layout},
                        {"states", lm.states},
                        {"output", lm.probabilities ? "probabilities" : "logits"},

@@ -69,6 +69,13 @@ void EvalFlags::add_sequence_options(CLI::App& command) {
            ->check(CLI::Range(1, 1 << 20))
            ->type_name("T"),
        {"lm"}});
+  options_.push_back({command
+                          .add_option("--warmup", sequence.warmup,
+                                      "Tokens at each stream's start that are read and not counted")
+                          ->check(CLI::NonNegativeNumber)
+                          ->capture_default_str()
+                          ->type_name("N"),
+                      {"lm"}});
 }
 
 void EvalFlags::add_seq2seq_options(CLI::App& command) {

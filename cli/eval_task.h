@@ -23,10 +23,10 @@ struct StepFlags {
   std::vector<std::string> state_texts;
 };
 
-/// --layout, --streams, --steps: how tokens are read.
+/// --layout, --streams, --steps, --warmup: how tokens are read.
 struct SequenceFlags {
   std::string layout;
-  std::int64_t streams = 0, steps = 0;
+  std::int64_t streams = 0, steps = 0, warmup = 0;
   FirstAxis first_axis = FirstAxis::unknown;  ///< after parse()
 };
 

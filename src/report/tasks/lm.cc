@@ -55,8 +55,8 @@ class Reader {
     return net_.layout.input(port, tokens, batch_, steps);
   }
 
-  /// The sum of surprises over all predicted tokens.
-  Result<double> read_all(const Contender& c, Progress& progress) const {
+  /// The sum of surprises over all tokens from position `warmup` on, at least 1.
+  Result<double> read_all(const Contender& c, std::int64_t warmup, Progress& progress) const {
     double sum = 0;
     Stepper stepper(c, net_.ports);
     for (std::int64_t first = 0; first < data_.streams; first += batch_) {
@@ -75,7 +75,7 @@ class Reader {
                         "try other --streams and --steps");
         }
         for (std::int64_t b = 0; b < streams; ++b) {
-          for (std::int64_t t = 0; t < left; ++t) {
+          for (std::int64_t t = std::max<std::int64_t>(warmup - at - 1, 0); t < left; ++t) {
             sum += surprise(output, net_.row(b, t, batch_, run), net_.vocabulary,
                             data_.at(first + b, at + t + 1), net_.gives_probabilities);
           }
@@ -128,6 +128,13 @@ Result<LanguageModel> evaluate_lm(std::span<const Contender> contenders, const T
                   "the network fixes its steps at " + std::to_string(net.layout.steps),
                   "leave --steps out");
   }
+  const std::int64_t warmup = std::max<std::int64_t>(options.warmup, 1);
+  if (warmup >= data.length) {
+    return Status(ErrorCode::invalid_argument,
+                  "a stream has " + std::to_string(data.length) +
+                      " tokens, so that none is left to predict after " + std::to_string(warmup),
+                  "give a smaller --warmup");
+  }
   const Session& session = *contenders[0].session;
   LanguageModel result;
   result.vocabulary = net.vocabulary;
@@ -136,15 +143,16 @@ Result<LanguageModel> evaluate_lm(std::span<const Contender> contenders, const T
   result.steps =
       net.layout.steps > 0 ? net.layout.steps : (options.steps > 0 ? options.steps : kDefaultSteps);
   result.steps = std::min(result.steps, std::max(net.layout.steps, data.length - 1));
-  result.tokens = data.streams * (data.length - 1);
+  result.tokens = data.streams * (data.length - warmup);
   result.layout = token_axes_name(net.layout.axes);
   result.states = describe_states(session.inputs(), session.outputs(), net.ports);
   result.probabilities = net.gives_probabilities;
 
   const Reader reader(net, data, result.batch, result.steps);
-  progress.begin("perplexity", result.tokens * static_cast<std::int64_t>(contenders.size()));
+  const std::int64_t read = data.streams * (data.length - 1);
+  progress.begin("perplexity", read * static_cast<std::int64_t>(contenders.size()));
   for (const Contender& c : contenders) {
-    PBATCH_ASSIGN_OR_RETURN(const double sum, reader.read_all(c, progress));
+    PBATCH_ASSIGN_OR_RETURN(const double sum, reader.read_all(c, warmup, progress));
     const double mean = sum / static_cast<double>(result.tokens);
     result.rows.push_back({std::exp(mean), mean / std::log(2.0), {}});
   }

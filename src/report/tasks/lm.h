@@ -14,6 +14,7 @@
 namespace pbatch {
 
 struct LmOptions {
+  std::int64_t warmup = 0;  ///< tokens at each stream's start that are not predicted, only read
   std::int64_t steps = 0;  ///< tokens of each stream in one run; 0: 64, or as the network fixes
   FirstAxis first_axis = FirstAxis::unknown;
   StepPortOptions ports;
@@ -27,7 +28,7 @@ struct LmRow {
 };
 
 struct LanguageModel {
-  std::int64_t tokens = 0;  ///< that were predicted: all but the first of each stream
+  std::int64_t tokens = 0;  ///< that were predicted: all but the first, or warmup, of each stream
   std::int64_t vocabulary = 0, streams = 0, batch = 0, steps = 0;
   std::string layout, states;  ///< "[time, batch]"; as describe_states
   bool probabilities = false;  ///< the network ends in a Softmax of its own

@@ -122,6 +122,30 @@ TEST_F(LmTest, EveryLayoutAndNumberOfStepsGivesTheSame) {
   }
 }
 
+TEST_F(LmTest, WarmupIsReadAndNotCounted) {
+  // Wrong are the tokens at positions 1, 3 and 6.
+  const TokenStreams data = streams_of({{0, 3, 4, 0, 1, 2, 9, 0}});
+  const double e2 = std::exp(2.0), right = std::log2((e2 + 9) / e2), wrong = std::log2(e2 + 9);
+  for (const std::int64_t steps : {1, 3, 64}) {
+    const auto bits = [&](std::int64_t warmup) {
+      LmOptions options;
+      options.warmup = warmup;
+      options.steps = steps;
+      const auto lm = evaluate(bigram_net(10, 2), data, options);
+      EXPECT_TRUE(lm) << lm.status().to_line();
+      EXPECT_EQ(lm->tokens, 8 - std::max<std::int64_t>(warmup, 1));
+      return lm->rows[0].bits_per_token;
+    };
+    EXPECT_NEAR(bits(1), (4 * right + 3 * wrong) / 7, 1e-6);
+    EXPECT_NEAR(bits(2), (4 * right + 2 * wrong) / 6, 1e-6);
+    EXPECT_NEAR(bits(4), (3 * right + wrong) / 4, 1e-6);
+    EXPECT_NEAR(bits(7), right, 1e-6);
+  }
+  LmOptions all;
+  all.warmup = 8;
+  EXPECT_FALSE(evaluate(bigram_net(10, 2), data, all));
+}
+
 TEST_F(LmTest, AsksForTheLayoutWhereBothRun) {
   const TokenStreams data = streams_of({{0, 1, 2, 3, 0, 2, 1}, {3, 3, 2, 1, 1, 0, 2}});
   const Graph net = running_sum_net(4, 3, /*time_first=*/true, /*state=*/false);
