@@ -2,8 +2,8 @@
 """Converts the grapheme-to-phoneme GRU of g2p_en to ONNX, and words of CMUdict to its data.
 
 Writes g2p_encoder.onnx and g2p_decoder.onnx and, with --dictionary, g2p.words.txt, g2p.words.npy,
-g2p.lengths.npy and g2p.phonemes.npy. Greedy decoding is driven from outside: the encoder makes the
-state, the decoder takes a phoneme and a state and gives logits and the next state.
+g2p.lengths.npy, g2p.phonemes.npy and g2p.pairs.tsv. Greedy decoding is driven from outside: the
+encoder makes the state, the decoder takes a phoneme and a state and gives logits and the next state.
 Needs numpy and onnx; --check also needs onnxruntime.
 """
 
@@ -141,6 +141,9 @@ def main():
     common.save_array(out / "g2p.words.npy", tokens)
     common.save_array(out / "g2p.lengths.npy", lengths)
     common.save_array(out / "g2p.phonemes.npy", padded(spoken, np.int64))
+    (out / "g2p.pairs.tsv").write_text("".join(
+        " ".join(map(str, source)) + "\t" + " ".join(map(str, reference)) + "\n"
+        for source, reference in zip(spelled, spoken)))
     if args.check:
         said = greedy(out, tokens, lengths, phoneme["<s>"], phoneme["</s>"])
         errors = [distance(*pair) for pair in zip(said, spoken)]
