@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "execute/known_dims.h"
 #include "execute/op.h"
 #include "graph/rewrite.h"
 #include "graph/subgraphs.h"
@@ -58,8 +59,8 @@ std::shared_ptr<const Graph> branch_taken(const Graph& graph, const Node& node) 
 class Folder {
  public:
   // `inside`: the graph is a subgraph, which perhaps never runs.
-  Folder(Graph& graph, bool inside, RunContext& context)
-      : graph_(graph), inside_(inside), context_(context) {}
+  Folder(Graph& graph, bool inside, KnownDims known, RunContext& context)
+      : graph_(graph), inside_(inside), known_(std::move(known)), context_(context) {}
 
   Status run() {
     waiting_.assign(std::make_move_iterator(graph_.nodes.rbegin()),
@@ -79,9 +80,16 @@ class Folder {
  private:
   Status fold(Node node) {
     if (!node.subgraphs.empty()) return fold_subgraphs(std::move(node));
-    const Result<OpFactory> factory = find_op(node);
     // A node that makes an output of the graph stays: outputs are computed, not stored.
-    if (factory && inputs_are_constant(graph_, node) && !makes_a_graph_output(graph_, node)) {
+    const bool inner = !makes_a_graph_output(graph_, node);
+    if (std::optional<Tensor> dims = known_.value_of(graph_, node); dims && inner) {
+      Value& value = graph_.values[static_cast<std::size_t>(node.outputs[0])];
+      value.dtype = dims->dtype();
+      value.constant = *std::move(dims);
+      return Status::ok();
+    }
+    const Result<OpFactory> factory = find_op(node);
+    if (factory && inner && inputs_are_constant(graph_, node)) {
       const Status folded = fold_node(graph_, node, *factory, context_);
       // In a subgraph it is an error only once it runs.
       if (folded || !inside_) return folded;
@@ -101,12 +109,14 @@ class Folder {
     }
     kept_.push_back(std::move(node));
     return change_subgraphs(kept_.back(), [this](Graph& subgraph) {
-      return Folder(subgraph, /*inside=*/true, context_).run();
+      KnownDims known = known_.of_subgraph(kept_.back(), subgraph);
+      return Folder(subgraph, /*inside=*/true, std::move(known), context_).run();
     });
   }
 
   Graph& graph_;
   const bool inside_;
+  KnownDims known_;
   RunContext& context_;
   std::vector<Node> waiting_;  // the next one last
   std::vector<Node> kept_;
@@ -120,7 +130,7 @@ Status fold_constants(Graph& graph) {
   BufferPool buffers;
   const Precision precision = Precision::f32();
   RunContext context{pool, buffers, precision, FloatBackend::openblas};
-  return Folder(graph, /*inside=*/false, context).run();
+  return Folder(graph, /*inside=*/false, KnownDims::of_inputs(graph), context).run();
 }
 
 }  // namespace pbatch

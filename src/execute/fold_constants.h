@@ -8,6 +8,7 @@ namespace pbatch {
 
 /// Replaces the outputs of nodes that depend on constants alone by their values
 /// (Cast of a half-precision weight, shape arithmetic, a transposed weight).
+/// Dimensions that the network's inputs declare are constants too.
 /// Nodes whose operator is unknown are left for the caller to refuse. An If
 /// whose condition is constant is replaced by the nodes of the branch it takes.
 /// A node that fails is an error, in a subgraph only when it runs.

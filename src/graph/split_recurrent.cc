@@ -6,6 +6,7 @@
 #include "graph/passes.h"
 #include "graph/recurrent_weights.h"
 #include "graph/rewrite.h"
+#include "graph/subgraphs.h"
 
 namespace pbatch {
 namespace {
@@ -159,6 +160,7 @@ class Splitter {
 }  // namespace
 
 Status split_recurrent(Graph& graph) {
+  PBATCH_RETURN_IF_ERROR(change_subgraphs(graph, split_recurrent));
   if (Status s = Splitter(graph).split_all(); !s) return std::move(s).in_file(graph.source_file);
   return Status::ok();
 }

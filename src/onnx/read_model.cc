@@ -36,8 +36,8 @@ std::string canonical_domain(const std::string& domain) {
 }
 
 bool is_declared(const onnx::ValueInfoProto& info) {
-  return info.has_type() &&
-         (!info.type().has_tensor_type() || info.type().tensor_type().elem_type() != 0);
+  if (info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) return false;
+  return !info.type().has_tensor_type() || info.type().tensor_type().elem_type() != 0;
 }
 
 // What all graphs of a model share.

@@ -43,7 +43,7 @@ struct Embedding {
     EXPECT_TRUE(factory) << factory.status().to_line();
     auto built = (*factory)(graph, node);
     EXPECT_TRUE(built) << built.status().to_line();
-    op = *std::move(built);
+    op = std::move(built).value();
   }
 
   Result<Tensor> run(const Tensor& indices, const Precision& precision, int threads = 1) const {

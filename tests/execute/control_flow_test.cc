@@ -87,7 +87,10 @@ void free_dims(onnx::ValueInfoProto& info, int count) {
 
 std::string operators(const Session& session) {
   std::string text;
-  for (const PlanStep& step : *session.plan(Precision::f32())) {
+  const auto plan = session.plan(Precision::f32());
+  EXPECT_TRUE(plan) << plan.status().to_line();
+  if (!plan) return text;
+  for (const PlanStep& step : *plan) {
     text += step.node + ":" + step.op_type + " ";
   }
   return text;

@@ -38,7 +38,7 @@ TEST(OnnxNodeTests, EveryModelImportsOrIsUnsupported) {
   }
   RecordProperty("imported", imported);
   RecordProperty("refused", refused);
-  // Strings, sequences, optionals and subgraphs are a small part of the tests.
+  // Strings, sequences and optionals are a small part of the tests.
   EXPECT_GT(imported, 2 * refused);
 }
 
