@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Trains a word-level LSTM language model on WikiText-2 and exports it, state in and state out.
 
-Writes NAME.onnx and the token files wikitext.valid.npy and wikitext.test.npy. The default, hidden
+Writes NAME.onnx and the token files wikitext.valid.npy and wikitext.test.npy (wikitext.N.valid.npy
+with --vocabulary N). The default, hidden
 size 2048, is the language model of the PrecisionBatching paper and wants a GPU; --hidden 256
 --layers 1 --epochs 4 --samples 1024 trains on one CPU core. With --random nothing is trained: a
 network of that size, good for measuring speed only. Needs PyTorch, numpy and onnx; --check also
@@ -180,8 +181,9 @@ def main():
     print("words:", ", ".join(f"{len(t)} in {split}" for split, t in corpus.items()),
           f"; vocabulary {len(counts)}")
     out = pathlib.Path(args.out)
+    prefix = f"wikitext.{args.vocabulary}" if args.vocabulary else "wikitext"
     for split in ("valid", "test"):
-        common.save_array(out / f"wikitext.{split}.npy", corpus[split])
+        common.save_array(out / f"{prefix}.{split}.npy", corpus[split])
     net = LanguageModel(len(counts), args.hidden, args.layers, args.dropout,
                         sparse=args.samples > 0).to(args.device)
     path = out / f"{args.name}.onnx"
