@@ -165,7 +165,7 @@ TEST(OnnxSubgraph, BadOnes) {
     IfModel model;
     auto& type = *model.branch(1).mutable_output(0)->mutable_type()->mutable_tensor_type();
     type.set_elem_type(onnx::TensorProto::INT64);
-    model.expect_error(ErrorCode::malformed, "is float in one branch and int64 in the other");
+    model.expect_error(ErrorCode::malformed, "is float32 in one branch and int64 in the other");
   }
   {
     IfModel model;
