@@ -111,8 +111,9 @@ Status Session::Impl::check_precision(const Precision& precision) const {
   PBATCH_RETURN_IF_ERROR(check_layer_precision(precision.all));
   for (const auto& [name, p] : precision.layers) {
     if (Status s = check_layer_precision(p); !s) return std::move(s).at_node(name);
-    const bool known = std::any_of(layers.begin(), layers.end(),
-                                   [&](const LayerInfo& layer) { return layer.name == name; });
+    const bool known =
+        std::any_of(layers.begin(), layers.end(),
+                    [&wanted = name](const LayerInfo& layer) { return layer.name == wanted; });
     if (!known) {
       return Status(ErrorCode::not_found, "no bit-layered matrix is named '" + name + "'",
                     "'pbatch inspect' lists the names");
