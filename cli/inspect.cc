@@ -100,9 +100,9 @@ Status InspectCommand::run() const {
   nlohmann::json by_width = nlohmann::json::array();
   for (int n = 1; n <= widths; ++n) {
     PBATCH_ASSIGN_OR_RETURN(const std::int64_t bytes, session.weight_bytes(Precision::bits(n)));
-    std::int64_t layered = 0;
-    for (const LayerInfo& l : session.layers()) layered += layer_bytes(l, n);
-    float_bytes = bytes - layered;
+    PBATCH_ASSIGN_OR_RETURN(const std::vector<PlanStep> steps, session.plan(Precision::bits(n)));
+    float_bytes = bytes;
+    for (const PlanStep& step : steps) float_bytes -= step.weight_bytes;
     by_width.push_back(bytes);
     sizes.add({fmt::format("{}-bit", n), human_bytes(double(bytes))});
   }

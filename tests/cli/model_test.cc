@@ -61,6 +61,7 @@ TEST_F(Model, InspectShowsPortsLayersAndSizes) {
   EXPECT_EQ(j["inputs"][0]["shape"], (std::vector<int>{-1, 64}));
   EXPECT_EQ(j["outputs"][0]["name"], "y");
   EXPECT_EQ(j["max_weight_bits"], 8);
+  EXPECT_EQ(j["float_constant_bytes"], 4 * (128 + 96 + 96 * 10 + 10));  // biases, the last layer
   ASSERT_EQ(j["layers"].size(), 2U);
   const auto& layer = j["layers"][0];
   EXPECT_EQ(layer["name"], "fc0");
