@@ -1,7 +1,10 @@
 #include "quantize/quantize_graph.h"
 
-#include <map>
+#include <cstring>
+#include <functional>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/thread_pool.h"
 #include "graph/bit_operators.h"
@@ -153,22 +156,39 @@ class GraphQuantizer {
     report.float_bytes = c->rows * c->cols * 4;
     PBATCH_ASSIGN_OR_RETURN(report.reason, reason_to_stay(graph, node, *c, options_));
     if (report.reason.empty()) {
-      auto [it, is_new] = done_.try_emplace({c->weight->raw(), c->turned});
-      if (is_new) {
-        PBATCH_ASSIGN_OR_RETURN(it->second,
-                                quantize_matrix(c->view, options_.planes, options_.group, &pool_));
-      }
-      describe(*it->second.matrix, report);
-      report.sqnr_db = it->second.sqnr_db;
-      node = bit_node(node, *c, it->second.matrix);
+      PBATCH_ASSIGN_OR_RETURN(const QuantizedMatrix* made, matrix_of(*c));
+      describe(*made->matrix, report);
+      report.sqnr_db = made->sqnr_db;
+      node = bit_node(node, *c, made->matrix);
     }
     reports.push_back(std::move(report));
     return Status::ok();
   }
 
+  // Equal weights become one matrix: the branches of an If have copies of them.
+  Result<const QuantizedMatrix*> matrix_of(const Candidate& c) {
+    const std::string_view bytes(static_cast<const char*>(c.weight->raw()), c.weight->bytes());
+    const std::size_t hash = std::hash<std::string_view>()(bytes);
+    const auto [first, last] = done_.equal_range(hash);
+    for (auto it = first; it != last; ++it) {
+      const Tensor& weight = it->second.weight;
+      if (it->second.turned != c.turned || weight.shape() != c.weight->shape()) continue;
+      if (std::memcmp(weight.raw(), bytes.data(), bytes.size()) == 0) return &it->second.made;
+    }
+    PBATCH_ASSIGN_OR_RETURN(QuantizedMatrix made,
+                            quantize_matrix(c.view, options_.planes, options_.group, &pool_));
+    return &done_.emplace(hash, Done{*c.weight, c.turned, std::move(made)})->second.made;
+  }
+
+  struct Done {
+    Tensor weight;
+    bool turned;
+    QuantizedMatrix made;
+  };
+
   const QuantizeOptions& options_;
   ThreadPool pool_;
-  std::map<std::pair<const void*, bool>, QuantizedMatrix> done_;  // weights that nodes share
+  std::unordered_multimap<std::size_t, Done> done_;  // by hash of the weights
 };
 
 }  // namespace
