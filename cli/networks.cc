@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 
 namespace pbatch::cli {
 namespace {
@@ -78,9 +79,17 @@ void QuantizeFlags::add_to(CLI::App& command) {
   add(command.add_option("--planes", options.planes, "Bit-layers per matrix, 1 to 16")
           ->check(CLI::Range(1, 16))
           ->capture_default_str());
-  add(command.add_option("--group", options.group, "Columns per scale; 0: whole rows")
-          ->check(CLI::IsMember({0, 32, 64, 128}))
-          ->capture_default_str());
+  add(command
+          .add_option_function<std::string>(
+              "--group",
+              [this](const std::string& text) {
+                options.group = text == "auto" ? kAutoGroup : std::stoi(text);
+              },
+              "Columns per scale; 0: whole rows; auto: 32 for matrices of up to 2^18 weights, 64 "
+              "for "
+              "larger")
+          ->check(CLI::IsMember({"auto", "0", "32", "64", "128"}))
+          ->default_str("auto"));
   add(command.add_option("--min-elements", options.min_elements, "Smaller matrices stay float")
           ->check(CLI::NonNegativeNumber)
           ->capture_default_str());

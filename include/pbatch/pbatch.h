@@ -192,9 +192,12 @@ PBATCH_API void pbatch_outputs_free(pbatch_outputs* outputs);
 
 /* ---- Quantization ---- */
 
+/* pbatch_quantize_options.group: 32 for matrices of up to 2^18 weights, 64 for larger ones. */
+#define PBATCH_AUTO_GROUP (-1)
+
 typedef struct pbatch_quantize_options {
   int planes;                 /* bit-layers stored per matrix, 1 to 16 */
-  int group;                  /* columns per scale: 32, 64, 128, or 0 for whole rows */
+  int group;                  /* columns per scale: 32, 64, 128, 0 for whole rows, PBATCH_AUTO_GROUP */
   int64_t min_elements;       /* smaller matrices stay float */
   const char* const* exclude; /* node names that stay float; '*' matches any characters */
   size_t exclude_count;

@@ -10,9 +10,12 @@
 
 namespace pbatch {
 
+/// QuantizeOptions::group: groups of 32 for matrices of up to 2^18 weights, of 64 for larger ones.
+inline constexpr int kAutoGroup = -1;
+
 struct QuantizeOptions {
   int planes = 8;                     ///< bit-layers stored per matrix, 1 to 16
-  int group = 64;                     ///< columns per scale: 32, 64, 128, or 0 for whole rows
+  int group = kAutoGroup;             ///< columns per scale: 32, 64, 128, 0 for whole rows, kAutoGroup
   std::int64_t min_elements = 4096;   ///< smaller matrices stay float
   std::vector<std::string> exclude;   ///< node names that stay float; '*' matches any run of characters
   int threads = 1;

@@ -13,6 +13,7 @@
 #include "graph/subgraphs.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
+#include "quantize/balance_channels.h"
 #include "quantize/name_pattern.h"
 #include "quantize/quantize_matrix.h"
 
@@ -134,6 +135,8 @@ class GraphQuantizer {
       : options_(options), pool_(options.threads) {}
 
   Status quantize(Graph& graph) {
+    PBATCH_RETURN_IF_ERROR(
+        balance_channels(graph, {options_.group, options_.min_elements, options_.exclude}));
     for (Node& node : graph.nodes) {
       if (Status s = quantize_node(graph, node); !s) return std::move(s).at_node(node.name);
       PBATCH_RETURN_IF_ERROR(
@@ -176,7 +179,8 @@ class GraphQuantizer {
       if (std::memcmp(weight.raw(), bytes.data(), bytes.size()) == 0) return &it->second.made;
     }
     PBATCH_ASSIGN_OR_RETURN(QuantizedMatrix made,
-                            quantize_matrix(c.view, options_.planes, options_.group, &pool_));
+                            quantize_matrix(c.view, options_.planes,
+                                            group_for(options_.group, c.rows * c.cols), &pool_));
     return &done_.emplace(hash, Done{*c.weight, c.turned, std::move(made)})->second.made;
   }
 
@@ -194,7 +198,7 @@ class GraphQuantizer {
 }  // namespace
 
 Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options) {
-  PBATCH_RETURN_IF_ERROR(check_quantization(options.planes, options.group));
+  PBATCH_RETURN_IF_ERROR(check_quantization(options.planes, group_for(options.group, 1)));
   GraphQuantizer quantizer(options);
   Graph result = graph;
   if (Status s = quantizer.quantize(result); !s) return std::move(s).in_file(graph.source_file);

@@ -7,6 +7,7 @@
 
 #include "base/aligned_buffer.h"
 #include "pack/pack.h"
+#include "pbatch/quantize.h"
 #include "quantize/ladder.h"
 #include "quantize/magnitudes.h"
 #include "quantize/row_blocks.h"
@@ -19,6 +20,9 @@ namespace {
 // Few levels leave more entries for the narrow scales of each: 28 cost the wide
 // widths 0.1 dB against a free step and give that back at 1 to 3 bits.
 constexpr int kLadderLevels = 28;
+
+// The most weights that kAutoGroup has groups of 32 for.
+constexpr std::int64_t kSmallMatrix = 1 << 18;
 
 Status no_memory() {
   return {ErrorCode::out_of_memory, "not enough memory to quantize the matrix",
@@ -95,6 +99,11 @@ void encode_rows(const WeightView& weights, const Magnitudes& magnitudes, const 
 }
 
 }  // namespace
+
+int group_for(int group, std::int64_t elements) {
+  if (group != kAutoGroup) return group;
+  return elements <= kSmallMatrix ? 32 : 64;
+}
 
 Status check_quantization(int planes, int group) {
   if (planes < 1 || planes > 16) {

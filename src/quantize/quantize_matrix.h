@@ -1,6 +1,7 @@
 // One float matrix -> bit-layers.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -23,6 +24,10 @@ struct QuantizedMatrix {
 /// empty matrix, and for NaN or infinite weights.
 Result<QuantizedMatrix> quantize_matrix(const WeightView& weights, int planes, int group,
                                         ThreadPool* pool);
+
+/// `group` of QuantizeOptions for a matrix of so many weights: what kAutoGroup stands for. Small
+/// matrices are in small networks, which lose more to noise, and less of whose time is products.
+int group_for(int group, std::int64_t elements);
 
 /// `planes` and `group` as quantize_matrix() takes them.
 Status check_quantization(int planes, int group);

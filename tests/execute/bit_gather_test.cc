@@ -161,7 +161,7 @@ TEST_F(EmbeddingNetwork, IsStoredAndSwitchedByItsName) {
   ASSERT_TRUE(plan);
   EXPECT_EQ((*plan)[0].kernel, "rows");
   EXPECT_EQ((*plan)[0].weight_bits, 3);
-  EXPECT_EQ((*plan)[0].weight_bytes, 3 * (96 * 64 / 8) + 90 + 90 * 4);
+  EXPECT_EQ((*plan)[0].weight_bytes, 3 * (96 * 64 / 8) + 2 * 90 + 90 * 4);
 }
 
 TEST_F(EmbeddingNetwork, OutOfRangeIsAnErrorThatNamesTheNode) {
