@@ -7,10 +7,11 @@
 namespace pbatch::cli {
 namespace {
 
-std::pair<std::string, std::string> parse_pair(const std::string& option, const std::string& text) {
+std::pair<std::string, std::string> parse_pair(const std::string& option, const std::string& text,
+                                               const std::string& form = "IN=OUT") {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    throw CLI::ValidationError(option, "'" + text + "' is not IN=OUT");
+    throw CLI::ValidationError(option, "'" + text + "' is not " + form);
   }
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
@@ -19,11 +20,11 @@ std::pair<std::string, std::string> parse_pair(const std::string& option, const 
 
 void EvalFlags::add_data_options(CLI::App& command) {
   data.add_to(command);
-  options_.push_back({command.get_option("--data"), {"classify", "lm", "seq2seq"}, true});
+  options_.push_back({command.get_option("--data"), {"classify", "lm", "seq2seq", "stream"}, true});
   options_.push_back({command.get_option("--labels"), {"classify"}, true});
   options_.push_back({command.get_option("--batch"), {"classify"}});
   options_.push_back({command.get_option("--batch-axis"), {"classify"}});
-  options_.push_back({command.get_option("--limit"), {"classify", "lm", "seq2seq"}});
+  options_.push_back({command.get_option("--limit"), {"classify", "lm", "seq2seq", "stream"}});
 }
 
 void EvalFlags::add_step_options(CLI::App& command) {
@@ -32,20 +33,20 @@ void EvalFlags::add_step_options(CLI::App& command) {
            .add_option("--input", ports.options.input,
                        "The input that is fed at every step, where that is not clear")
            ->type_name("NAME"),
-       {"classify", "lm", "seq2seq", "control"}});
+       {"lm", "seq2seq", "control", "stream"}});
   options_.push_back({command
                           .add_option("--output", ports.options.output,
                                       "The output that is read; classify: default "
                                       "the first")
                           ->type_name("NAME"),
-                      {"lm", "seq2seq", "control"}});
+                      {"classify", "lm", "seq2seq", "control", "stream"}});
   options_.push_back({command
                           .add_option("--state", ports.state_texts,
                                       "A state: the input, and the output that is fed into it at "
                                       "the next step; may be repeated")
                           ->type_name("IN=OUT")
                           ->allow_extra_args(false),
-                      {"lm", "seq2seq", "control"}});
+                      {"lm", "seq2seq", "control", "stream"}});
 }
 
 void EvalFlags::add_sequence_options(CLI::App& command) {
@@ -128,16 +129,27 @@ void EvalFlags::add_control_options(CLI::App& command) {
           ->type_name("N"));
 }
 
+void EvalFlags::add_stream_options(CLI::App& command) {
+  options_.push_back({command
+                          .add_option("--constant", stream.constant_texts,
+                                      "An input that is the same at every step, such as a sampling "
+                                      "rate; may be repeated")
+                          ->type_name("NAME=FILE")
+                          ->allow_extra_args(false),
+                      {"stream"}});
+}
+
 void EvalFlags::add_to(CLI::App& command) {
   network.add_to(command);
   command.add_option("--task", task, "What the network does")
-      ->check(CLI::IsMember({"classify", "lm", "seq2seq", "control"}))
+      ->check(CLI::IsMember({"classify", "lm", "seq2seq", "control", "stream"}))
       ->capture_default_str();
   add_data_options(command);
   add_step_options(command);
   add_sequence_options(command);
   add_seq2seq_options(command);
   add_control_options(command);
+  add_stream_options(command);
   add_seconds_option(command, data.options.timing);
   network.threads.add_to(command);
 }
@@ -166,9 +178,13 @@ void EvalFlags::parse() {
   for (const std::string& text : seq2seq.feed_texts) {
     seq2seq.feeds.push_back(parse_pair("--feed", text));
   }
+  for (const std::string& text : stream.constant_texts) {
+    stream.constants.push_back(parse_pair("--constant", text, "NAME=FILE"));
+  }
 }
 
 std::unique_ptr<EvalTask> make_task(const EvalFlags& flags) {
+  if (flags.task == "stream") return make_stream_task(flags);
   if (flags.task == "control") return make_control_task(flags);
   if (flags.task == "seq2seq") return make_seq2seq_task(flags);
   if (flags.task == "lm") return make_lm_task(flags);

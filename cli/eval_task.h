@@ -45,6 +45,12 @@ struct ControlFlags {
   std::uint64_t seed = 0;
 };
 
+/// --constant.
+struct StreamFlags {
+  std::vector<std::string> constant_texts;
+  std::vector<std::pair<std::string, std::string>> constants;  ///< (input, file) after parse()
+};
+
 /// Every option of `eval`; those of other tasks than the chosen one are refused.
 struct EvalFlags {
   NetworkFlags network;
@@ -54,6 +60,7 @@ struct EvalFlags {
   SequenceFlags sequence;
   Seq2SeqFlags seq2seq;
   ControlFlags control;
+  StreamFlags stream;
 
   void add_to(CLI::App& command);
   /// Throws CLI::ValidationError.
@@ -70,6 +77,7 @@ struct EvalFlags {
   void add_sequence_options(CLI::App& command);
   void add_seq2seq_options(CLI::App& command);
   void add_control_options(CLI::App& command);
+  void add_stream_options(CLI::App& command);
   std::vector<TaskOption> options_;
 };
 
@@ -95,5 +103,6 @@ std::unique_ptr<EvalTask> make_classify_task(const EvalFlags& flags);
 std::unique_ptr<EvalTask> make_lm_task(const EvalFlags& flags);
 std::unique_ptr<EvalTask> make_seq2seq_task(const EvalFlags& flags);
 std::unique_ptr<EvalTask> make_control_task(const EvalFlags& flags);
+std::unique_ptr<EvalTask> make_stream_task(const EvalFlags& flags);
 
 }  // namespace pbatch::cli

@@ -78,18 +78,31 @@ void match_unique(std::size_t outputs, Matches* matches,
   }
 }
 
+bool same_base(const PortInfo& in, const PortInfo& out) {
+  return compatible(in, out) && base_name(in.name) == base_name(out.name);
+}
+
+// As "h0" and "hn".
+bool first_and_last(const PortInfo& in, const PortInfo& out) {
+  return compatible(in, out) &&
+         without_end(base_name(in.name), '0') == without_end(base_name(out.name), 'n');
+}
+
 }  // namespace
+
+bool is_state_by_name(const PortInfo& input, const std::vector<PortInfo>& outputs) {
+  if (without_end(base_name(input.name), '0').empty()) return false;
+  return std::any_of(outputs.begin(), outputs.end(), [&](const PortInfo& output) {
+    return same_base(input, output) || first_and_last(input, output);
+  });
+}
 
 Matches match_ports(const std::vector<PortInfo>& inputs, const std::vector<PortInfo>& outputs) {
   Matches matches(inputs.size());
-  match_unique(outputs.size(), &matches, [&](std::size_t i, std::size_t o) {
-    return compatible(inputs[i], outputs[o]) &&
-           base_name(inputs[i].name) == base_name(outputs[o].name);
-  });
-  match_unique(outputs.size(), &matches, [&](std::size_t i, std::size_t o) {
-    return compatible(inputs[i], outputs[o]) && without_end(base_name(inputs[i].name), '0') ==
-                                                    without_end(base_name(outputs[o].name), 'n');
-  });
+  match_unique(outputs.size(), &matches,
+               [&](std::size_t i, std::size_t o) { return same_base(inputs[i], outputs[o]); });
+  match_unique(outputs.size(), &matches,
+               [&](std::size_t i, std::size_t o) { return first_and_last(inputs[i], outputs[o]); });
   match_unique(outputs.size(), &matches,
                [&](std::size_t i, std::size_t o) { return compatible(inputs[i], outputs[o]); });
   return matches;

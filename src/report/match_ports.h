@@ -16,4 +16,8 @@ namespace pbatch {
 std::vector<std::optional<std::size_t>> match_ports(const std::vector<PortInfo>& inputs,
                                                     const std::vector<PortInfo>& outputs);
 
+/// Whether the name of an output that fits says that it becomes this input: the same but for such
+/// words, and more than such words.
+bool is_state_by_name(const PortInfo& input, const std::vector<PortInfo>& outputs);
+
 }  // namespace pbatch

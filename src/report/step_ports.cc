@@ -8,18 +8,22 @@
 namespace pbatch {
 namespace {
 
-Result<std::size_t> find_fed_input(const std::vector<PortInfo>& inputs, const FedInput& fed,
+Result<std::size_t> find_fed_input(const std::vector<PortInfo>& inputs,
+                                   const std::vector<PortInfo>& outputs, const FedInput& fed,
                                    const StepPortOptions& options,
                                    const std::vector<StatePair>& states) {
   if (!options.input.empty()) return find_named_port(inputs, options.input, "input");
   if (inputs.size() == 1 && states.empty()) return std::size_t{0};
-  std::vector<std::size_t> fitting;
+  std::vector<std::size_t> fitting, no_states;  // the latter among the former
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const bool state = std::any_of(states.begin(), states.end(),
                                    [&](const StatePair& pair) { return pair.input == i; });
-    if (!state && fed.fits(inputs[i])) fitting.push_back(i);
+    if (state || !fed.fits(inputs[i])) continue;
+    fitting.push_back(i);
+    if (!is_state_by_name(inputs[i], outputs)) no_states.push_back(i);
   }
   if (fitting.size() == 1) return fitting[0];
+  if (no_states.size() == 1) return no_states[0];
   return Status(ErrorCode::invalid_argument, "it is not clear which input takes the " + fed.what,
                 "name it with --input; the inputs are " + describe_ports(inputs));
 }
@@ -73,7 +77,7 @@ Result<StepPorts> find_step_ports(const std::vector<PortInfo>& inputs,
                                   const StepPortOptions& options, bool constants) {
   StepPorts ports;
   PBATCH_ASSIGN_OR_RETURN(ports.states, told_states(inputs, outputs, options));
-  PBATCH_ASSIGN_OR_RETURN(ports.input, find_fed_input(inputs, fed, options, ports.states));
+  PBATCH_ASSIGN_OR_RETURN(ports.input, find_fed_input(inputs, outputs, fed, options, ports.states));
   std::optional<std::size_t> read;
   if (!options.output.empty()) {
     PBATCH_ASSIGN_OR_RETURN(read, find_named_port(outputs, options.output, "output"));

@@ -223,6 +223,58 @@ TEST_F(Tasks, ControlPlays) {
   refuse(1, {policy, "--task", "control", "--env", "acrobot", "--min-elements", "0"}, "6 float32");
 }
 
+// h' = x + rate h with a constant input, y = h' as the identity gives it.
+Graph stream_net() {
+  NetBuilder b;
+  const ValueId x = b.input("x", DType::f32, {-1, 4});
+  const ValueId h = b.input("h_in", DType::f32, {-1, 4});
+  const ValueId rate = b.input("rate", DType::f32, {});
+  const ValueId next = b.node("Add", {b.node("Mul", {h, rate}), x});
+  b.output(b.node("MatMul", {next, b.floats({4, 4}, shifted_identity(4, 0, 1))}), "y", {-1, 4});
+  b.output(next, "h_out", {-1, 4});
+  return b.graph();
+}
+
+TEST_F(Tasks, StreamComparesAlongTheSteps) {
+  const std::string model = net("stream.onnx", stream_net());
+  write("x.npy", *encode_npy(tensor_of({5, 4}, random_floats(20, 1))));
+  write("rate.npy", *encode_npy(tensor_of({}, {0.5F})));
+  const std::vector<std::string> words{model,         "--task", "stream", "--data",
+                                       path("x.npy"), "--bits", "1,8"};
+  const auto with_rate = with_words(words, {"--constant", "rate=" + path("rate.npy")});
+  const nlohmann::json j = eval(with_rate);
+  EXPECT_EQ(j["steps"], 5);
+  EXPECT_EQ(j["input"], "x");
+  EXPECT_EQ(j["output"], "y");
+  EXPECT_EQ(j["states"], "h_in <- h_out");
+  ASSERT_EQ(j["results"].size(), 3u);
+  EXPECT_EQ(keys(j["results"][0]), with(kRowKeys, {"cosine", "max_abs_error"}));
+  EXPECT_EQ(j["results"][0]["metric"], "rel_error");
+  EXPECT_EQ(j["results"][0]["value"], 0);
+  // 1 bit has no zero: the error is as large as the answer.
+  EXPECT_GT(j["results"][1]["value"], 0.3);
+  EXPECT_LT(j["results"][2]["value"], 0.02);
+  EXPECT_EQ(eval(with_words(with_rate, {"--limit", "2"}))["steps"], 2);
+  refuse(1, with_words(words, {"--min-elements", "0"}), "'rate' is neither fed nor a state");
+  refuse(1, with_words(words, {"--constant", "rate=" + path("none.npy")}), "none.npy");
+  refuse(2, with_words(words, {"--constant", "rate"}), "NAME=FILE");
+}
+
+TEST_F(Tasks, ClassifyReadsTheOutputThatIsNamed) {
+  NetBuilder b;
+  const ValueId x = b.input("x", DType::f32, {-1, 4});
+  b.output(b.node("MatMul", {x, b.floats({4, 4}, shifted_identity(4, 0, 1))}), "same", {-1, 4});
+  b.output(b.node("MatMul", {x, b.floats({4, 4}, shifted_identity(4, 1, 1))}), "next", {-1, 4});
+  const std::string model = net("two_heads.onnx", b.graph());
+  write("x.npy", *encode_npy(tensor_of({2, 4}, {1, 0, 0, 0, 0, 0, 1, 0})));
+  write("y.npy", *encode_npy(integers({2}, {1, 3})));
+  const std::vector<std::string> words{model,    "--data", path("x.npy"), "--labels", path("y.npy"),
+                                       "--bits", "8"};
+  EXPECT_EQ(eval(words)["results"][0]["value"], 0);
+  EXPECT_EQ(eval(with_words(words, {"--output", "next"}))["results"][0]["value"], 1);
+  refuse(2, with_words(words, {"--input", "x"}), "--input");
+}
+
 TEST_F(Tasks, EachTaskTakesItsOwnOptions) {
   const std::string model = net("lm.onnx", bigram_net(16, 4));
   refuse(2, {model, "--task", "dance"}, "--task");
@@ -240,6 +292,7 @@ TEST_F(Tasks, EachTaskTakesItsOwnOptions) {
          "--decoder");
   refuse(2, {model, "--data", "x", "--labels", "y", "--streams", "2"}, "--streams");
   refuse(2, {model, "--data", "x"}, "--labels");
+  refuse(2, {model, "--data", "x", "--labels", "y", "--constant", "a=b"}, "--constant");
 }
 
 }  // namespace
