@@ -52,9 +52,9 @@ class PBATCH_API Tensor {
   static Result<Tensor> from_floats(Shape shape, std::span<const float> values);
 
   DType dtype() const { return dtype_; }
-  const Shape& shape() const { return shape_; }
-  std::size_t rank() const { return shape_.size(); }
-  std::int64_t dim(std::size_t i) const { return shape_[i]; }
+  const Shape& shape() const { return size_ == 0 && shape_.empty() ? no_elements() : shape_; }
+  std::size_t rank() const { return shape().size(); }
+  std::int64_t dim(std::size_t i) const { return shape()[i]; }
   std::int64_t size() const { return size_; }
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * dtype_size(dtype_); }
 
@@ -74,8 +74,10 @@ class PBATCH_API Tensor {
   Tensor reshaped(Shape shape) const;
 
  private:
+  static const Shape& no_elements();  // [0]
+
   DType dtype_ = DType::f32;
-  Shape shape_{0};
+  Shape shape_;  // of an empty tensor perhaps empty, which costs no memory
   std::int64_t size_ = 0;
   std::shared_ptr<const void> data_;
 };

@@ -20,6 +20,9 @@ class BufferPool {
 
  private:
   struct Shelf;
+  struct Chunk;
+  template <class T>
+  struct InChunk;
   std::shared_ptr<Shelf> shelf_;
 };
 

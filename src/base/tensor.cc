@@ -88,6 +88,11 @@ Result<std::int64_t> checked_element_count(const Shape& shape, std::size_t eleme
   return empty ? 0 : bytes / static_cast<std::int64_t>(element_size);
 }
 
+const Shape& Tensor::no_elements() {
+  static const Shape shape{0};
+  return shape;
+}
+
 Result<Tensor> Tensor::create(DType type, Shape shape) {
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, checked_element_count(shape, dtype_size(type)));
   Tensor tensor;

@@ -101,7 +101,8 @@ Result<std::vector<Tensor>> Program::run(RunContext& context, std::span<const Te
     const SharedInput shared = shared_inputs_[n];
     context.packed_input =
         shared.number < 0 ? nullptr : &packed[static_cast<std::size_t>(shared.number)];
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = times != nullptr ? std::chrono::steady_clock::now()
+                                        : std::chrono::steady_clock::time_point();
     if (Status s = ops_[n]->run(context, node_inputs, node_outputs); !s) {
       return std::move(s).at_node(node.name).in_file(g.source_file);
     }
