@@ -92,8 +92,16 @@ def draw_references(axes, metric, document, limits):
         if inside:
             axes.axhline(y, color=INT4, linewidth=1.3, linestyle="--", zorder=2)
         else:
-            axes.text(0.98, 0.05, f"int4, one scale per tensor: {metric.text(int4)}", ha="right",
-                      color=INT4, fontsize=8.5, transform=axes.transAxes, zorder=9)
+            axes.text(0.02, 0.035, f"int4, one scale per tensor:\n{metric.text(int4)}", color=INT4,
+                      fontsize=8.5, transform=axes.transAxes, zorder=9)
+
+
+def speed_ticks(least, most):
+    """Powers of two, and numbers between them where those are few."""
+    powers = [2.0 ** i for i in range(-6, 12)]
+    ticks = powers if most > 8 * least else sorted(powers + [0.6, 0.8, 1.2, 1.5, 2.5, 3, 5, 6, 10,
+                                                             12, 20, 24])
+    return [t for t in ticks if least / 1.2 <= t <= most * 1.2]
 
 
 def set_axes(axes, metric, document, limits):
@@ -101,12 +109,13 @@ def set_axes(axes, metric, document, limits):
     speeds = [row["speedup_vs_f32"] for row in document["results"]]
     axes.set_xscale("log")
     axes.set_xlim(min(speeds) / 1.22, max(speeds) * 1.22)
-    axes.xaxis.set_major_locator(ticker.LogLocator(base=2))
+    axes.xaxis.set_major_locator(ticker.FixedLocator(speed_ticks(min(speeds), max(speeds))))
     axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g}"))
     axes.set_xlabel("times as fast as float", color=INK)
     if metric.against_float:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_locator(ticker.NullLocator())
     axes.set_ylim(*limits)
     scale = 100 if metric.percent else 1
@@ -130,7 +139,7 @@ def draw_panel(axes, title, metric, document):
     for layer, abits in enumerate(reversed(tables.activation_widths(document))):
         draw_line(axes, metric, document, abits, limits, layer)
     axes.set_title(title, loc="left", color=INK, fontsize=11.5, pad=20)
-    axes.text(0, 1.025, wrap(document["layers"]), transform=axes.transAxes, fontsize=8.5,
+    axes.text(0, 1.025, wrap(tables.layers(document)), transform=axes.transAxes, fontsize=8.5,
               color="#666666")
 
 

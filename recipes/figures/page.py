@@ -63,7 +63,7 @@ def numbers(case, document, closed):
     if not closed:
         return body
     return (f"<details><summary>{html.escape(case.title)}: all numbers "
-            f"({html.escape(document['layers'])})</summary>{body}</details>")
+            f"({html.escape(tables.layers(document))})</summary>{body}</details>")
 
 
 def task_section(task, panels, measured):
@@ -84,7 +84,7 @@ def task_section(task, panels, measured):
 def speed_section(task, speeds):
     pairs = [(part, speeds[part.name]) for part in task.parts if part.name in speeds]
     return "\n".join([f"<h2>Speed: {html.escape(task.title)}</h2>",
-                      f"<p>Random weights; {html.escape(pairs[0][1]['layers'])}. Latency and "
+                      f"<p>Random weights; {html.escape(tables.layers(pairs[0][1]))}. Latency and "
                       "speed-up over float.</p>", table(*tables.speed_table(pairs)),
                       *(origin(document) for _, document in pairs)])
 

@@ -11,7 +11,7 @@ from common import np, onnx
 from measure import run, without_folders
 from tasks import require
 
-# The mean lengths of SNLI's sentences, in words.
+# About the mean lengths of SNLI's sentences, in words.
 PREMISE, HYPOTHESIS = 14, 8
 
 

@@ -48,6 +48,11 @@ def speed_text(row):
     return f"{row['speedup_vs_f32']:.1f}×"
 
 
+def layers(document):
+    """What the network is made of; a document of pbatch alone does not say."""
+    return document.get("layers", "")
+
+
 def conditions(document):
     """Machine, threads, version and date in a line."""
     threads = document["threads"]
@@ -190,13 +195,13 @@ def task_text(task, measured):
     metric = cases[0].metric
     better = "higher" if metric.higher_is_better else "lower"
     if len(task.cases) == 1:
-        what, (head, rows) = documents[0]["layers"], case_table(metric, documents[0])
+        what, (head, rows) = layers(documents[0]), case_table(metric, documents[0])
     else:
         what = f"{middle_width(documents)} activation bits"
         head, rows = group_table(cases, documents)
     return "\n\n".join([
         f"### {task.title}", f"{metric.name[0].upper()}{metric.name[1:]} ({better} is better) of "
-        f"{amount(documents[0])}, and speed-up over float; {what}.", markdown(head, rows),
+        f"{amount(documents[0])}, and speed-up over float{'; ' * bool(what)}{what}.", markdown(head, rows),
         f"{conditions(documents[0])}:\n\n```\n{command_of(documents[0])}\n```"])
 
 
@@ -208,7 +213,7 @@ def report(measured, tasks, speeds, speed_tasks):
         pairs = [(part, speeds[part.name]) for part in task.parts if part.name in speeds]
         if pairs:
             text.append("\n\n".join([
-                f"### Speed: {task.title}", f"Random weights; {pairs[0][1]['layers']}; latency and "
+                f"### Speed: {task.title}", f"Random weights; {layers(pairs[0][1])}; latency and "
                 "speed-up over float.", markdown(*speed_table(pairs)),
                 conditions(pairs[0][1]) + "."]))
     return "\n\n".join(text) + "\n"
