@@ -32,17 +32,19 @@ class StreamTask final : public EvalTask {
                                              flags_.data.options.timing},
                                             progress));
     nlohmann::json results = nlohmann::json::array();
-    Table table({"weights", "activations", "rel. error", "cosine", "max abs. error", "latency",
-                 "speed-up", "weight bytes"});
+    Table table({"weights", "activations", "rel. error", "cosine", "max abs. error",
+                 "mean abs. error", "latency", "speed-up", "weight bytes"});
     for (std::size_t i = 0; i < nets.contenders.size(); ++i) {
       const StreamRow& row = stream.rows[i];
       results.push_back(row_json(nets.contenders[i], "rel_error", row.error.rel_error, row.cost));
-      results.back().update(
-          {{"cosine", row.error.cosine}, {"max_abs_error", row.error.max_abs_error}});
+      results.back().update({{"cosine", row.error.cosine},
+                             {"max_abs_error", row.error.max_abs_error},
+                             {"mean_abs_error", row.error.mean_abs_error}});
       table.add(table_row(
           nets.contenders[i],
           {fmt::format("{:.5f}", row.error.rel_error), fmt::format("{:.6f}", row.error.cosine),
-           fmt::format("{:.5g}", row.error.max_abs_error)},
+           fmt::format("{:.5g}", row.error.max_abs_error),
+           fmt::format("{:.5g}", row.error.mean_abs_error)},
           row.cost));
     }
     const std::string text =

@@ -160,6 +160,7 @@ nlohmann::json compare_row_json(const Contender& c, const CompareRow& row) {
                       {"rel_error", row.error.rel_error},
                       {"cosine", row.error.cosine},
                       {"max_abs_error", row.error.max_abs_error},
+                      {"mean_abs_error", row.error.mean_abs_error},
                       {"latency_us", row.cost.latency_us},
                       {"speedup_vs_f32", row.cost.speedup_vs_f32},
                       {"weight_bytes", row.cost.weight_bytes}};

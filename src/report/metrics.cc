@@ -51,7 +51,8 @@ Result<OutputError> output_error(std::span<const Tensor> y, std::span<const Tens
     return Status(ErrorCode::shape_mismatch, "the networks have different numbers of outputs",
                   "compare a network with the float network that it was made from");
   }
-  double diff2 = 0, y2 = 0, f2 = 0, dot = 0, max_abs = 0;
+  double diff2 = 0, y2 = 0, f2 = 0, dot = 0, max_abs = 0, sum_abs = 0;
+  std::int64_t count = 0;
   for (std::size_t o = 0; o < y.size(); ++o) {
     if (y[o].shape() != reference[o].shape()) {
       return Status(ErrorCode::shape_mismatch,
@@ -70,6 +71,8 @@ Result<OutputError> output_error(std::span<const Tensor> y, std::span<const Tens
       y2 += a * a;
       f2 += f * f;
       dot += a * f;
+      sum_abs += std::fabs(a - f);
+      ++count;
       if (!(std::fabs(a - f) <= max_abs)) max_abs = std::fabs(a - f);
     }
   }
@@ -77,6 +80,7 @@ Result<OutputError> output_error(std::span<const Tensor> y, std::span<const Tens
   error.rel_error = diff2 == 0 ? 0 : std::sqrt(diff2 / f2);
   error.cosine = y2 == 0 && f2 == 0 ? 1 : dot / std::sqrt(y2 * f2);
   error.max_abs_error = std::isnan(diff2) ? diff2 : max_abs;
+  error.mean_abs_error = count == 0 ? 0 : sum_abs / static_cast<double>(count);
   return error;
 }
 

@@ -15,7 +15,7 @@ namespace pbatch {
 struct OutputError {
   double rel_error = 0;  ///< ||y - f|| / ||f||; 0 if both are 0
   double cosine = 1;     ///< <y, f> / (||y|| ||f||); 1 if both are 0
-  double max_abs_error = 0;
+  double max_abs_error = 0, mean_abs_error = 0;
 };
 
 /// shape_mismatch if shapes differ; not_finite if the reference holds a NaN or

@@ -178,7 +178,7 @@ TEST_F(Measure, CompareShowsErrorsThatShrink) {
   const auto& rows = j["results"];
   ASSERT_EQ(rows.size(), 9U);
   expect_keys(rows, {"weight_bits", "activation_bits", "rel_error", "cosine", "max_abs_error",
-                     "latency_us", "speedup_vs_f32", "weight_bytes"});
+                     "mean_abs_error", "latency_us", "speedup_vs_f32", "weight_bytes"});
   EXPECT_EQ(rows[0]["rel_error"], 0);
   for (int n = 2; n <= 8; ++n) EXPECT_LT(rows[n]["rel_error"], rows[n - 1]["rel_error"]);
   EXPECT_LT(rows[8]["rel_error"], 0.03);
@@ -229,9 +229,9 @@ TEST_F(Measure, BenchChecksAndReportsEveryContender) {
       run_json({"bench", "--gemv", "48x80,33x31", "--bits", "1,4,12", "--abits", "8,16,32",
                 "--batch", "1,3", "--no-peers", "--seconds", "0"});
   ASSERT_EQ(j["results"].size(), 2U * 2 * 9);
-  expect_keys(j["results"], {"rows", "cols", "batch", "threads", "cold", "kernel", "weight_bits",
-                             "activation_bits", "min_us", "median_us", "gbps", "gmacs",
-                             "share_of_read"});
+  expect_keys(j["results"],
+              {"rows", "cols", "batch", "threads", "cold", "kernel", "weight_bits",
+               "activation_bits", "min_us", "median_us", "gbps", "gmacs", "share_of_read"});
   expect_keys(j["ceilings"], {"rows", "cols", "threads", "cold", "kind", "bytes", "huge_pages",
                               "min_us", "median_us", "gbps", "gmacs"});
   EXPECT_EQ(j["ceilings"][0]["kind"], "read");

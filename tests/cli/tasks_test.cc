@@ -248,7 +248,7 @@ TEST_F(Tasks, StreamComparesAlongTheSteps) {
   EXPECT_EQ(j["output"], "y");
   EXPECT_EQ(j["states"], "h_in <- h_out");
   ASSERT_EQ(j["results"].size(), 3u);
-  EXPECT_EQ(keys(j["results"][0]), with(kRowKeys, {"cosine", "max_abs_error"}));
+  EXPECT_EQ(keys(j["results"][0]), with(kRowKeys, {"cosine", "max_abs_error", "mean_abs_error"}));
   EXPECT_EQ(j["results"][0]["metric"], "rel_error");
   EXPECT_EQ(j["results"][0]["value"], 0);
   // 1 bit has no zero: the error is as large as the answer.

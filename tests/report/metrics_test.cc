@@ -29,6 +29,7 @@ TEST(OutputErrorTest, ClosedForms) {
   EXPECT_NEAR(error->rel_error, std::sqrt(10.0) / 5, 1e-12);
   EXPECT_NEAR(error->cosine, 0.8, 1e-12);
   EXPECT_EQ(error->max_abs_error, 3);
+  EXPECT_NEAR(error->mean_abs_error, 4.0 / 3, 1e-12);
   const auto same = output_error(f, f);
   EXPECT_EQ(same->rel_error, 0);
   EXPECT_NEAR(same->cosine, 1, 1e-12);
@@ -41,6 +42,7 @@ TEST(OutputErrorTest, NothingHidesANaN) {
   ASSERT_TRUE(error);
   EXPECT_TRUE(std::isnan(error->rel_error));
   EXPECT_TRUE(std::isnan(error->max_abs_error));
+  EXPECT_TRUE(std::isnan(error->mean_abs_error));
   EXPECT_FALSE(output_error(good, std::vector<Tensor>{floats({1, 2}, {1, 1})}));
 }
 
