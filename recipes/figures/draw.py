@@ -77,7 +77,10 @@ def draw_line(axes, metric, document, abits, limits, layer):
 def draw_references(axes, metric, document, limits):
     whole, int8 = tables.float_row(document), tables.int8_row(document)
     axes.axvline(1, color=INK, linewidth=0.8, linestyle=":", zorder=1)
-    if not metric.against_float:
+    if metric.against_float:  # 0 is not on a log axis
+        axes.text(1, 0.985, " float", va="top", fontsize=8.5, color=INK, zorder=2,
+                  transform=axes.get_xaxis_transform())
+    else:
         axes.axhline(whole[metric.key], color=INK, linewidth=0.8, linestyle=":", zorder=1)
         axes.plot([1], [whole[metric.key]], marker="*", markersize=13, color=INK,
                   linestyle="none", zorder=9, clip_on=False)
@@ -163,7 +166,7 @@ def picture(panels, columns=3, kind="png"):
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     free = rows * columns - len(panels)
-    below = 0.55 if free else 1.35 if columns > 1 else 1.75
+    below = 0.55 if free else 1.1 if columns > 2 else 1.25
     width, height = 5.3 * columns if columns > 1 else 6.6, 4.3 * rows + below
     figure, grid = pyplot().subplots(rows, columns, figsize=(width, height), squeeze=False)
     places = list(grid.flat)
@@ -179,7 +182,7 @@ def picture(panels, columns=3, kind="png"):
         places[len(panels)].legend(loc="center left", labelspacing=1.1, **style)
     else:
         figure.legend(loc="lower left", ncol=3 if columns > 2 else 2,
-                      bbox_to_anchor=(0.5 / width, 0.5 / height), **style)
+                      bbox_to_anchor=(0.5 / width, 0.42 / height), **style)
     small = {"fontsize": 7.5, "color": "#666666", "transform": figure.transFigure}
     figure.text(0.12 / width, 0.28 / height, NOTE, **small)
     figure.text(0.12 / width, 0.1 / height, tables.conditions(panels[0][2]), **small)

@@ -30,7 +30,8 @@ th:first-child { text-align: left; } summary { cursor: pointer; color: var(--sof
 INTRODUCTION = """One model file per network, run at every weight precision and several activation
 widths. Beside it, in the same run, the float network (each layer by the faster of oneDNN and
 OpenBLAS) and the float network with its linear layers in int8 by oneDNN: a scale per row of weights,
-activations quantized as they come. Latency is of batch 1."""
+activations quantized as they come. int8 takes every linear layer; pbatch keeps those of fewer than
+4,096 weights as floats. Latency is of batch 1."""
 INT4_NOTE = """int4 is the naive baseline: each weight matrix is rounded to −7 … 7 times one scale for
 the whole tensor, its greatest magnitude over 7, and activations stay floats. Only its metric is
 shown, as a dashed line at all speeds: no library here multiplies int4, so no speed is claimed."""
