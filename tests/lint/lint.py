@@ -8,7 +8,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX_LINES = 500
-SOURCES = (".cc", ".h", ".inc")
+SOURCES = (".cc", ".h", ".inc", ".cu", ".cuh")
 
 
 def sources(*folders):
