@@ -68,6 +68,10 @@ struct HostWarp {
       if (which.v[i]) to[index.v[i]] = value.v[i];
     }
   }
+  /// The low byte.
+  static void store_byte(std::uint8_t* to, const U32& index, const U32& value) {
+    store(to, index, cast<std::uint8_t>(value));
+  }
   /// As load_words.
   template <class T, int n>
   static void store_words(T* to, const U32& index, const Lanes<T> (&values)[n]) {

@@ -6,6 +6,9 @@
 
 namespace pbatch::cuda {
 
+/// The most warps of a block.
+inline constexpr int kMaxWarps = 8;
+
 /// Slabs in flight for a warp, and one: about 4 KiB.
 PBATCH_HD constexpr int ring_stages(int planes) {
   return planes == 1 ? 8 : planes == 2 ? 5 : planes == 3 ? 4 : planes <= 6 ? 3 : 2;

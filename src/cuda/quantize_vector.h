@@ -162,4 +162,42 @@ PBATCH_WARP void quantize_slab_to_bits(const float* x, int64_t cols, int64_t sla
   }
 }
 
+/// The same for bytes.
+template <class W, int kBits>
+PBATCH_WARP void quantize_slab_to_bytes(const float* x, int64_t cols, int64_t slabs, int64_t slab,
+                                        int run_blocks, float inverse, uint32_t* activations,
+                                        int32_t* run_sums) {
+  using U32 = typename W::U32;
+  using I32 = typename W::I32;
+  constexpr int kHalves = halves_of(kBits), kDigits = kBits == 8 ? 1 : 2;
+  const U32 lane = W::lane();
+  const int64_t cols_left = cols - slab * kSlabCols;
+  const U32 limit(static_cast<uint32_t>(cols_left < kSlabCols ? cols_left : kSlabCols));
+  uint8_t* const out = reinterpret_cast<uint8_t*>(activations) + slab * (kSlabCols * kBits / 8);
+  I32 sums[kHalves];
+  PBATCH_UNROLL
+  for (int block = 0; block < kSlabBlocks; ++block) {
+    const U32 col = lane + U32(static_cast<uint32_t>(32 * block));
+    const I32 q =
+        quantize_lanes<W, kBits>(W::load(x + slab * kSlabCols, col, col < limit), inverse);
+    const bool begins = block % run_blocks == 0, ends = (block + 1) % run_blocks == 0;
+    PBATCH_UNROLL
+    for (int half = 0; half < kHalves; ++half) {
+      const I32 value = half_of<W, kBits>(q, half);
+      PBATCH_UNROLL
+      for (int digit = 0; digit < kDigits; ++digit) {
+        // What the low byte, as a signed one, leaves over.
+        const I32 number = digit == 0 ? value : (value + I32(128)) >> 8;
+        W::store_byte(out + (block * kHalves * kDigits + half * kDigits + digit) * 32, lane,
+                      W::as_unsigned(number));
+      }
+      sums[half] = begins ? value : sums[half] + value;
+      if (ends) {
+        W::store(run_sums + (half * slabs + slab) * slab_runs(run_blocks) + block / run_blocks,
+                 lane, add_lanes<W>(sums[half], 31), lane == U32(0));
+      }
+    }
+  }
+}
+
 }  // namespace pbatch::cuda

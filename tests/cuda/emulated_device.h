@@ -10,7 +10,9 @@
 
 #include "cuda/b1_slab.h"
 #include "cuda/host_warp.h"
+#include "cuda/i8_slab.h"
 #include "cuda/product_block.h"
+#include "cuda/product_plan.h"
 #include "cuda/quantize_vector.h"
 #include "cuda/repack.h"
 #include "tests/cuda/layer.h"
@@ -65,11 +67,14 @@ struct EmulatedVectors {
 };
 
 template <int kBits>
-inline EmulatedVectors quantize_emulated(const DeviceLayer& layer, std::int64_t slabs) {
+inline EmulatedVectors quantize_emulated(const DeviceLayer& layer, std::int64_t slabs,
+                                         cuda::Method method) {
   using W = cuda::HostWarp;
   EmulatedVectors out(layer, slabs);
   const std::int64_t words = cuda::activation_words(slabs, kBits);
   const std::int64_t sums = out.run_sums.size() / layer.batch;
+  const auto quantize_slab = method == cuda::Method::bits ? cuda::quantize_slab_to_bits<W, kBits>
+                                                          : cuda::quantize_slab_to_bytes<W, kBits>;
   for (std::int64_t v = 0; v < layer.batch; ++v) {
     const float* x = layer.x.data() + v * layer.cols;
     std::uint32_t largest = 0;
@@ -81,18 +86,18 @@ inline EmulatedVectors quantize_emulated(const DeviceLayer& layer, std::int64_t 
     out.is_finite = out.is_finite && scale.is_finite;
     out.scales[v] = scale.scale;
     for (std::int64_t slab = 0; slab < slabs; ++slab) {
-      cuda::quantize_slab_to_bits<W, kBits>(x, layer.cols, slabs, slab, layer.run_blocks,
-                                            scale.inverse, out.words.data() + v * words,
-                                            out.run_sums.data() + v * sums);
+      quantize_slab(x, layer.cols, slabs, slab, layer.run_blocks, scale.inverse,
+                    out.words.data() + v * words, out.run_sums.data() + v * sums);
     }
   }
   return out;
 }
 
-inline EmulatedVectors quantize_emulated(const DeviceLayer& layer, std::int64_t slabs) {
-  return layer.activation_bits == 8    ? quantize_emulated<8>(layer, slabs)
-         : layer.activation_bits == 16 ? quantize_emulated<16>(layer, slabs)
-                                       : quantize_emulated<32>(layer, slabs);
+inline EmulatedVectors quantize_emulated(const DeviceLayer& layer, std::int64_t slabs,
+                                         cuda::Method method) {
+  return layer.activation_bits == 8    ? quantize_emulated<8>(layer, slabs, method)
+         : layer.activation_bits == 16 ? quantize_emulated<16>(layer, slabs, method)
+                                       : quantize_emulated<32>(layer, slabs, method);
 }
 
 /// How a product is cut among blocks and warps.
@@ -123,13 +128,20 @@ inline void run_emulated(const cuda::ProductArgs& args, const Cut& cut, std::mt1
   }
 }
 
-template <int kPlanes, int kTiles, int kRunBlocks>
+template <int kPlanes, int kDigits, int kRunBlocks>
 struct Bits {
-  using Type = cuda::B1Multiply<cuda::HostWarp, kPlanes, kTiles, kRunBlocks, false>;
+  static constexpr cuda::Method kMethod = cuda::Method::bits;
+  using Type = cuda::B1Multiply<cuda::HostWarp, kPlanes, kDigits, kRunBlocks, false>;
 };
-template <int kPlanes, int kTiles, int kRunBlocks>
+template <int kPlanes, int kDigits, int kRunBlocks>
 struct BitsByXor {
-  using Type = cuda::B1Multiply<cuda::HostWarp, kPlanes, kTiles, kRunBlocks, true>;
+  static constexpr cuda::Method kMethod = cuda::Method::bits;
+  using Type = cuda::B1Multiply<cuda::HostWarp, kPlanes, kDigits, kRunBlocks, true>;
+};
+template <int kPlanes, int kDigits, int kRunBlocks>
+struct Bytes {
+  static constexpr cuda::Method kMethod = cuda::Method::bytes;
+  using Type = cuda::I8Multiply<cuda::HostWarp, kPlanes, kDigits, kRunBlocks>;
 };
 
 /// Calls fn with the kernel, one of Bits and the like, for planes, activation bits and runs.
@@ -158,7 +170,7 @@ template <template <int, int, int> class Kernel>
 inline std::vector<float> product_emulated(const DeviceLayer& layer, const Cut& cut,
                                            std::mt19937_64& rng) {
   const EmulatedWeights weights(layer);
-  const EmulatedVectors vectors = quantize_emulated(layer, weights.slabs);
+  const EmulatedVectors vectors = quantize_emulated(layer, weights.slabs, Kernel<1, 1, 1>::kMethod);
   const float untouched = -12345.0f;
   const std::int64_t ldy = layer.rows + 3;
   DeviceArray<float> y(layer.batch * ldy, untouched);

@@ -6,23 +6,37 @@
 #include <limits>
 
 #include "tests/cuda/emulated_device.h"
+#include "tests/kernel/layouts.h"
 #include "tests/kernel/time_box.h"
 
 namespace pbatch::testing {
 namespace {
 
+// kActivationDigits, padded to whole slabs.
+void expect_digits(const DeviceLayer& layer, std::vector<std::int32_t> q,
+                   const std::uint32_t* words) {
+  q.resize(static_cast<std::size_t>(cuda::slabs_of(layer.col_blocks()) * cuda::kSlabCols));
+  const std::vector<std::uint8_t> want = packed(q, kActivationDigits, layer.activation_bits);
+  ASSERT_EQ(std::memcmp(words, want.data(), want.size()), 0);
+}
+
 void expect_the_cpus(const DeviceLayer& layer) {
   const std::int64_t slabs = cuda::slabs_of(layer.col_blocks());
   const int bits = layer.activation_bits, halves = activation_halves(bits);
   const int tiles = cuda::activation_tiles(bits), runs = cuda::slab_runs(layer.run_blocks);
-  EmulatedVectors got = quantize_emulated(layer, slabs);
+  EmulatedVectors bytes = quantize_emulated(layer, slabs, cuda::Method::bytes);
+  EmulatedVectors got = quantize_emulated(layer, slabs, cuda::Method::bits);
   ASSERT_TRUE(got.is_finite);
   for (std::int64_t v = 0; v < layer.batch; ++v) {
     const Quantized want = quantized(layer, v);
     ASSERT_EQ(std::bit_cast<std::uint32_t>(got.scales[v]),
               std::bit_cast<std::uint32_t>(want.scale));
+    ASSERT_EQ(bytes.scales[v], got.scales[v]);
+    expect_digits(layer, want.q, bytes.words.data() + v * cuda::activation_words(slabs, bits));
     for (int half = 0; half < halves; ++half) {
       for (std::int64_t run = 0; run < slabs * runs; ++run) {
+        ASSERT_EQ(bytes.run_sums[(v * halves + half) * slabs * runs + run],
+                  got.run_sums[(v * halves + half) * slabs * runs + run]);
         ASSERT_EQ(got.run_sums[(v * halves + half) * slabs * runs + run],
                   run < layer.runs()
                       ? want.run_sums[static_cast<std::size_t>(half * layer.runs() + run)]
@@ -92,7 +106,8 @@ TEST(CudaQuantize, FindsWhatIsNotFinite) {
     layer.cols = 300;
     fill(layer, rng);
     layer.x[rng() % 300] = bad;
-    EXPECT_FALSE(quantize_emulated(layer, cuda::slabs_of(layer.col_blocks())).is_finite);
+    EXPECT_FALSE(
+        quantize_emulated(layer, cuda::slabs_of(layer.col_blocks()), cuda::Method::bits).is_finite);
   }
 }
 

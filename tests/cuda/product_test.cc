@@ -1,4 +1,4 @@
-// The code of the kernels for bits, run by emulated warps, gives the bits of the CPU's reference.
+// The code of the kernels, run by emulated warps, gives the bits of the CPU's reference.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -51,12 +51,14 @@ void compare_all_widths() {
   }
 }
 
-TEST(B1Product, AndIsTheReference) { compare_all_widths<Bits>(); }
+TEST(CudaProduct, OnBitsIsTheReference) { compare_all_widths<Bits>(); }
 
-TEST(B1Product, XorIsTheReference) { compare_all_widths<BitsByXor>(); }
+TEST(CudaProduct, OnBitsByXorIsTheReference) { compare_all_widths<BitsByXor>(); }
+
+TEST(CudaProduct, OnBytesIsTheReference) { compare_all_widths<Bytes>(); }
 
 // Largest sums: all weights and activations at their ends, whole runs of 128.
-TEST(B1Product, HoldsAtTheBoundOfTheAccumulator) {
+TEST(CudaProduct, HoldsAtTheBoundOfTheAccumulator) {
   std::mt19937_64 rng(kSeed);
   for (const int activation_bits : {8, 16, 32}) {
     for (const bool top : {false, true}) {
@@ -71,6 +73,7 @@ TEST(B1Product, HoldsAtTheBoundOfTheAccumulator) {
       for (std::size_t c = 0; c < layer.x.size(); ++c) layer.x[c] = c < 256 ? 1.0f : -1.0f;
       expect_same_bits(product_emulated<Bits>(layer, {2, 1}, rng), product_of(layer), layer);
       expect_same_bits(product_emulated<BitsByXor>(layer, {2, 1}, rng), product_of(layer), layer);
+      expect_same_bits(product_emulated<Bytes>(layer, {2, 1}, rng), product_of(layer), layer);
     }
   }
 }
