@@ -3,15 +3,16 @@
 set(PBATCH_MODULES "" CACHE INTERNAL "")
 
 add_library(pbatch_flags INTERFACE)
-target_compile_options(pbatch_flags INTERFACE
+set(flags
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>   # GCC 12: false alarms inside std::string
   -ffp-contract=off                       # float results must not depend on the ISA
   -fno-trapping-math                      # vector code for loops with a choice; nobody reads the flags
   $<$<BOOL:${PBATCH_WERROR}>:-Werror>)
+target_compile_options(pbatch_flags INTERFACE "$<$<COMPILE_LANGUAGE:C,CXX>:${flags}>")
 if(PBATCH_SANITIZE)
-  target_compile_options(pbatch_flags INTERFACE -fsanitize=${PBATCH_SANITIZE} -fno-omit-frame-pointer
-                                                -fno-sanitize-recover=all)
+  target_compile_options(pbatch_flags INTERFACE
+    "$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=${PBATCH_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
   target_link_options(pbatch_flags INTERFACE -fsanitize=${PBATCH_SANITIZE})
 endif()
 

@@ -12,6 +12,8 @@ namespace {
 constexpr int kWarpsPerProcessor = 16;
 // A warp that has fewer slabs than this costs more to start than it saves.
 constexpr int kLeastSlabs = 4;
+// Shared memory that a kernel has of its own, and the driver of a block.
+constexpr std::int64_t kReserved = 1024;
 
 }  // namespace
 
@@ -27,7 +29,8 @@ ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceL
   ProductPlan plan;
   plan.method = method;
   plan.warps = kMaxWarps;
-  while (plan.warps > 1 && (plan.warps > slabs || plan.warps * ring > device.shared_per_block)) {
+  while (plan.warps > 1 &&
+         (plan.warps > slabs || plan.warps * ring > device.shared_per_block - kReserved)) {
     plan.warps /= 2;
   }
   const std::int64_t wanted = std::int64_t{device.processors} * kWarpsPerProcessor;
@@ -45,7 +48,7 @@ ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceL
   plan.shared_bytes = plan.warps * ring;
   // Two blocks at least shall find room on a multiprocessor, or nothing hides their ends.
   const std::int64_t room =
-      std::min(device.shared_per_block, device.shared_per_processor / 2 - 1024);
+      std::min(device.shared_per_block, device.shared_per_processor / 2) - kReserved;
   if (plan.splits == 1 && plan.shared_bytes + terms <= room) {
     plan.shared_bytes += terms;
   } else {

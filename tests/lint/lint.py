@@ -29,7 +29,7 @@ def module_order():
     """The modules in the order of CMakeLists.txt."""
     text = (ROOT / "CMakeLists.txt").read_text()
     order = []
-    for match in re.finditer(r"pbatch_(?:(kernel)_module\(|module\((\w+))", text):
+    for match in re.finditer(r"pbatch_(?:(kernel|cuda)_module\(|module\((\w+))", text):
         name = match.group(1) or match.group(2)
         if name not in order:
             order.append(name)

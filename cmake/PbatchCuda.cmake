@@ -1,0 +1,36 @@
+# pbatch_cuda_module(...): the module cuda; with PBATCH_CUDA also its kernels, src/cuda/*.cu.
+if(PBATCH_CUDA)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(NOT CMAKE_CUDA_COMPILER)
+    message(FATAL_ERROR "PBATCH_CUDA needs nvcc of CUDA 13; CUDACXX or the PATH must name it.")
+  endif()
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    # Machine code for each, and PTX, which drivers compile, for those to come.
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100 120-real)
+  endif()
+  enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)   # CMake 3.25 does not know it
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  endif()
+  find_package(CUDAToolkit REQUIRED)
+endif()
+
+function(pbatch_cuda_module)
+  pbatch_module(cuda ${ARGN})
+  if(NOT PBATCH_CUDA)
+    return()
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cuda/*.cu)
+  target_sources(pbatch_cuda PRIVATE ${sources})
+  target_compile_definitions(pbatch_cuda PRIVATE PBATCH_CUDA)
+  target_compile_options(pbatch_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:\
+--fmad=false;--ftz=false;--prec-div=true;\
+--expt-relaxed-constexpr;-Xfatbin=-compress-all;-Xcompiler=-Wall,-Wextra>")   # floats as on the CPU
+  if(PBATCH_WERROR)
+    target_compile_options(pbatch_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)
+  endif()
+  # Static, so that the library loads where there is no CUDA.
+  set_target_properties(pbatch_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
+  target_link_libraries(pbatch_cuda PUBLIC CUDA::cudart_static)
+endfunction()

@@ -1,0 +1,35 @@
+#include "cuda/check.cuh"
+#include "cuda/product_block.h"
+#include "cuda/product_table.cuh"
+#include "cuda/runtime.h"
+
+namespace pbatch::cuda {
+namespace {
+
+ProductKernel kernel_for(const ProductArgs& args, Method method) {
+  using Of = ProductKernel (*)(Method, int, int);
+  static constexpr Of kOf[] = {product_p1, product_p2, product_p3, product_p4,
+                               product_p5, product_p6, product_p7, product_p8};
+  const int planes = args.weight_bits < 8 ? args.weight_bits : 8;
+  return kOf[planes - 1](method, args.activation_bits == 8 ? 1 : 2, args.run_blocks);
+}
+
+// Above this a kernel must be allowed its shared memory.
+constexpr std::int64_t kPlainShared = 48 * 1024;
+
+}  // namespace
+
+Status launch_product(const ProductArgs& args, const ProductPlan& plan, Stream stream) {
+  if (args.row_blocks == 0 || args.batch == 0) return Status::ok();
+  const ProductKernel kernel = kernel_for(args, plan.method);
+  if (plan.shared_bytes > kPlainShared) {
+    PBATCH_CUDA_CALL(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                          static_cast<int>(plan.shared_bytes)),
+                     "asking for shared memory");
+  }
+  kernel<<<static_cast<unsigned>(args.row_blocks * plan.splits), plan.warps * kLanes,
+           static_cast<std::size_t>(plan.shared_bytes), stream>>>(args);
+  return status_of(cudaGetLastError(), "multiplying");
+}
+
+}  // namespace pbatch::cuda
