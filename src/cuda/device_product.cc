@@ -3,10 +3,19 @@
 #include "pack/layout.h"
 
 namespace pbatch::cuda {
+namespace {
+
+constexpr int kMostVectors = 65535;  // rows of a grid of blocks
+
+}  // namespace
 
 Result<DeviceProduct> DeviceProduct::create(const DeviceMatrix& matrix, int weight_bits,
                                             int activation_bits, int batch, Method method,
                                             const DeviceLimits& device) {
+  if (batch > kMostVectors) {
+    return Status(ErrorCode::invalid_argument, "a product on the GPU has at most 65535 vectors",
+                  "use smaller batches");
+  }
   DeviceProduct product;
   ProductArgs& args = product.args_;
   matrix.fill(weight_bits, args);

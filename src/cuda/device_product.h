@@ -18,8 +18,8 @@ struct ProductOutput {
 /// time: memory is shared by the calls. The matrix must outlive it and stay where it is.
 class DeviceProduct {
  public:
-  /// Takes memory for up to `batch` (1 to kMaxBatch) vectors. `weight_bits`: the matrix has planes
-  /// and scales for them.
+  /// Takes memory for up to `batch` vectors, more than kMaxBatch only with Method::gemm.
+  /// `weight_bits`: the matrix has planes and scales for them.
   static Result<DeviceProduct> create(const DeviceMatrix& matrix, int weight_bits,
                                       int activation_bits, int batch, Method method,
                                       const DeviceLimits& device);

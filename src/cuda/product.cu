@@ -21,13 +21,20 @@ constexpr std::int64_t kPlainShared = 48 * 1024;
 
 Status launch_product(const ProductArgs& args, const ProductPlan& plan, Stream stream) {
   if (args.row_blocks == 0 || args.batch == 0) return Status::ok();
+  if (args.ldy > UINT32_MAX / args.batch) {
+    return {ErrorCode::invalid_argument, "a product on the GPU has at most 2^32 results",
+            "use smaller batches"};
+  }
   const ProductKernel kernel = kernel_for(args, plan.method);
   if (plan.shared_bytes > kPlainShared) {
     PBATCH_CUDA_CALL(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                           static_cast<int>(plan.shared_bytes)),
                      "asking for shared memory");
   }
-  kernel<<<static_cast<unsigned>(args.row_blocks * plan.splits), plan.warps * kLanes,
+  // A block has one row block, or with gemm one for each warp.
+  const int64_t height = plan.method == Method::gemm ? plan.warps : 1;
+  const int64_t blocks = (args.row_blocks + height - 1) / height * plan.splits;
+  kernel<<<static_cast<unsigned>(blocks), plan.warps * kLanes,
            static_cast<std::size_t>(plan.shared_bytes), stream>>>(args);
   return status_of(cudaGetLastError(), "multiplying");
 }

@@ -23,7 +23,7 @@ struct ProductArgs {
   Activation activation;
 
   int activation_bits;             ///< 8, 16 or 32
-  int batch;                       ///< 1 to kMaxBatch
+  int batch;                       ///< 1 to kMaxBatch; Method::gemm: any
   const uint32_t* activations;     ///< [batch][activation_words()]
   const int32_t* run_sums;         ///< [batch][halves][slabs][runs of a slab]
   const float* activation_scales;  ///< [batch]
@@ -38,7 +38,10 @@ struct ProductArgs {
   int splits;          ///< blocks that share the columns of a row block
 };
 
+/// Vectors of a product; with Method::gemm there may be more.
 inline constexpr int kMaxBatch = 8;
+/// Digits of vectors that a warp of Method::gemm takes.
+inline constexpr int kGemmColumns = 64;
 
 PBATCH_HD constexpr int halves_of(int activation_bits) { return activation_bits == 32 ? 2 : 1; }
 /// Digits of the weights, of up to 8 planes.

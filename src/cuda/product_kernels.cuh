@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cuda/b1_slab.h"
+#include "cuda/gemm_warp.h"
 #include "cuda/i8_slab.h"
 #include "cuda/product_kernel.cuh"
 #include "cuda/product_table.cuh"
@@ -27,21 +28,47 @@ __global__ void __launch_bounds__(kMaxWarps* kLanes, blocks_per_processor(kPlane
 }
 
 template <int kPlanes, int kDigits, int kRunBlocks>
-__global__ void __launch_bounds__(kMaxWarps* kLanes, blocks_per_processor(kPlanes, kRunBlocks))
+__global__ void __launch_bounds__(kMaxWarps* kLanes, kRunBlocks == 1 ? 2 : 3)
     product_i8(const __grid_constant__ ProductArgs args) {
   product_block<I8Multiply<DeviceWarp, kPlanes, kDigits, kRunBlocks>>(args);
 }
 
+/// Blocks are numbered (row block / warps) * splits + part; a part is 64 digits of vectors.
+template <int kPlanes, int kDigits, int kRunBlocks>
+__global__ void __launch_bounds__(kMaxWarps* kLanes, kPlanes == 8 && kDigits == 1 ? 1 : 2)
+    product_gemm(const __grid_constant__ ProductArgs args) {
+  extern __shared__ uint4 shared[];
+  const int warp = static_cast<int>(threadIdx.x / kLanes);
+  const auto splits = static_cast<uint32_t>(args.splits);
+  const int64_t row_block = int64_t{blockIdx.x / splits} * (blockDim.x / kLanes) + warp;
+  if (row_block >= args.row_blocks) return;
+  DeviceWarp::Ring<ring_stages(kPlanes) * kPlanes> ring(
+      shared + warp * static_cast<int>(ring_bytes(kPlanes) / sizeof(uint4)));
+  GemmWarp<DeviceWarp, kPlanes, kDigits, kRunBlocks>::run(
+      args, row_block, static_cast<int>(blockIdx.x % splits) * kGemmColumns, ring);
+}
+
+template <int kPlanes, int kDigits, int kRunBlocks>
+ProductKernel product_of(Method method) {
+  switch (method) {
+    case Method::bits:
+      return product_b1<kPlanes, kDigits, kRunBlocks>;
+    case Method::bytes:
+      return product_i8<kPlanes, kDigits, kRunBlocks>;
+    default:
+      return product_gemm<kPlanes, kDigits, kRunBlocks>;
+  }
+}
+
 template <int kPlanes, int kDigits>
 ProductKernel product_of(Method method, int run_blocks) {
-  const bool bits = method == Method::bits;
   switch (run_blocks) {
     case 1:
-      return bits ? product_b1<kPlanes, kDigits, 1> : product_i8<kPlanes, kDigits, 1>;
+      return product_of<kPlanes, kDigits, 1>(method);
     case 2:
-      return bits ? product_b1<kPlanes, kDigits, 2> : product_i8<kPlanes, kDigits, 2>;
+      return product_of<kPlanes, kDigits, 2>(method);
     default:
-      return bits ? product_b1<kPlanes, kDigits, 4> : product_i8<kPlanes, kDigits, 4>;
+      return product_of<kPlanes, kDigits, 4>(method);
   }
 }
 

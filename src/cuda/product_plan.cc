@@ -17,7 +17,8 @@ constexpr std::int64_t kReserved = 1024;
 
 }  // namespace
 
-Method choose_method(const DeviceLimits& device) {
+Method choose_method(const DeviceLimits& device, int batch) {
+  if (batch > kMaxBatch) return Method::gemm;
   return device.capability < 100 ? Method::bits : Method::bytes;
 }
 
@@ -33,6 +34,12 @@ ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceL
          (plan.warps > slabs || plan.warps * ring > device.shared_per_block - kReserved)) {
     plan.warps /= 2;
   }
+  plan.shared_bytes = plan.warps * ring;
+  if (method == Method::gemm) {
+    const int columns = shape.batch * (shape.activation_bits / 8);
+    plan.splits = (columns + kGemmColumns - 1) / kGemmColumns;
+    return plan;
+  }
   const std::int64_t wanted = std::int64_t{device.processors} * kWarpsPerProcessor;
   plan.splits = static_cast<int>(std::clamp<std::int64_t>(
       std::min(wanted / (blocks * plan.warps), slabs / (plan.warps * kLeastSlabs)), 1,
@@ -45,7 +52,6 @@ ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceL
   args.slabs = slabs;
   args.run_blocks = shape.run_blocks;
   const std::int64_t terms = term_floats(args) * static_cast<std::int64_t>(sizeof(float));
-  plan.shared_bytes = plan.warps * ring;
   // Two blocks at least shall find room on a multiprocessor, or nothing hides their ends.
   const std::int64_t room =
       std::min(device.shared_per_block, device.shared_per_processor / 2) - kReserved;

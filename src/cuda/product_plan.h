@@ -17,25 +17,27 @@ struct ProductShape {
   std::int64_t rows = 0, cols = 0;
   int run_blocks = 1;
   int weight_bits = 1, activation_bits = 8;
-  int batch = 1;  ///< 1 to kMaxBatch
+  int batch = 1;  ///< to kMaxBatch; gemm: any
 };
 
 enum class Method {
   bits,   ///< mma on bits; packs activations for bits
   bytes,  ///< mma on bytes; packs activations for bytes
+  gemm,   ///< the same, for batches of any size: a warp takes 64 digits of vectors
 };
 
 struct ProductPlan {
   Method method = Method::bits;
   int warps = 1;                  ///< of a block
-  int splits = 1;                 ///< blocks for the columns of a row block
+  int splits = 1;                 ///< blocks for the columns of a row block; gemm: for its vectors
   std::int64_t shared_bytes = 0;  ///< dynamic
   std::int64_t term_bytes = 0;    ///< of global memory for ProductArgs::terms; 0: none
   std::int64_t arrivals = 0;      ///< counters of ProductArgs::arrivals; 0: none
 };
 
-/// Bits where the processor has a unit for them, sm_75 to sm_90.
-Method choose_method(const DeviceLimits& device);
+/// Up to kMaxBatch vectors: bits where the processor has a unit for them, sm_75 to sm_90, else
+/// bytes. More: gemm.
+Method choose_method(const DeviceLimits& device, int batch = 1);
 
 /// Precondition: the shape is one that the kernels take, and the device is one of sm_75 or later.
 ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceLimits& device);

@@ -69,11 +69,13 @@ inline Result<std::vector<float>> product_on_device(const DeviceLayer& layer, cu
 
 /// A random layer of one of the shapes that differ for the kernels: few and many rows, columns that
 /// fill no slab, columns that several blocks share.
-inline DeviceLayer random_device_layer(std::mt19937_64& rng, int weight_bits, int activation_bits) {
+inline DeviceLayer random_device_layer(std::mt19937_64& rng, int weight_bits, int activation_bits,
+                                       cuda::Method method) {
   DeviceLayer layer;
   layer.rows = 1 + static_cast<std::int64_t>(rng() % 200);
   layer.cols = 1 + static_cast<std::int64_t>(rng() % (rng() % 4 == 0 ? 20000 : 3000));
-  layer.batch = 1 + static_cast<std::int64_t>(rng() % 2 == 0 ? rng() % 8 : 0);
+  const std::uint64_t most = method == cuda::Method::gemm ? 150 : cuda::kMaxBatch;
+  layer.batch = 1 + static_cast<std::int64_t>(rng() % 2 == 0 ? rng() % most : 0);
   layer.run_blocks = 1 << (rng() % 3);
   layer.weight_bits = weight_bits;
   layer.activation_bits = activation_bits;

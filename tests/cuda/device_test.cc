@@ -20,7 +20,7 @@ void compare_with_reference(cuda::Method method, const cuda::DeviceLimits& devic
   for (TimeBox box(1); box.next();) {
     for (int weight_bits = 1; weight_bits <= 16; ++weight_bits) {
       for (const int activation_bits : {8, 16, 32}) {
-        const DeviceLayer layer = random_device_layer(rng, weight_bits, activation_bits);
+        const DeviceLayer layer = random_device_layer(rng, weight_bits, activation_bits, method);
         Result<std::vector<float>> got = product_on_device(layer, method, device);
         ASSERT_TRUE(got.is_ok()) << got.status().to_line();
         const std::vector<float> want = product_of(layer, "words_generic");
@@ -47,10 +47,15 @@ TEST(CudaDevice, OnBytesHasTheBitsOfTheCpu) {
   compare_with_reference(cuda::Method::bytes, device);
 }
 
+TEST(CudaDevice, OfLargerBatchesHasTheBitsOfTheCpu) {
+  OPEN_DEVICE_OR_SKIP(device);
+  compare_with_reference(cuda::Method::gemm, device);
+}
+
 TEST(CudaDevice, FindsWhatIsNotFinite) {
   OPEN_DEVICE_OR_SKIP(device);
   std::mt19937_64 rng(kSeed);
-  DeviceLayer layer = random_device_layer(rng, 4, 16);
+  DeviceLayer layer = random_device_layer(rng, 4, 16, cuda::Method::bits);
   layer.x[layer.x.size() / 2] = std::numeric_limits<float>::quiet_NaN();
   const auto got = product_on_device(layer, cuda::choose_method(device), device);
   ASSERT_FALSE(got.is_ok());
@@ -64,8 +69,8 @@ TEST(CudaDevice, SaysWhenItsMemoryIsFull) {
   EXPECT_EQ(memory.status().code(), ErrorCode::out_of_memory);
   // And goes on.
   std::mt19937_64 rng(kSeed);
-  EXPECT_TRUE(product_on_device(random_device_layer(rng, 4, 8), cuda::choose_method(device), device)
-                  .is_ok());
+  const cuda::Method method = cuda::choose_method(device);
+  EXPECT_TRUE(product_on_device(random_device_layer(rng, 4, 8, method), method, device).is_ok());
 }
 
 TEST(CudaDevice, IsAbsentByName) {

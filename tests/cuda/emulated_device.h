@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cuda/b1_slab.h"
+#include "cuda/gemm_warp.h"
 #include "cuda/host_warp.h"
 #include "cuda/i8_slab.h"
 #include "cuda/product_block.h"
@@ -128,6 +129,17 @@ inline void run_emulated(const cuda::ProductArgs& args, const Cut& cut, std::mt1
   }
 }
 
+template <class Warp>
+inline void run_emulated_gemm(const cuda::ProductArgs& args) {
+  const int columns = args.batch * (args.activation_bits / 8);
+  for (std::int64_t rb = 0; rb < args.row_blocks; ++rb) {
+    for (int first = 0; first < columns; first += cuda::kGemmColumns) {
+      cuda::HostWarp::Ring<cuda::ring_stages(Warp::kPlanes) * Warp::kPlanes> ring;
+      Warp::run(args, rb, first, ring);
+    }
+  }
+}
+
 template <int kPlanes, int kDigits, int kRunBlocks>
 struct Bits {
   static constexpr cuda::Method kMethod = cuda::Method::bits;
@@ -142,6 +154,12 @@ template <int kPlanes, int kDigits, int kRunBlocks>
 struct Bytes {
   static constexpr cuda::Method kMethod = cuda::Method::bytes;
   using Type = cuda::I8Multiply<cuda::HostWarp, kPlanes, kDigits, kRunBlocks>;
+};
+
+template <int kPlanes, int kDigits, int kRunBlocks>
+struct Gemm {
+  static constexpr cuda::Method kMethod = cuda::Method::gemm;
+  using Type = cuda::GemmWarp<cuda::HostWarp, kPlanes, kDigits, kRunBlocks>;
 };
 
 /// Calls fn with the kernel, one of Bits and the like, for planes, activation bits and runs.
@@ -196,7 +214,13 @@ inline std::vector<float> product_emulated(const DeviceLayer& layer, const Cut& 
   args.ldy = ldy;
   args.splits = cut.splits;
   with_kernel<Kernel>(std::min(layer.weight_bits, 8), layer.activation_bits, layer.run_blocks,
-                      [&](auto multiply) { run_emulated<decltype(multiply)>(args, cut, rng); });
+                      [&](auto multiply) {
+                        if constexpr (Kernel<1, 1, 1>::kMethod == cuda::Method::gemm) {
+                          run_emulated_gemm<decltype(multiply)>(args);
+                        } else {
+                          run_emulated<decltype(multiply)>(args, cut, rng);
+                        }
+                      });
   std::vector<float> out;
   for (std::int64_t v = 0; v < layer.batch; ++v) {
     out.insert(out.end(), y.data() + v * ldy, y.data() + v * ldy + layer.rows);

@@ -34,12 +34,15 @@ DeviceLayer random_layer(std::mt19937_64& rng) {
 Cut random_cut(std::mt19937_64& rng) { return {1 << (rng() % 4), 1 + static_cast<int>(rng() % 3)}; }
 
 template <template <int, int, int> class Kernel>
-void compare_all_widths() {
+void compare_all_widths(std::int64_t max_batch = cuda::kMaxBatch) {
   std::mt19937_64 rng(kSeed);
   for (TimeBox box(2); box.next();) {
     for (int weight_bits = 1; weight_bits <= 16; ++weight_bits) {
       for (const int activation_bits : {8, 16, 32}) {
         DeviceLayer layer = random_layer(rng);
+        if (layer.batch > 1)
+          layer.batch =
+              1 + static_cast<std::int64_t>(rng() % static_cast<std::uint64_t>(max_batch));
         layer.weight_bits = weight_bits;
         layer.activation_bits = activation_bits;
         fill(layer, rng);
@@ -56,6 +59,8 @@ TEST(CudaProduct, OnBitsIsTheReference) { compare_all_widths<Bits>(); }
 TEST(CudaProduct, OnBitsByXorIsTheReference) { compare_all_widths<BitsByXor>(); }
 
 TEST(CudaProduct, OnBytesIsTheReference) { compare_all_widths<Bytes>(); }
+
+TEST(CudaProduct, OfLargerBatchesIsTheReference) { compare_all_widths<Gemm>(70); }
 
 // Largest sums: all weights and activations at their ends, whole runs of 128.
 TEST(CudaProduct, HoldsAtTheBoundOfTheAccumulator) {
