@@ -19,7 +19,8 @@ function(pbatch_library target type name export)
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE
     $<BUILD_INTERFACE:pbatch_flags> DNNL::dnnl pbatch_gomp PkgConfig::openblas
-    protobuf::libprotobuf-lite ZLIB::ZLIB fmt::fmt Threads::Threads)
+    protobuf::libprotobuf-lite ZLIB::ZLIB fmt::fmt Threads::Threads
+    $<$<BOOL:${PBATCH_CUDA}>:CUDA::cudart_static>)
   install(TARGETS ${target} EXPORT ${export})
   install(EXPORT ${export} NAMESPACE pbatch:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pbatch)
 endfunction()
