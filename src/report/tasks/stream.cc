@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "report/convert.h"
@@ -50,6 +51,28 @@ Result<Shape> step_shape(const Tensor& data, const PortInfo& port) {
                   "export the network with a batch of 1, or a free one");
   }
   return fit.input_shape(1);
+}
+
+// A shape without dimensions may be one that is not declared.
+bool takes_step(const PortInfo& port, const Tensor& data) {
+  return !port.shape.empty() && step_shape(data, port).is_ok();
+}
+
+// `input`: the name of the fed input, or empty.
+Status check_steps(const Tensor& data, const std::vector<PortInfo>& inputs,
+                   const std::string& input) {
+  if (data.shape().empty() || data.shape()[0] == 0) {
+    return {ErrorCode::shape_mismatch, "the data hold no steps",
+            "give an array whose first dimension counts the steps"};
+  }
+  const bool fits = std::any_of(inputs.begin(), inputs.end(), [&](const PortInfo& port) {
+    return port.shape.empty() || takes_step(port, data);
+  });
+  if (fits || !input.empty()) return Status::ok();
+  return {ErrorCode::shape_mismatch,
+          "a step of the data has shape " + shape_to_string(item_shape(data)) +
+              " and fits none of the inputs " + describe_ports(inputs),
+          "give an array whose first dimension counts the steps"};
 }
 
 // One value for each input that neither is fed nor follows from an output.
@@ -100,10 +123,6 @@ Result<std::vector<Tensor>> run_steps(Stepper& stepper, const std::vector<Tensor
 
 Result<std::vector<Tensor>> split_steps(const Tensor& data, const PortInfo& port,
                                         std::int64_t limit) {
-  if (data.shape().empty() || data.shape()[0] == 0) {
-    return Status(ErrorCode::shape_mismatch, "the data hold no steps",
-                  "give an array whose first dimension counts the steps");
-  }
   PBATCH_ASSIGN_OR_RETURN(const Tensor converted, as_input(data, port));
   PBATCH_ASSIGN_OR_RETURN(const Shape shape, step_shape(data, port));
   const std::int64_t count = limit > 0 ? std::min(limit, data.shape()[0]) : data.shape()[0];
@@ -143,9 +162,8 @@ Result<Stream> evaluate_stream(std::span<const Contender> contenders, const Tens
                                const std::vector<NamedTensor>& constants,
                                const StreamOptions& options, Progress& progress) {
   const Session& session = *contenders[0].session;
-  // A shape without dimensions may be one that is not declared.
-  const FedInput fed{
-      "stream", [&](const PortInfo& p) { return !p.shape.empty() && step_shape(data, p).is_ok(); }};
+  PBATCH_RETURN_IF_ERROR(check_steps(data, session.inputs(), options.ports.input));
+  const FedInput fed{"stream", [&](const PortInfo& p) { return takes_step(p, data); }};
   PBATCH_ASSIGN_OR_RETURN(const StepPorts ports,
                           find_step_ports(contenders, fed, options.ports, true));
   PBATCH_ASSIGN_OR_RETURN(const std::vector<ConstantInput> fixed,

@@ -82,8 +82,10 @@ TEST_F(StreamTest, RefusesWhatItCannotFeed) {
   refused(data, {half_, half_}, "'decay' is given twice");
   refused(data, {half_, {"x", data}}, "'x' is fed at every step");
   refused(data, {half_, {"q", data}}, "no input 'q'");
-  refused(tensor_of({2, 3}, {1, 2, 3, 4, 5, 6}), {half_}, "which input takes the stream");
+  refused(tensor_of({2, 3}, {1, 2, 3, 4, 5, 6}), {half_}, "shape [3] and fits none of the inputs");
   refused(tensor_of({0, 2}, {}), {half_}, "no steps");
+  refused(tensor_of({0, 2}, {}), {half_}, "no steps",
+          {.ports = {.input = "x", .output = "", .states = {}}});
   refused(data, {half_}, "no output 'z'", {.ports = {.input = "x", .output = "z", .states = {}}});
 }
 
