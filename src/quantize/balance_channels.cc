@@ -1,7 +1,6 @@
 #include "quantize/balance_channels.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -9,6 +8,8 @@
 #include "graph/rewrite.h"
 #include "quantize/name_pattern.h"
 #include "quantize/quantize_matrix.h"
+#include "quantize/row_blocks.h"
+#include "quantize/weight_view.h"
 
 namespace pbatch {
 namespace {
@@ -24,43 +25,34 @@ std::optional<LayerKind> kind_of(const Node& node) {
   return std::nullopt;
 }
 
-// The weights of a layer as W[row][channel][tap]; a Linear's are stored [channel][row].
-struct Weights {
+// A layer with constant weights; column c of its matrix belongs to channel c / taps.
+struct Layer {
   LayerKind kind = LayerKind::linear;
-  const Tensor* tensor = nullptr;
-  std::int64_t rows = 0, channels = 0, taps = 1;
+  const Tensor* weights = nullptr;  // [channel][row] of a Linear, [row][channel][tap] of a Conv
+  WeightView view;
+  std::int64_t taps = 1;
 
-  float at(std::int64_t row, std::int64_t channel, std::int64_t tap) const {
-    const float* w = tensor->data<float>();
-    return kind == LayerKind::linear ? w[channel * rows + row]
-                                     : w[(row * channels + channel) * taps + tap];
-  }
+  std::int64_t channels() const { return view.cols / taps; }
 };
 
-std::optional<Weights> weights_of(const Graph& graph, const Node& node) {
+std::optional<Layer> layer_of(const Graph& graph, const Node& node) {
   const std::optional<LayerKind> kind = kind_of(node);
-  const Tensor* const tensor = kind ? float_constant(graph, node, 1) : nullptr;
-  if (tensor == nullptr || tensor->rank() < 2 || tensor->size() == 0) return std::nullopt;
-  const float* const w = tensor->data<float>();
-  if (!std::all_of(w, w + tensor->size(), [](float x) { return std::isfinite(x); })) {
-    return std::nullopt;
-  }
-  if (*kind == LayerKind::linear) {
-    return Weights{*kind, tensor, tensor->dim(1), tensor->dim(0), 1};
-  }
-  const std::int64_t rows = tensor->dim(0), channels = tensor->dim(1);
-  return Weights{*kind, tensor, rows, channels, tensor->size() / (rows * channels)};
+  const Tensor* const weights = kind ? float_constant(graph, node, 1) : nullptr;
+  if (weights == nullptr || weights->rank() < 2 || weights->size() == 0) return std::nullopt;
+  Layer layer{*kind, weights, weight_view(*weights, *kind == LayerKind::linear), 1};
+  if (*kind == LayerKind::conv) layer.taps = layer.view.cols / weights->dim(1);
+  return layer;
 }
 
 // A layer whose outputs may be scaled row by row: without activation or with Relu.
 Result<bool> is_scalable(const Graph& graph, const Node& node) {
-  const std::optional<Weights> weights = weights_of(graph, node);
-  if (!weights || node.outputs.size() != 1) return false;
+  const std::optional<Layer> layer = layer_of(graph, node);
+  if (!layer || node.outputs.size() != 1) return false;
   PBATCH_ASSIGN_OR_RETURN(const std::string activation, node.string_attr("activation", ""));
   if (!activation.empty() && activation != "relu") return false;
   if (input_or_none(node, 2) == kNoValue) return true;
   const Tensor* const bias = float_constant(graph, node, 2);
-  return bias != nullptr && bias->shape() == Shape{weights->rows};
+  return bias != nullptr && bias->shape() == Shape{layer->view.rows};
 }
 
 bool keeps_scales(const Node& node, LayerKind kind) {
@@ -92,65 +84,104 @@ Result<std::int32_t> layer_before(const Graph& graph, const Uses& uses,
   }
 }
 
-// Exponents of two, one a channel: its root mean square to the power `alpha`.
-std::vector<int> exponents_of(const Weights& w, double alpha) {
-  std::vector<double> log_rms;
-  double sum = 0;
-  for (std::int64_t c = 0; c < w.channels; ++c) {
-    double squares = 0;
-    for (std::int64_t r = 0; r < w.rows; ++r) {
-      for (std::int64_t t = 0; t < w.taps; ++t) squares += std::pow(double{w.at(r, c, t)}, 2);
+using Exponents = std::vector<int>;  // of two, one a channel
+
+// The logarithm of each channel's root mean square, up to a constant, less the mean of them all.
+// Channels of zeros, or of numbers that are none, go with the smallest others. Empty if all do.
+std::vector<double> relative_sizes(const Layer& layer) {
+  const WeightView& view = layer.view;
+  std::vector<double> sizes(static_cast<std::size_t>(layer.channels()), 0);
+  std::vector<float> rows(static_cast<std::size_t>(kBlockRows * view.cols));
+  for_each_row_block(view.rows, nullptr, [&](std::int64_t begin, std::int64_t end) {
+    view.copy_rows(begin, end, rows.data());
+    for (std::int64_t r = 0; r < end - begin; ++r) {
+      const float* w = rows.data() + r * view.cols;
+      for (double& squares : sizes) {
+        for (std::int64_t t = 0; t < layer.taps; ++t, ++w) squares += double{*w} * double{*w};
+      }
     }
-    log_rms.push_back(squares > 0 ? std::log2(squares) / 2 : -INFINITY);
+  });
+  double least = INFINITY, sum = 0;
+  for (double& size : sizes) {
+    size = size > 0 ? std::log2(size) / 2 : INFINITY;  // infinite: not known
+    least = std::min(least, size);
   }
-  // Channels of zeros go with the smallest others.
-  double least = INFINITY;
-  for (const double x : log_rms) least = std::isfinite(x) ? std::min(least, x) : least;
-  if (!std::isfinite(least)) return std::vector<int>(log_rms.size(), 0);
-  for (double& x : log_rms) sum += x = std::max(x, least);
-  const double mean = sum / static_cast<double>(log_rms.size());
-  std::vector<int> exponents;
-  for (const double x : log_rms) {
-    const double exponent = std::round(alpha * (x - mean));
-    exponents.push_back(
-        static_cast<int>(std::clamp<double>(exponent, -kMaxExponent, kMaxExponent)));
+  if (!std::isfinite(least)) return {};
+  for (double& size : sizes) sum += size = std::isfinite(size) ? size : least;
+  for (double& size : sizes) size -= sum / static_cast<double>(sizes.size());
+  return sizes;
+}
+
+// A channel's scale is its size to the power `alpha`.
+Exponents exponents_of(const std::vector<double>& sizes, double alpha) {
+  Exponents exponents;
+  for (const double size : sizes) {
+    exponents.push_back(static_cast<int>(
+        std::clamp<double>(std::round(alpha * size), -kMaxExponent, kMaxExponent)));
   }
   return exponents;
 }
 
-// Noise that codes of any one width leave in W x for x of independent elements of equal variance,
-// up to a factor: a group's step is its greatest magnitude.
-double noise_of(const Weights& w, const std::vector<int>& exponents, int group) {
-  const std::int64_t cols = w.channels * w.taps, group_cols = group == 0 ? cols : group;
-  double noise = 0;
-  for (std::int64_t r = 0; r < w.rows; ++r) {
-    for (std::int64_t begin = 0; begin < cols; begin += group_cols) {
-      double greatest = 0, gains = 0;
-      for (std::int64_t i = begin; i < std::min(cols, begin + group_cols); ++i) {
-        const double scale = std::ldexp(1, exponents[static_cast<std::size_t>(i / w.taps)]);
-        greatest = std::max(greatest, std::fabs(w.at(r, i / w.taps, i % w.taps)) / scale);
-        gains += scale * scale;
-      }
-      noise += greatest * greatest * gains;
+// Scales of all columns, as noise_of() wants them.
+struct ColumnScales {
+  std::vector<float> inverse;  // per column
+  std::vector<double> gain;    // per group: the sum of squares
+
+  ColumnScales(const Layer& layer, const Exponents& exponents, std::int64_t group_cols)
+      : gain(static_cast<std::size_t>((layer.view.cols + group_cols - 1) / group_cols), 0) {
+    for (std::int64_t c = 0; c < layer.view.cols; ++c) {
+      const int exponent = exponents[static_cast<std::size_t>(c / layer.taps)];
+      inverse.push_back(std::ldexp(1.0F, -exponent));
+      gain[static_cast<std::size_t>(c / group_cols)] += std::ldexp(1.0, 2 * exponent);
     }
   }
-  return noise;
+};
+
+// Noise that codes of any one width leave in W x for x of independent elements of equal variance,
+// up to a factor: a group's step is its greatest magnitude. For each of `scales`, in one pass.
+std::vector<double> noise_of(const WeightView& view, const std::vector<ColumnScales>& scales,
+                             std::int64_t group_cols, ThreadPool* pool) {
+  std::vector<double> noise(static_cast<std::size_t>(view.rows) * scales.size(), 0);  // of each row
+  for_each_row_block(view.rows, pool, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> rows(static_cast<std::size_t>((end - begin) * view.cols));
+    view.copy_rows(begin, end, rows.data());
+    for (std::int64_t r = begin; r < end; ++r) {
+      const float* const w = rows.data() + (r - begin) * view.cols;
+      for (std::size_t s = 0; s < scales.size(); ++s) {
+        double& sum = noise[static_cast<std::size_t>(r) * scales.size() + s];
+        for (std::size_t g = 0; g < scales[s].gain.size(); ++g) {
+          const std::int64_t first = static_cast<std::int64_t>(g) * group_cols;
+          float greatest = 0;
+          for (std::int64_t c = first; c < std::min(view.cols, first + group_cols); ++c) {
+            const float magnitude =
+                std::fabs(w[c] * scales[s].inverse[static_cast<std::size_t>(c)]);
+            greatest = magnitude > greatest ? magnitude : greatest;
+          }
+          sum += double{greatest} * double{greatest} * scales[s].gain[g];
+        }
+      }
+    }
+  });
+  std::vector<double> total(scales.size(), 0);
+  for (std::size_t i = 0; i < noise.size(); ++i) total[i % total.size()] += noise[i];
+  return total;
 }
 
 // Empty if nothing is gained.
-std::vector<int> best_exponents(const Weights& w, int group) {
-  const std::vector<int> none(static_cast<std::size_t>(w.channels), 0);
-  const double before = noise_of(w, none, group);
-  double least = before * std::pow(10, -kLeastGainDb / 10);
-  std::vector<int> best;
-  for (const double alpha : std::array{0.5, 0.75}) {
-    std::vector<int> exponents = exponents_of(w, alpha);
-    const double noise = noise_of(w, exponents, group);
-    if (noise > least || noise >= before) continue;
-    least = noise;
-    best = std::move(exponents);
+Exponents best_exponents(const Layer& layer, int group, ThreadPool* pool) {
+  const std::vector<double> sizes = relative_sizes(layer);
+  if (sizes.empty()) return {};
+  const std::int64_t group_cols = group == 0 ? layer.view.cols : group;
+  std::vector<Exponents> tried;
+  std::vector<ColumnScales> scales;
+  for (const double alpha : {0.0, 0.5, 0.75}) {
+    tried.push_back(exponents_of(sizes, alpha));
+    scales.emplace_back(layer, tried.back(), group_cols);
   }
-  return best;
+  const std::vector<double> noise = noise_of(layer.view, scales, group_cols, pool);
+  const std::size_t best = noise[2] < noise[1] ? 2 : 1;
+  const bool gains = noise[best] < noise[0] * std::pow(10, -kLeastGainDb / 10);
+  return gains ? tried[best] : Exponents{};
 }
 
 // The tensor with element i times 2^exponent(i).
@@ -163,25 +194,31 @@ Result<Tensor> scaled(const Tensor& from, const Exponent& exponent) {
   return to;
 }
 
+bool all_finite(const Tensor& t) {
+  return std::all_of(t.data<float>(), t.data<float>() + t.size(),
+                     [](float x) { return std::isfinite(x); });
+}
+
+// Leaves the pair as it is if a weight would become infinite, or is.
 Status scale_pair(Graph& graph, NewConstants& constants, Node& first, Node& second,
-                  const std::vector<int>& exponents) {
-  const Weights rows = *weights_of(graph, first), columns = *weights_of(graph, second);
+                  const Exponents& exponents) {
+  const Layer rows = *layer_of(graph, first), columns = *layer_of(graph, second);
   const auto of = [&](std::int64_t channel) {
     return exponents[static_cast<std::size_t>(channel)];
   };
-  const std::int64_t row_size = rows.channels * rows.taps;
-  PBATCH_ASSIGN_OR_RETURN(
-      Tensor w1, scaled(*rows.tensor, [&](std::int64_t i) {
-        return of(rows.kind == LayerKind::linear ? i % rows.rows : i / row_size);
-      }));
-  PBATCH_ASSIGN_OR_RETURN(Tensor w2, scaled(*columns.tensor, [&](std::int64_t i) {
-                            return -of(columns.kind == LayerKind::linear
-                                           ? i / columns.rows
-                                           : i / columns.taps % columns.channels);
+  const bool linear = rows.kind == LayerKind::linear;
+  PBATCH_ASSIGN_OR_RETURN(Tensor w1, scaled(*rows.weights, [&](std::int64_t i) {
+                            return of(linear ? i % rows.view.rows : i / rows.view.cols);
                           }));
+  PBATCH_ASSIGN_OR_RETURN(
+      Tensor w2, scaled(*columns.weights, [&](std::int64_t i) {
+        return -of(linear ? i / columns.view.rows : i / columns.taps % columns.channels());
+      }));
+  if (!all_finite(w1) || !all_finite(w2)) return Status::ok();
   const auto name_of = [&](ValueId id) { return graph.values[static_cast<std::size_t>(id)].name; };
   if (const Tensor* const bias = float_constant(graph, first, 2); bias != nullptr) {
     PBATCH_ASSIGN_OR_RETURN(Tensor b1, scaled(*bias, of));
+    if (!all_finite(b1)) return Status::ok();
     first.inputs[2] = constants.add(name_of(first.inputs[2]) + "_balanced", std::move(b1));
   }
   first.inputs[1] = constants.add(name_of(first.inputs[1]) + "_balanced", std::move(w1));
@@ -196,25 +233,25 @@ bool is_excluded(const Node& node, const BalanceOptions& options) {
 
 }  // namespace
 
-Status balance_channels(Graph& graph, const BalanceOptions& options) {
+Status balance_channels(Graph& graph, const BalanceOptions& options, ThreadPool* pool) {
   const Uses uses(graph);
   const std::vector<std::int32_t> producers = graph.producers();
   NewConstants constants(graph);
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     Node& second = graph.nodes[n];
-    const std::optional<Weights> weights = weights_of(graph, second);
-    if (!weights || weights->tensor->size() < options.min_elements) continue;
+    const std::optional<Layer> layer = layer_of(graph, second);
+    if (!layer || layer->weights->size() < options.min_elements) continue;
     if (is_excluded(second, options)) continue;
     PBATCH_ASSIGN_OR_RETURN(const std::int64_t conv_groups, second.int_attr("group", 1));
     if (conv_groups != 1) continue;
     PBATCH_ASSIGN_OR_RETURN(
         const std::int32_t before,
-        layer_before(graph, uses, producers, static_cast<std::int32_t>(n), weights->kind));
+        layer_before(graph, uses, producers, static_cast<std::int32_t>(n), layer->kind));
     if (before < 0) continue;
     Node& first = graph.nodes[static_cast<std::size_t>(before)];
-    if (weights_of(graph, first)->rows != weights->channels) continue;
-    const std::vector<int> exponents =
-        best_exponents(*weights, group_for(options.group, weights->tensor->size()));
+    if (layer_of(graph, first)->view.rows != layer->channels()) continue;
+    const int group = group_for(options.group, layer->weights->size());
+    const Exponents exponents = best_exponents(*layer, group, pool);
     if (exponents.empty()) continue;
     PBATCH_RETURN_IF_ERROR(scale_pair(graph, constants, first, second, exponents));
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "graph/graph.h"
 #include "pbatch/status.h"
 
@@ -23,7 +24,8 @@ struct BalanceOptions {
 /// the noise of a matrix is least where columns are alike; rows have scales of their own and lose
 /// nothing. Scales are powers of two: the network computes the same floats as before, short of
 /// denormals. Changed are pairs of Linear, and of Conv, whose second layer gains half a decibel or
-/// more. Subgraphs are left to the caller.
-Status balance_channels(Graph& graph, const BalanceOptions& options);
+/// more. Subgraphs are left to the caller. The result does not
+/// depend on the number of threads; `pool` may be null.
+Status balance_channels(Graph& graph, const BalanceOptions& options, ThreadPool* pool);
 
 }  // namespace pbatch

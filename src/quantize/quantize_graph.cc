@@ -27,7 +27,6 @@ struct Candidate {
   std::size_t weight_input = 0;
   const Tensor* weight = nullptr;  // null if it is not a constant
   bool turned = false;             // it is [cols][rows]
-  std::int64_t rows = 0, cols = 0;
   WeightView view;
 };
 
@@ -62,16 +61,7 @@ std::optional<Candidate> candidate(const Graph& graph, const Node& node) {
   if (node.inputs.size() < 2) return std::nullopt;
   c.weight = graph.constant(node.inputs[c.weight_input]);
   if (c.weight == nullptr || c.weight->rank() < 2) return c;
-  const Shape& shape = c.weight->shape();
-  if (c.turned) {
-    c.rows = shape[1];
-    c.cols = shape[0];
-    c.view = {c.weight->data<float>(), c.rows, c.cols, 1, c.rows};
-  } else {
-    c.rows = shape[0];
-    c.cols = c.rows == 0 ? 0 : c.weight->size() / c.rows;
-    c.view = {c.weight->data<float>(), c.rows, c.cols, c.cols, 1};
-  }
+  c.view = weight_view(*c.weight, c.turned);
   return c;
 }
 
@@ -98,7 +88,7 @@ Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const C
   const bool has_bias = is_ours(node, "Linear") || is_ours(node, "Conv");
   if (has_bias && node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
     const Tensor* bias = graph.constant(node.inputs[2]);
-    if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != c.rows) {
+    if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != c.view.rows) {
       return std::string("its bias is not a constant vector");
     }
   }
@@ -136,7 +126,7 @@ class GraphQuantizer {
 
   Status quantize(Graph& graph) {
     PBATCH_RETURN_IF_ERROR(
-        balance_channels(graph, {options_.group, options_.min_elements, options_.exclude}));
+        balance_channels(graph, {options_.group, options_.min_elements, options_.exclude}, &pool_));
     for (Node& node : graph.nodes) {
       if (Status s = quantize_node(graph, node); !s) return std::move(s).at_node(node.name);
       PBATCH_RETURN_IF_ERROR(
@@ -154,9 +144,9 @@ class GraphQuantizer {
     LayerReport report;
     report.name = node.name;
     report.op_type = c->reported;
-    report.rows = c->rows;
-    report.cols = c->cols;
-    report.float_bytes = c->rows * c->cols * 4;
+    report.rows = c->view.rows;
+    report.cols = c->view.cols;
+    report.float_bytes = c->view.rows * c->view.cols * 4;
     PBATCH_ASSIGN_OR_RETURN(report.reason, reason_to_stay(graph, node, *c, options_));
     if (report.reason.empty()) {
       PBATCH_ASSIGN_OR_RETURN(const QuantizedMatrix* made, matrix_of(*c));
@@ -180,7 +170,7 @@ class GraphQuantizer {
     }
     PBATCH_ASSIGN_OR_RETURN(QuantizedMatrix made,
                             quantize_matrix(c.view, options_.planes,
-                                            group_for(options_.group, c.rows * c.cols), &pool_));
+                                            group_for(options_.group, c.weight->size()), &pool_));
     return &done_.emplace(hash, Done{*c.weight, c.turned, std::move(made)})->second.made;
   }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "pbatch/tensor.h"
+
 namespace pbatch {
 
 /// Element (r, c) is data[r * row_stride + c * col_stride].
@@ -27,5 +29,13 @@ struct WeightView {
     }
   }
 };
+
+/// float32 weights [rows][...], or `turned` [cols][rows].
+inline WeightView weight_view(const Tensor& weights, bool turned) {
+  const float* const data = weights.data<float>();
+  if (turned) return {data, weights.dim(1), weights.dim(0), 1, weights.dim(1)};
+  const std::int64_t rows = weights.dim(0), cols = rows == 0 ? 0 : weights.size() / rows;
+  return {data, rows, cols, cols, 1};
+}
 
 }  // namespace pbatch
