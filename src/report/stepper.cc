@@ -79,4 +79,17 @@ std::vector<Tensor> Stepper::states() const {
   return states;
 }
 
+Result<std::vector<Cost>> measure_steps(std::span<const Contender> contenders,
+                                        std::span<Stepper> steppers, std::span<const Tensor> fed,
+                                        double items_per_step, const TimingOptions& timing,
+                                        Progress& progress) {
+  std::vector<TimedCall> calls;
+  for (Stepper& stepper : steppers) {
+    calls.emplace_back([&stepper, fed](std::int64_t i) {
+      return stepper.run(fed[static_cast<std::size_t>(i) % fed.size()]).status();
+    });
+  }
+  return measure_costs(contenders, calls, items_per_step, timing, progress);
+}
+
 }  // namespace pbatch

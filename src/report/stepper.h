@@ -43,4 +43,12 @@ class Stepper {
   std::vector<NamedTensor> inputs_;  // in the order of the session's inputs
 };
 
+/// Latency and size of each contender, steppers[i] being the one of contenders[i], ready to run and
+/// its states carried on. A timed call is a step of `items_per_step` items, fed with the next of
+/// `fed`, again the first after the last. Precondition: `fed` is not empty.
+Result<std::vector<Cost>> measure_steps(std::span<const Contender> contenders,
+                                        std::span<Stepper> steppers, std::span<const Tensor> fed,
+                                        double items_per_step, const TimingOptions& timing,
+                                        Progress& progress);
+
 }  // namespace pbatch

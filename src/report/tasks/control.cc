@@ -127,13 +127,7 @@ Result<std::vector<Cost>> decision_costs(std::span<const Contender> contenders,
   for (const Contender& c : contenders) {
     PBATCH_RETURN_IF_ERROR(steppers.emplace_back(c, ports).reset(1));
   }
-  std::vector<TimedCall> calls;
-  for (Stepper& stepper : steppers) {
-    calls.emplace_back([&stepper, &observations](std::int64_t i) {
-      return stepper.run(observations[static_cast<std::size_t>(i) % observations.size()]).status();
-    });
-  }
-  return measure_costs(contenders, calls, 1, timing, progress);
+  return measure_steps(contenders, steppers, observations, 1, timing, progress);
 }
 
 }  // namespace

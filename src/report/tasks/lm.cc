@@ -108,13 +108,8 @@ Result<std::vector<Cost>> token_costs(std::span<const Contender> contenders, con
   for (const Contender& c : contenders) {
     PBATCH_RETURN_IF_ERROR(steppers.emplace_back(c, net.ports).reset(batch));
   }
-  std::vector<TimedCall> calls;
-  for (Stepper& stepper : steppers) {
-    calls.emplace_back([&stepper, &inputs](std::int64_t i) {
-      return stepper.run(inputs[static_cast<std::size_t>(i) % inputs.size()]).status();
-    });
-  }
-  return measure_costs(contenders, calls, static_cast<double>(batch * steps), timing, progress);
+  return measure_steps(contenders, steppers, inputs, static_cast<double>(batch * steps), timing,
+                       progress);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kTimedSteps = 64;
+constexpr std::size_t kTimedSteps = 64;
 
 // `tensor` as input `port` takes it.
 Result<Tensor> as_input(const Tensor& tensor, const PortInfo& port) {
@@ -146,14 +146,8 @@ Result<std::vector<Cost>> step_costs(std::span<const Contender> contenders, cons
   for (const Contender& c : contenders) {
     PBATCH_RETURN_IF_ERROR(start(steppers.emplace_back(c, ports), constants));
   }
-  const auto timed = std::min<std::size_t>(steps.size(), kTimedSteps);
-  std::vector<TimedCall> calls;
-  for (Stepper& stepper : steppers) {
-    calls.emplace_back([&stepper, &steps, timed](std::int64_t i) {
-      return stepper.run(steps[static_cast<std::size_t>(i) % timed]).status();
-    });
-  }
-  return measure_costs(contenders, calls, 1, timing, progress);
+  const std::span<const Tensor> timed(steps.data(), std::min(steps.size(), kTimedSteps));
+  return measure_steps(contenders, steppers, timed, 1, timing, progress);
 }
 
 }  // namespace
