@@ -9,37 +9,41 @@ constexpr int kMostVectors = 65535;  // rows of a grid of blocks
 
 }  // namespace
 
-Result<DeviceProduct> DeviceProduct::create(const DeviceMatrix& matrix, int weight_bits,
-                                            int activation_bits, int batch, Method method,
-                                            const DeviceLimits& device) {
-  if (batch > kMostVectors) {
+Result<DeviceProduct> DeviceProduct::create(const DeviceMatrix& matrix,
+                                            const ProductSettings& settings, std::uint32_t* flag) {
+  if (settings.batch > kMostVectors) {
     return Status(ErrorCode::invalid_argument, "a product on the GPU has at most 65535 vectors",
                   "use smaller batches");
   }
+  const std::shared_ptr<Device>& device = matrix.device();
   DeviceProduct product;
-  ProductArgs& args = product.args_;
-  matrix.fill(weight_bits, args);
-  args.activation_bits = activation_bits;
-  args.batch = batch;
+  product.device_ = device;
   product.cols_ = matrix.cols();
-  product.method_ = method;
-  product.plan_ = plan_product(
-      {matrix.rows(), matrix.cols(), matrix.run_blocks(), weight_bits, activation_bits, batch},
-      method, device);
+  product.flag_ = flag;
+  ProductArgs& args = product.args_;
+  const std::int64_t blocks =
+      settings.blocks >= 0 ? settings.blocks : row_blocks(matrix.rows()) - settings.first_block;
+  matrix.fill(settings.weight_bits, settings.first_block, blocks, args);
+  args.activation_bits = settings.activation_bits;
+  args.batch = settings.batch;
+  product.plan_ = plan_product({args.rows, matrix.cols(), matrix.run_blocks(), settings.weight_bits,
+                                settings.activation_bits, settings.batch},
+                               settings.method, device->limits());
   const ProductPlan& plan = product.plan_;
+  const std::int64_t batch = settings.batch;
   const std::int64_t sums =
-      halves_of(activation_bits) * args.slabs * slab_runs(matrix.run_blocks());
+      halves_of(settings.activation_bits) * args.slabs * slab_runs(matrix.run_blocks());
   PBATCH_ASSIGN_OR_RETURN(
       product.activations_,
-      DeviceBuffer::allocate(batch * activation_words(args.slabs, activation_bits) * 4));
-  PBATCH_ASSIGN_OR_RETURN(product.run_sums_, DeviceBuffer::allocate(batch * sums * 4));
-  PBATCH_ASSIGN_OR_RETURN(product.scales_, DeviceBuffer::allocate(batch * 4));
-  PBATCH_ASSIGN_OR_RETURN(product.not_finite_, DeviceBuffer::zeros(4));
+      DeviceBuffer::allocate(device,
+                             batch * activation_words(args.slabs, settings.activation_bits) * 4));
+  PBATCH_ASSIGN_OR_RETURN(product.run_sums_, DeviceBuffer::allocate(device, batch * sums * 4));
+  PBATCH_ASSIGN_OR_RETURN(product.scales_, DeviceBuffer::allocate(device, batch * 4));
   if (plan.term_bytes > 0) {
-    PBATCH_ASSIGN_OR_RETURN(product.terms_, DeviceBuffer::allocate(plan.term_bytes));
+    PBATCH_ASSIGN_OR_RETURN(product.terms_, DeviceBuffer::allocate(device, plan.term_bytes));
   }
   if (plan.arrivals > 0) {
-    PBATCH_ASSIGN_OR_RETURN(product.arrivals_, DeviceBuffer::zeros(plan.arrivals * 4));
+    PBATCH_ASSIGN_OR_RETURN(product.arrivals_, DeviceBuffer::zeros(device, plan.arrivals * 4));
   }
   args.activations = product.activations_.as<std::uint32_t>();
   args.run_sums = product.run_sums_.as<std::int32_t>();
@@ -50,7 +54,7 @@ Result<DeviceProduct> DeviceProduct::create(const DeviceMatrix& matrix, int weig
   return product;
 }
 
-Status DeviceProduct::quantize(const float* x, std::int64_t ldx, int count, Stream stream) {
+QuantizeArgs DeviceProduct::quantize_args(const float* x, std::int64_t ldx) const {
   QuantizeArgs args = {};
   args.x = x;
   args.ldx = ldx;
@@ -58,32 +62,25 @@ Status DeviceProduct::quantize(const float* x, std::int64_t ldx, int count, Stre
   args.slabs = args_.slabs;
   args.run_blocks = args_.run_blocks;
   args.activation_bits = args_.activation_bits;
-  args.batch = count;
+  args.batch = args_.batch;
   args.activations = activations_.as<std::uint32_t>();
   args.run_sums = run_sums_.as<std::int32_t>();
   args.activation_scales = scales_.as<float>();
-  args.not_finite = not_finite_.as<std::uint32_t>();
-  return launch_quantize(args, method_, stream);
+  args.flag = flag_;
+  return args;
 }
 
-Status DeviceProduct::multiply(const ProductOutput& out, int count, Stream stream) {
+Status DeviceProduct::quantize(const float* x, std::int64_t ldx, Stream stream) const {
+  return device_->quantize(quantize_args(x, ldx), plan_.method, stream);
+}
+
+Status DeviceProduct::multiply(const ProductOutput& out, Stream stream) const {
   ProductArgs args = args_;
-  args.batch = count;
   args.y = out.y;
   args.ldy = out.ldy;
   args.bias = out.bias;
   args.activation = out.activation;
-  return launch_product(args, plan_, stream);
-}
-
-Status DeviceProduct::finish(Stream stream) {
-  PBATCH_RETURN_IF_ERROR(synchronize(stream));
-  std::uint32_t not_finite = 0;
-  PBATCH_RETURN_IF_ERROR(copy_to_host(&not_finite, not_finite_.as<void>(), sizeof not_finite));
-  if (not_finite == 0) return Status::ok();
-  PBATCH_RETURN_IF_ERROR(clear(not_finite_.as<void>(), sizeof not_finite, stream));
-  return {ErrorCode::not_finite, "the input of this node holds a NaN or an infinity",
-          "check the values that go into the network"};
+  return device_->multiply(args, plan_, stream);
 }
 
 }  // namespace pbatch::cuda

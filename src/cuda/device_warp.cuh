@@ -4,7 +4,7 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
-#include "cuda/hd.h"
+#include "kernel/hd.h"
 
 namespace pbatch::cuda {
 
@@ -39,6 +39,8 @@ struct DeviceWarp {
   static __device__ __forceinline__ I32 to_int(F32 x) { return __float2int_rn(x); }
   static __device__ __forceinline__ U32 bits_of(F32 x) { return __float_as_uint(x); }
   static __device__ __forceinline__ F32 float_of(U32 x) { return __uint_as_float(x); }
+  static __device__ __forceinline__ F32 exp(F32 x) { return expf(x); }
+  static __device__ __forceinline__ F32 log(F32 x) { return logf(x); }
   static __device__ __forceinline__ float uniform_float_of(uint32_t bits) {
     return __uint_as_float(bits);
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -47,6 +48,13 @@ struct HostWarp {
   static I32 to_int(const F32& x) { return cast<std::int32_t>(x); }
   static U32 bits_of(const F32& x) { return recast<std::uint32_t>(x); }
   static F32 float_of(const U32& x) { return recast<float>(x); }
+
+  static F32 exp(const F32& x) {
+    return F32::of([&](int i) { return std::exp(x.v[i]); });
+  }
+  static F32 log(const F32& x) {
+    return F32::of([&](int i) { return std::log(x.v[i]); });
+  }
 
   /// Of one value for all lanes.
   static float uniform_float_of(std::uint32_t bits) { return std::bit_cast<float>(bits); }

@@ -29,7 +29,7 @@
 
 #include <stdint.h>
 
-#include "cuda/hd.h"
+#include "kernel/hd.h"
 
 namespace pbatch::cuda {
 

@@ -1,7 +1,7 @@
 #include "cuda/check.cuh"
 #include "cuda/product_block.h"
 #include "cuda/product_table.cuh"
-#include "cuda/runtime.h"
+#include "cuda/launch.h"
 
 namespace pbatch::cuda {
 namespace {

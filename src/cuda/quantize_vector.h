@@ -2,6 +2,7 @@
 // between the largest magnitude and the rest. Slabs do not depend on each other.
 #pragma once
 
+#include "cuda/flags.h"
 #include "cuda/layout.h"
 #include "cuda/product_args.h"
 
@@ -19,7 +20,7 @@ struct QuantizeArgs {
   uint32_t* activations;
   int32_t* run_sums;         ///< out: [batch][halves][slabs][runs of a slab]
   float* activation_scales;  ///< out: [batch]
-  uint32_t* not_finite;  ///< set to 1 if an element is NaN or infinite; the rest is undefined then
+  uint32_t* flag;  ///< gets kFlagNotFinite if an element is NaN or infinite; the rest is undefined then
 };
 
 /// What a vector is multiplied with, from the bits of its largest magnitude.

@@ -1,6 +1,6 @@
 // Planes from the canonical order to that of layout.h, in device memory.
 #include "cuda/check.cuh"
-#include "cuda/runtime.h"
+#include "cuda/launch.h"
 
 namespace pbatch::cuda {
 namespace {

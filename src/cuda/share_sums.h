@@ -1,7 +1,7 @@
 // Adding up over the four lanes of a row.
 #pragma once
 
-#include "cuda/hd.h"
+#include "kernel/hd.h"
 
 namespace pbatch::cuda {
 

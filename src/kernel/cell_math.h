@@ -1,37 +1,40 @@
-// sigmoid and tanh of 16 floats, by operations that are the same on every ISA. Loops over lanes are
-// what compilers vectorize. All in an unnamed namespace: see docs/kernels.md.
+// sigmoid and tanh of some floats at once, by operations that are the same on every ISA and on GPUs.
+// Loops over lanes are what compilers vectorize. All in an unnamed namespace: see docs/kernels.md.
 #pragma once
 
 #include <stdint.h>
 #include <string.h>
 
 #include "kernel/cells.h"
+#include "kernel/hd.h"
 
 namespace pbatch {
 namespace {
 
-struct Lanes {
-  float v[kTileUnits];
+/// n units: a whole tile for a CPU, one for a thread of a GPU.
+template <int n>
+struct Units {
+  float v[n];
 };
 
-inline float float_of_bits(int32_t bits) {
+PBATCH_HD inline float float_of_bits(int32_t bits) {
   float f;
   memcpy(&f, &bits, sizeof f);
   return f;
 }
-inline int32_t bits_of_float(float f) {
+PBATCH_HD inline int32_t bits_of_float(float f) {
   int32_t bits;
   memcpy(&bits, &f, sizeof bits);
   return bits;
 }
 
-inline float limited(float x, float limit) {
+PBATCH_HD inline float limited(float x, float limit) {
   x = x > limit ? limit : x;
   return x < -limit ? -limit : x;  // NaN passes
 }
 
 // e^x for |x| <= 88, relative error below 1e-7: x = n ln 2 + r, and the series of e^r up to r^7.
-inline float exp_lane(float x) {
+PBATCH_HD inline float exp_lane(float x) {
   const float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   const float shifted = x * 1.44269504f + kRound;
   const float n = shifted - kRound;
@@ -51,10 +54,10 @@ inline float exp_lane(float x) {
   return p * float_of_bits((half + 127) << 23) * float_of_bits((power - half + 127) << 23);
 }
 
-inline float sigmoid_lane(float x) { return 1.0f / (1.0f + exp_lane(limited(-x, 88.0f))); }
+PBATCH_HD inline float sigmoid_lane(float x) { return 1.0f / (1.0f + exp_lane(limited(-x, 88.0f))); }
 
 // Near 0 the odd series, fitted to tanh on 0 .. 0.625 with a relative error of 2e-8; else by e^2x.
-inline float tanh_lane(float x) {
+PBATCH_HD inline float tanh_lane(float x) {
   const float magnitude = float_of_bits(bits_of_float(x) & 0x7fffffff);
   const float t = x * x;
   float p = -6.10494614e-3f;
@@ -69,12 +72,14 @@ inline float tanh_lane(float x) {
   return magnitude < 0.625f ? near : signed_far;
 }
 
-inline Lanes sigmoid(Lanes x) {
-  for (int i = 0; i < kTileUnits; ++i) x.v[i] = sigmoid_lane(x.v[i]);
+template <int n>
+PBATCH_HD inline Units<n> sigmoid(Units<n> x) {
+  for (int i = 0; i < n; ++i) x.v[i] = sigmoid_lane(x.v[i]);
   return x;
 }
-inline Lanes tanh_of(Lanes x) {
-  for (int i = 0; i < kTileUnits; ++i) x.v[i] = tanh_lane(x.v[i]);
+template <int n>
+PBATCH_HD inline Units<n> tanh_of(Units<n> x) {
+  for (int i = 0; i < n; ++i) x.v[i] = tanh_lane(x.v[i]);
   return x;
 }
 

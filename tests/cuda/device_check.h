@@ -11,51 +11,54 @@
 
 namespace pbatch::testing {
 
-inline Result<cuda::DeviceMatrix> upload(const DeviceLayer& layer) {
+inline Result<cuda::DeviceMatrix> upload(std::shared_ptr<cuda::Device> device,
+                                         const DeviceLayer& layer) {
   const auto planes = planes_of(layer);
   std::vector<const std::uint8_t*> pointers;
   for (const auto& plane : planes) pointers.push_back(plane.data());
-  PBATCH_ASSIGN_OR_RETURN(cuda::DeviceMatrix matrix,
-                          cuda::DeviceMatrix::upload(layer.rows, layer.cols, layer.run_blocks,
-                                                     pointers, layer.row_scale.data()));
+  PBATCH_ASSIGN_OR_RETURN(
+      cuda::DeviceMatrix matrix,
+      cuda::DeviceMatrix::create(std::move(device), layer.rows, layer.cols, layer.run_blocks,
+                                 layer.weight_bits, layer.row_scale.data()));
+  PBATCH_RETURN_IF_ERROR(matrix.add_planes(pointers));
   PBATCH_RETURN_IF_ERROR(matrix.add_scales(layer.weight_bits, layer.scales.data()));
   return matrix;
 }
 
 inline constexpr float kUntouchedOnDevice = -12345.0f;
 
-/// y, [batch][rows]. internal: the device
-/// wrote where no row is.
+/// y, [batch][rows]. internal: the device wrote where no row is. not_finite: it said so.
 inline Result<std::vector<float>> product_on_device(const DeviceLayer& layer, cuda::Method method,
-                                                    const cuda::DeviceLimits& device) {
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceMatrix matrix, upload(layer));
-  PBATCH_ASSIGN_OR_RETURN(
-      cuda::DeviceProduct product,
-      cuda::DeviceProduct::create(matrix, layer.weight_bits, layer.activation_bits,
-                                  static_cast<int>(layer.batch), method, device));
+                                                    const std::shared_ptr<cuda::Device>& device) {
+  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceMatrix matrix, upload(device, layer));
+  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceBuffer flag, cuda::DeviceBuffer::zeros(device, 4));
+  const cuda::ProductSettings settings{layer.weight_bits, layer.activation_bits,
+                                       static_cast<int>(layer.batch), method};
+  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceProduct product,
+                          cuda::DeviceProduct::create(matrix, settings, flag.as<std::uint32_t>()));
   const std::int64_t ldy = layer.rows + 3;
   std::vector<float> y(static_cast<std::size_t>(layer.batch * ldy), kUntouchedOnDevice);
-  const auto bytes = [](const std::vector<float>& v) {
-    return static_cast<std::int64_t>(v.size() * sizeof(float));
+  const auto copy_of = [&](const std::vector<float>& v) {
+    return cuda::DeviceBuffer::copy_of(device, v.data(),
+                                       static_cast<std::int64_t>(v.size() * sizeof(float)));
   };
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceBuffer x_there,
-                          cuda::DeviceBuffer::copy_of(layer.x.data(), bytes(layer.x)));
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceBuffer y_there,
-                          cuda::DeviceBuffer::copy_of(y.data(), bytes(y)));
+  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceBuffer x_there, copy_of(layer.x));
+  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceBuffer y_there, copy_of(y));
   cuda::DeviceBuffer bias;
   if (layer.has_bias) {
-    PBATCH_ASSIGN_OR_RETURN(bias,
-                            cuda::DeviceBuffer::copy_of(layer.bias.data(), bytes(layer.bias)));
+    PBATCH_ASSIGN_OR_RETURN(bias, copy_of(layer.bias));
   }
-  const auto count = static_cast<int>(layer.batch);
-  // Twice: the second run finds counters and flags as the first has left them.
+  // Twice: the second run finds counters as the first has left them.
   for (int round = 0; round < 2; ++round) {
-    PBATCH_RETURN_IF_ERROR(product.quantize(x_there.as<float>(), layer.cols, count, nullptr));
-    PBATCH_RETURN_IF_ERROR(product.multiply(
-        {y_there.as<float>(), ldy, bias.as<float>(), layer.activation}, count, nullptr));
-    PBATCH_RETURN_IF_ERROR(product.finish(nullptr));
+    PBATCH_RETURN_IF_ERROR(product.quantize(x_there.as<float>(), layer.cols, nullptr));
+    PBATCH_RETURN_IF_ERROR(
+        product.multiply({y_there.as<float>(), ldy, bias.as<float>(), layer.activation}, nullptr));
+    PBATCH_RETURN_IF_ERROR(device->synchronize(nullptr));
   }
-  PBATCH_RETURN_IF_ERROR(cuda::copy_to_host(y.data(), y_there.as<void>(), bytes(y)));
+  std::uint32_t found = 0;
+  PBATCH_RETURN_IF_ERROR(device->copy_to_host(&found, flag.as<void>(), sizeof found));
+  if (found != 0) return Status(ErrorCode::not_finite, "a vector is not finite");
+  PBATCH_RETURN_IF_ERROR(device->copy_to_host(y.data(), y_there.as<void>(), y_there.bytes()));
   std::vector<float> out;
   for (std::int64_t v = 0; v < layer.batch; ++v) {
     const auto row = y.begin() + v * ldy;

@@ -10,12 +10,12 @@
 namespace pbatch::testing {
 namespace {
 
-#define OPEN_DEVICE_OR_SKIP(device)                               \
-  const Result<cuda::DeviceLimits> opened = cuda::open_device(0); \
-  if (!opened.is_ok()) GTEST_SKIP() << opened.status().to_line(); \
-  const cuda::DeviceLimits device = *opened
+#define OPEN_DEVICE_OR_SKIP(device)                                          \
+  const Result<std::shared_ptr<cuda::Device>> opened = cuda::open_device(0); \
+  if (!opened.is_ok()) GTEST_SKIP() << opened.status().to_line();            \
+  const std::shared_ptr<cuda::Device> device = *opened
 
-void compare_with_reference(cuda::Method method, const cuda::DeviceLimits& device) {
+void compare_with_reference(cuda::Method method, const std::shared_ptr<cuda::Device>& device) {
   std::mt19937_64 rng(kSeed);
   for (TimeBox box(1); box.next();) {
     for (int weight_bits = 1; weight_bits <= 16; ++weight_bits) {
@@ -38,7 +38,8 @@ void compare_with_reference(cuda::Method method, const cuda::DeviceLimits& devic
 
 TEST(CudaDevice, OnBitsHasTheBitsOfTheCpu) {
   OPEN_DEVICE_OR_SKIP(device);
-  if (cuda::choose_method(device) != cuda::Method::bits) GTEST_SKIP() << "no unit for bits";
+  if (cuda::choose_method(device->limits()) != cuda::Method::bits)
+    GTEST_SKIP() << "no unit for bits";
   compare_with_reference(cuda::Method::bits, device);
 }
 
@@ -57,24 +58,24 @@ TEST(CudaDevice, FindsWhatIsNotFinite) {
   std::mt19937_64 rng(kSeed);
   DeviceLayer layer = random_device_layer(rng, 4, 16, cuda::Method::bits);
   layer.x[layer.x.size() / 2] = std::numeric_limits<float>::quiet_NaN();
-  const auto got = product_on_device(layer, cuda::choose_method(device), device);
+  const auto got = product_on_device(layer, cuda::choose_method(device->limits()), device);
   ASSERT_FALSE(got.is_ok());
   EXPECT_EQ(got.status().code(), ErrorCode::not_finite);
 }
 
 TEST(CudaDevice, SaysWhenItsMemoryIsFull) {
   OPEN_DEVICE_OR_SKIP(device);
-  const Result<void*> memory = cuda::allocate(std::int64_t{1} << 50);
+  const Result<void*> memory = device->allocate(std::int64_t{1} << 50);
   ASSERT_FALSE(memory.is_ok());
   EXPECT_EQ(memory.status().code(), ErrorCode::out_of_memory);
   // And goes on.
   std::mt19937_64 rng(kSeed);
-  const cuda::Method method = cuda::choose_method(device);
+  const cuda::Method method = cuda::choose_method(device->limits());
   EXPECT_TRUE(product_on_device(random_device_layer(rng, 4, 8, method), method, device).is_ok());
 }
 
 TEST(CudaDevice, IsAbsentByName) {
-  const Result<cuda::DeviceLimits> device = cuda::open_device(1000);
+  const auto device = cuda::open_device(1000);
   ASSERT_FALSE(device.is_ok());
   EXPECT_EQ(device.status().code(), ErrorCode::unsupported);
   EXPECT_FALSE(device.status().remedy().empty());

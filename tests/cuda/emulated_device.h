@@ -1,235 +1,74 @@
-// The device's part of a product, on the host: the functions that the kernels are made of, run by
-// emulated warps. What the kernels themselves add is which warp calls them, and the barriers.
+// A device that is the host: memory of exact sizes, so that the sanitizers see who reaches beyond,
+// and the kernels' own code run by emulated warps. It can be made to fail.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <limits>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <random>
 #include <vector>
 
-#include "cuda/b1_slab.h"
-#include "cuda/gemm_warp.h"
-#include "cuda/host_warp.h"
-#include "cuda/i8_slab.h"
-#include "cuda/product_block.h"
-#include "cuda/product_plan.h"
-#include "cuda/quantize_vector.h"
-#include "cuda/repack.h"
-#include "tests/cuda/layer.h"
+#include "cuda/device.h"
 
 namespace pbatch::testing {
 
-/// Memory of the device: aligned to 16 bytes, and exactly as long as it must be.
-template <class T>
-class DeviceArray {
+class EmulatedDevice final : public cuda::Device {
  public:
-  explicit DeviceArray(std::int64_t count, T value = T{})
-      : values_(static_cast<std::size_t>(count), value) {}
-  T* data() { return values_.data(); }
-  const T* data() const { return values_.data(); }
-  T& operator[](std::int64_t i) { return values_.at(static_cast<std::size_t>(i)); }
-  std::int64_t size() const { return static_cast<std::int64_t>(values_.size()); }
+  /// capability: 80 has a unit for bits, 100 has none. `processors` decides how products are cut.
+  explicit EmulatedDevice(int capability = 80, int processors = 4);
+  ~EmulatedDevice() override;
+
+  /// After so many more calls that can fail, one fails, with out_of_memory if it allocates and with
+  /// internal otherwise; negative: none does.
+  void fail_after(std::int64_t calls) { calls_left_ = calls; }
+  /// Allocations of the device's and the host's memory that nobody has given back, and streams and
+  /// recordings.
+  std::int64_t held() const { return held_; }
+  /// Kernels that have run.
+  std::int64_t launches() const { return launches_; }
+
+  Status use() override;
+  Result<void*> allocate(std::int64_t bytes) override;
+  void release(void* memory) override;
+  Result<void*> allocate_host(std::int64_t bytes) override;
+  void release_host(void* memory) override;
+  Result<cuda::Stream> create_stream() override;
+  void destroy_stream(cuda::Stream stream) override;
+  Status synchronize(cuda::Stream stream) override;
+  Status begin_recording(cuda::Stream stream) override;
+  Result<cuda::Recording> end_recording(cuda::Stream stream) override;
+  Status replay(cuda::Recording recording, cuda::Stream stream) override;
+  void destroy_recording(cuda::Recording recording) override;
+  Status copy_to_device(void* to, const void* from, std::int64_t bytes) override;
+  Status copy_to_host(void* to, const void* from, std::int64_t bytes) override;
+  Status copy(void* to, const void* from, std::int64_t bytes, cuda::Stream stream) override;
+  Status clear(void* memory, std::int64_t bytes, cuda::Stream stream) override;
+  Status repack_plane(const std::uint8_t* plane, std::int64_t row_blocks, std::int64_t col_blocks,
+                      std::uint32_t* out, cuda::Stream stream) override;
+  Status quantize(const cuda::QuantizeArgs& args, cuda::Method method,
+                  cuda::Stream stream) override;
+  Status multiply(const cuda::ProductArgs& args, const cuda::ProductPlan& plan,
+                  cuda::Stream stream) override;
+  Status multiply_floats(const cuda::FloatProductArgs& args, cuda::Stream stream) override;
+  Status step(const cuda::RecurrentStepArgs& args, cuda::Stream stream) override;
+  Status gather_rows(const cuda::GatherRowsArgs& args, cuda::Stream stream) override;
+  Status elementwise(const cuda::ElementwiseArgs& args, cuda::Stream stream) override;
+  Status move(const cuda::MoveArgs& args, cuda::Stream stream) override;
+  Status softmax(const cuda::SoftmaxArgs& args, cuda::Stream stream) override;
 
  private:
-  std::vector<T> values_;
+  using Work = std::function<void()>;
+
+  bool fails();
+  /// Does it, or records it.
+  Status queue(cuda::Stream stream, Work work);
+  void run_product(const cuda::ProductArgs& args, const cuda::ProductPlan& plan);
+
+  std::mutex mutex_;
+  std::mt19937_64 rng_{20030822};
+  std::map<cuda::Stream, std::vector<Work>> recording_;
+  std::int64_t calls_left_ = -1, held_ = 0, launches_ = 0;
 };
-
-struct EmulatedWeights {
-  explicit EmulatedWeights(const DeviceLayer& layer)
-      : slabs(cuda::slabs_of(layer.col_blocks())),
-        plane_stride(cuda::plane_words(layer.row_blocks(), slabs)),
-        planes(layer.weight_bits * plane_stride),
-        scales(cuda::scale_bytes(layer.row_blocks(), slabs, layer.run_blocks)) {
-    const auto canonical = planes_of(layer);
-    for (int i = 0; i < layer.weight_bits; ++i) {
-      cuda::repack_plane(canonical[static_cast<std::size_t>(i)].data(), layer.row_blocks(),
-                         layer.col_blocks(), planes.data() + i * plane_stride);
-    }
-    cuda::repack_scales(layer.scales.data(), layer.row_blocks(), layer.col_blocks(),
-                        layer.run_blocks, scales.data());
-  }
-  std::int64_t slabs, plane_stride;
-  DeviceArray<std::uint32_t> planes;
-  DeviceArray<std::uint8_t> scales;
-};
-
-struct EmulatedVectors {
-  EmulatedVectors(const DeviceLayer& layer, std::int64_t slabs)
-      : words(layer.batch * cuda::activation_words(slabs, layer.activation_bits), 0xabababab),
-        run_sums(layer.batch * activation_halves(layer.activation_bits) * slabs *
-                     cuda::slab_runs(layer.run_blocks),
-                 0x12345678),
-        scales(layer.batch) {}
-  DeviceArray<std::uint32_t> words;
-  DeviceArray<std::int32_t> run_sums;
-  DeviceArray<float> scales;
-  bool is_finite = true;
-};
-
-template <int kBits>
-inline EmulatedVectors quantize_emulated(const DeviceLayer& layer, std::int64_t slabs,
-                                         cuda::Method method) {
-  using W = cuda::HostWarp;
-  EmulatedVectors out(layer, slabs);
-  const std::int64_t words = cuda::activation_words(slabs, kBits);
-  const std::int64_t sums = out.run_sums.size() / layer.batch;
-  const auto quantize_slab = method == cuda::Method::bits ? cuda::quantize_slab_to_bits<W, kBits>
-                                                          : cuda::quantize_slab_to_bytes<W, kBits>;
-  for (std::int64_t v = 0; v < layer.batch; ++v) {
-    const float* x = layer.x.data() + v * layer.cols;
-    std::uint32_t largest = 0;
-    for (int warp = 0; warp < 3; ++warp) {
-      largest =
-          std::max(largest, cuda::largest_magnitude<W>(x, layer.cols, warp * 32, 3 * 32).v[warp]);
-    }
-    const cuda::VectorScale scale = cuda::vector_scale<W>(largest, kBits);
-    out.is_finite = out.is_finite && scale.is_finite;
-    out.scales[v] = scale.scale;
-    for (std::int64_t slab = 0; slab < slabs; ++slab) {
-      quantize_slab(x, layer.cols, slabs, slab, layer.run_blocks, scale.inverse,
-                    out.words.data() + v * words, out.run_sums.data() + v * sums);
-    }
-  }
-  return out;
-}
-
-inline EmulatedVectors quantize_emulated(const DeviceLayer& layer, std::int64_t slabs,
-                                         cuda::Method method) {
-  return layer.activation_bits == 8    ? quantize_emulated<8>(layer, slabs, method)
-         : layer.activation_bits == 16 ? quantize_emulated<16>(layer, slabs, method)
-                                       : quantize_emulated<32>(layer, slabs, method);
-}
-
-/// How a product is cut among blocks and warps.
-struct Cut {
-  int warps = 1, splits = 1;
-};
-
-template <class Multiply>
-inline void run_emulated(const cuda::ProductArgs& args, const Cut& cut, std::mt19937_64& rng) {
-  using W = cuda::HostWarp;
-  constexpr int kPlanes = Multiply::kPlanes;
-  // In no order: a warp depends on no other.
-  std::vector<int> parts(static_cast<std::size_t>(cut.splits * cut.warps));
-  for (std::size_t i = 0; i < parts.size(); ++i) parts[i] = static_cast<int>(i);
-  for (std::int64_t rb = 0; rb < args.row_blocks; ++rb) {
-    DeviceArray<float> terms(cuda::term_floats(args), std::numeric_limits<float>::quiet_NaN());
-    std::shuffle(parts.begin(), parts.end(), rng);
-    for (const int part : parts) {
-      W::Ring<cuda::ring_stages(kPlanes) * kPlanes> ring;
-      cuda::multiply_slabs<W, Multiply>(
-          args, rb,
-          cuda::slab_range(args.slabs, part / cut.warps, cut.splits, part % cut.warps, cut.warps),
-          ring, terms.data());
-    }
-    for (int first = 0; first < args.batch * 16; first += 32) {
-      cuda::finish_rows<W>(args, rb, terms.data(), first);
-    }
-  }
-}
-
-template <class Warp>
-inline void run_emulated_gemm(const cuda::ProductArgs& args) {
-  const int columns = args.batch * (args.activation_bits / 8);
-  for (std::int64_t rb = 0; rb < args.row_blocks; ++rb) {
-    for (int first = 0; first < columns; first += cuda::kGemmColumns) {
-      cuda::HostWarp::Ring<cuda::ring_stages(Warp::kPlanes) * Warp::kPlanes> ring;
-      Warp::run(args, rb, first, ring);
-    }
-  }
-}
-
-template <int kPlanes, int kDigits, int kRunBlocks>
-struct Bits {
-  static constexpr cuda::Method kMethod = cuda::Method::bits;
-  using Type = cuda::B1Multiply<cuda::HostWarp, kPlanes, kDigits, kRunBlocks, false>;
-};
-template <int kPlanes, int kDigits, int kRunBlocks>
-struct BitsByXor {
-  static constexpr cuda::Method kMethod = cuda::Method::bits;
-  using Type = cuda::B1Multiply<cuda::HostWarp, kPlanes, kDigits, kRunBlocks, true>;
-};
-template <int kPlanes, int kDigits, int kRunBlocks>
-struct Bytes {
-  static constexpr cuda::Method kMethod = cuda::Method::bytes;
-  using Type = cuda::I8Multiply<cuda::HostWarp, kPlanes, kDigits, kRunBlocks>;
-};
-
-template <int kPlanes, int kDigits, int kRunBlocks>
-struct Gemm {
-  static constexpr cuda::Method kMethod = cuda::Method::gemm;
-  using Type = cuda::GemmWarp<cuda::HostWarp, kPlanes, kDigits, kRunBlocks>;
-};
-
-/// Calls fn with the kernel, one of Bits and the like, for planes, activation bits and runs.
-template <template <int, int, int> class Kernel, int kPlanes = 1, class Fn>
-inline void with_kernel(int planes, int activation_bits, int run_blocks, const Fn& fn) {
-  if constexpr (kPlanes < 8) {
-    if (planes > kPlanes) {
-      return with_kernel<Kernel, kPlanes + 1>(planes, activation_bits, run_blocks, fn);
-    }
-  }
-  const auto tiles = [&]<int kTiles>() {
-    switch (run_blocks) {
-      case 1:
-        return fn(typename Kernel<kPlanes, kTiles, 1>::Type());
-      case 2:
-        return fn(typename Kernel<kPlanes, kTiles, 2>::Type());
-      default:
-        return fn(typename Kernel<kPlanes, kTiles, 4>::Type());
-    }
-  };
-  activation_bits == 8 ? tiles.template operator()<1>() : tiles.template operator()<2>();
-}
-
-/// y, [batch][rows], all from floats to floats.
-template <template <int, int, int> class Kernel>
-inline std::vector<float> product_emulated(const DeviceLayer& layer, const Cut& cut,
-                                           std::mt19937_64& rng) {
-  const EmulatedWeights weights(layer);
-  const EmulatedVectors vectors = quantize_emulated(layer, weights.slabs, Kernel<1, 1, 1>::kMethod);
-  const float untouched = -12345.0f;
-  const std::int64_t ldy = layer.rows + 3;
-  DeviceArray<float> y(layer.batch * ldy, untouched);
-  cuda::ProductArgs args = {};
-  args.planes = weights.planes.data();
-  args.plane_stride = weights.plane_stride;
-  args.weight_bits = layer.weight_bits;
-  args.rows = layer.rows;
-  args.row_blocks = layer.row_blocks();
-  args.slabs = weights.slabs;
-  args.runs = layer.runs();
-  args.run_blocks = layer.run_blocks;
-  args.scales = weights.scales.data();
-  args.row_scale = layer.row_scale.data();
-  args.bias = layer.has_bias ? layer.bias.data() : nullptr;
-  args.activation = layer.activation;
-  args.activation_bits = layer.activation_bits;
-  args.batch = static_cast<int>(layer.batch);
-  args.activations = vectors.words.data();
-  args.run_sums = vectors.run_sums.data();
-  args.activation_scales = vectors.scales.data();
-  args.y = y.data();
-  args.ldy = ldy;
-  args.splits = cut.splits;
-  with_kernel<Kernel>(std::min(layer.weight_bits, 8), layer.activation_bits, layer.run_blocks,
-                      [&](auto multiply) {
-                        if constexpr (Kernel<1, 1, 1>::kMethod == cuda::Method::gemm) {
-                          run_emulated_gemm<decltype(multiply)>(args);
-                        } else {
-                          run_emulated<decltype(multiply)>(args, cut, rng);
-                        }
-                      });
-  std::vector<float> out;
-  for (std::int64_t v = 0; v < layer.batch; ++v) {
-    out.insert(out.end(), y.data() + v * ldy, y.data() + v * ldy + layer.rows);
-    for (std::int64_t r = layer.rows; r < ldy; ++r) {
-      // Written where there is no row: no comparison shall pass.
-      if (y[v * ldy + r] != untouched) out.clear();
-    }
-  }
-  return out;
-}
 
 }  // namespace pbatch::testing

@@ -3,7 +3,7 @@
 
 #include <bit>
 
-#include "tests/cuda/emulated_device.h"
+#include "tests/cuda/emulated_product.h"
 #include "tests/kernel/time_box.h"
 
 namespace pbatch::testing {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/cuda/emulated_device.h"
+#include "tests/cuda/emulated_product.h"
 #include "tests/kernel/layouts.h"
 #include "tests/kernel/time_box.h"
 

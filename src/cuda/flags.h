@@ -1,0 +1,10 @@
+// What a kernel found wrong with the numbers that a node was given.
+#pragma once
+
+#include <stdint.h>
+
+namespace pbatch::cuda {
+
+enum : uint32_t { kFlagNotFinite = 1, kFlagBadIndex = 2 };
+
+}  // namespace pbatch::cuda
