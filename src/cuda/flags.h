@@ -5,6 +5,6 @@
 
 namespace pbatch::cuda {
 
-enum : uint32_t { kFlagNotFinite = 1, kFlagBadIndex = 2 };
+enum : uint32_t { kFlagNotFinite = 1, kFlagBadIndex = 2, kFlagBadLength = 3 };
 
 }  // namespace pbatch::cuda

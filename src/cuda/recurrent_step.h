@@ -22,7 +22,8 @@ struct RecurrentStepArgs {
   int batch;
   int64_t steps, step;
   bool reverse;            ///< from a vector's last step to its first
-  const int32_t* lengths;  ///< [batch], each 0 .. steps; null: all take all steps
+  const int32_t* lengths;  ///< [batch]; null: all take all steps
+  uint32_t* flag;          ///< gets kFlagBadLength for a length that is not within 0 .. steps
 
   const float* x;  ///< rows of the part, in a step and vector: what the input gives, biases added
   int64_t x_step, x_vector;

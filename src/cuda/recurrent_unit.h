@@ -1,6 +1,7 @@
 // One unit's part of a recurrent step: the CPU's arithmetic (kernel/cell_tiles.h), and so its bits.
 #pragma once
 
+#include "cuda/flags.h"
 #include "cuda/recurrent_step.h"
 #include "kernel/cell_tiles.h"
 
@@ -10,7 +11,11 @@ namespace {
 /// Unit `unit` < padded of a vector.
 PBATCH_HD inline void step_unit(const RecurrentStepArgs& a, int vector, int64_t unit) {
   const int64_t units = vector * a.padded;
-  const int64_t length = a.lengths != nullptr ? a.lengths[vector] : a.steps;
+  int64_t length = a.lengths != nullptr ? a.lengths[vector] : a.steps;
+  if (length < 0 || length > a.steps) {
+    *a.flag = kFlagBadLength;
+    length = 0;
+  }
   const bool is_real = unit < a.hidden;
   if (a.kind == kStepStart) {
     const int64_t from = vector * a.initial_vector + unit;

@@ -10,6 +10,7 @@
 
 #include "base/aligned_buffer.h"
 #include "execute/bit_gemm.h"
+#include "execute/runs.h"
 #include "kernel/repack.h"
 #include "pack/layout.h"
 
@@ -23,40 +24,7 @@ Status no_memory() {
           "free memory or use a smaller model"};
 }
 
-std::int64_t runs_of(const BitMatrix& m) {
-  const int run_blocks = run_blocks_of(m);
-  return (col_blocks(m.cols) + run_blocks - 1) / run_blocks;
-}
-
-// Group scales of a width, one byte per row and run: [row_blocks][runs][16]. Padding rows get 0.
-Bytes expand_scales(const BitMatrix& m, int width) {
-  const std::int64_t runs = runs_of(m);
-  const std::int64_t run_cols = static_cast<std::int64_t>(run_blocks_of(m)) * kBlockCols;
-  const auto bytes = static_cast<std::size_t>(row_blocks(m.rows) * runs * kBlockRows);
-  auto scales = std::static_pointer_cast<std::uint8_t>(allocate_aligned(bytes));
-  if (scales == nullptr) return nullptr;
-  std::memset(scales.get(), 0, bytes);
-  for (std::int64_t row = 0; row < m.rows; ++row) {
-    std::uint8_t* out = scales.get() + row / kBlockRows * runs * kBlockRows + row % kBlockRows;
-    for (std::int64_t run = 0; run < runs; ++run) {
-      const std::int64_t group = m.group == 0 ? 0 : run * run_cols / m.group;
-      out[run * kBlockRows] = m.group_scale(width, row, group);
-    }
-  }
-  return scales;
-}
-
 }  // namespace
-
-int run_blocks_of(const BitMatrix& matrix) {
-  constexpr int kBlock = kBlockCols, kLongest = kMaxRunCols / kBlock;
-  if (matrix.group == 0 || matrix.group >= matrix.cols) return kLongest;
-  const int group_blocks = matrix.group / kBlock;
-  for (int blocks = kLongest; blocks > 1; blocks /= 2) {
-    if (group_blocks % blocks == 0) return blocks;
-  }
-  return 1;
-}
 
 struct MatrixCache::Impl {
   std::shared_ptr<const BitMatrix> matrix;
@@ -76,7 +44,7 @@ struct MatrixCache::Impl {
 Result<Bytes> MatrixCache::Impl::scales_of(int weight_bits) {
   const int width = std::min(weight_bits, matrix->codebook_widths);
   Bytes& entry = scales[width];
-  if (entry == nullptr) entry = expand_scales(*matrix, width);
+  if (entry == nullptr) entry = run_scales(*matrix, width);
   if (entry == nullptr) return no_memory();
   return entry;
 }

@@ -30,7 +30,4 @@ struct PreparedMatrix {
   int digit_count() const { return weight_bits > 8 ? 2 : 1; }
 };
 
-/// Column blocks per run: the longest run allowed that no group border cuts.
-int run_blocks_of(const BitMatrix& matrix);
-
 }  // namespace pbatch

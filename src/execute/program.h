@@ -30,6 +30,8 @@ class Program {
   Status visit(const std::function<Status(const Node&, const Op&)>& visit) const;
   /// Before the first run.
   void choose_kernels_by(const KernelPolicy& policy);
+  /// The values that node i is the last to use.
+  std::span<const ValueId> released_after(std::size_t i) const { return release_after_[i]; }
   /// Nodes that use the same packed vectors have the same number; -1 for one that shares none.
   int shared_input(std::size_t i) const { return shared_inputs_[i].number; }
 

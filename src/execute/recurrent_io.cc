@@ -66,12 +66,18 @@ Result<RecurrentIo> RecurrentIo::create(const RecurrentInputs& inputs, std::int6
 }
 
 Status RecurrentIo::allocate(RunContext& context, int made, std::span<Tensor> outputs) {
+  return allocate([&](Shape shape) { return context.allocate(DType::f32, std::move(shape)); }, made,
+                  outputs);
+}
+
+Status RecurrentIo::allocate(const std::function<Result<Tensor>(Shape)>& make, int made,
+                             std::span<Tensor> outputs) {
   made_ = made;
   outputs_ = outputs;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     Shape shape = vectors_first_ ? Shape{batch_, made, hidden_} : Shape{made, batch_, hidden_};
     if (i == 0) shape.insert(shape.begin() + (vectors_first_ ? 1 : 0), steps_);
-    PBATCH_ASSIGN_OR_RETURN(outputs[i], context.allocate(DType::f32, std::move(shape)));
+    PBATCH_ASSIGN_OR_RETURN(outputs[i], make(std::move(shape)));
   }
   return Status::ok();
 }

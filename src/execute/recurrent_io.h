@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "execute/op.h"
@@ -29,6 +30,9 @@ class RecurrentIo {
   /// Allocates Y [T, made, B, H] (layout 1: [B, T, made, H]), Y_h and Y_c [made, B, H] ([B, made,
   /// H]), as many of them as there are outputs; made: the directions that these hold.
   Status allocate(RunContext& context, int made, std::span<Tensor> outputs);
+  /// The same with memory from elsewhere.
+  Status allocate(const std::function<Result<Tensor>(Shape)>& make, int made,
+                  std::span<Tensor> outputs);
 
   /// For direction `from` of the initial states and direction `to` of the outputs. `x` holds `rows`
   /// floats of each step and vector, in the order of the input X.

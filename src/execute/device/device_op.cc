@@ -1,0 +1,52 @@
+#include "execute/device/device_op.h"
+
+#include <string>
+
+namespace pbatch {
+
+#define PBATCH_DEVICE_OP(domain, op_type, build) \
+  Status build(DeviceBuild&, const Node&, std::span<const BuildValue>, std::span<BuildValue>);
+#include "execute/device/device_ops.inc"
+#undef PBATCH_DEVICE_OP
+
+namespace {
+
+struct Entry {
+  const char* domain;
+  const char* op_type;
+  DeviceOp build;
+};
+
+constexpr Entry kOps[] = {
+#define PBATCH_DEVICE_OP(domain, op_type, build) {domain, op_type, build},
+#include "execute/device/device_ops.inc"
+#undef PBATCH_DEVICE_OP
+};
+
+}  // namespace
+
+DeviceOp find_device_op(const Node& node) {
+  for (const Entry& entry : kOps) {
+    if (node.domain == entry.domain && node.op_type == entry.op_type) return entry.build;
+  }
+  return nullptr;
+}
+
+Status only_on_the_cpu(const std::string& what) {
+  return {ErrorCode::unsupported, what + " on the CPU only", "run on the CPU (--device cpu)"};
+}
+
+Result<DeviceTensor> float_input(DeviceBuild& build, std::span<const BuildValue> inputs,
+                                 std::size_t i, const char* name) {
+  if (i >= inputs.size() || inputs[i].is_absent()) {
+    return Status(ErrorCode::malformed, std::string(name) + " is missing",
+                  "export the network again");
+  }
+  if (inputs[i].dtype() != DType::f32) {
+    return only_on_the_cpu(std::string(name) + " is " + dtype_name(inputs[i].dtype()) +
+                           ", which is computed");
+  }
+  return build.on_device(inputs[i]);
+}
+
+}  // namespace pbatch

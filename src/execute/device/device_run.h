@@ -1,0 +1,68 @@
+// A network on a device for one precision and one set of input shapes: recorded once, then
+// replayed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "execute/device/device_build.h"
+#include "execute/device/device_weights.h"
+#include "execute/program.h"
+
+namespace pbatch {
+
+/// Immutable but for its memory; run() takes turns.
+class DeviceRun {
+ public:
+  /// Builds every node of the program for inputs of these types and shapes, and records the work:
+  /// copies in, kernels, copies out. `inputs` are looked at for types and shapes only.
+  static Result<std::shared_ptr<DeviceRun>> create(const Program& program, DeviceWeights& weights,
+                                                   const Precision& precision, RunContext& host,
+                                                   std::span<const Tensor> inputs);
+  ~DeviceRun();
+  DeviceRun(const DeviceRun&) = delete;
+  DeviceRun& operator=(const DeviceRun&) = delete;
+
+  /// The outputs, in memory of their own. Thread-safe.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) const;
+
+  /// Device memory in use, without the weights.
+  std::int64_t bytes() const;
+
+ private:
+  class Builder;
+
+  /// Memory of the host that the device copies from or to.
+  struct HostBuffer {
+    void* memory = nullptr;
+    std::int64_t bytes = 0;
+  };
+  struct Output {
+    Tensor known;  // of the host, if it does not depend on the inputs
+    DType type = DType::f32;
+    Shape shape;
+    std::int64_t offset = 0;  // in results_
+  };
+
+  DeviceRun(const Graph& graph, std::shared_ptr<cuda::Device> device)
+      : graph_(graph), device_(std::move(device)) {}
+  Status check_flags() const;
+
+  const Graph& graph_;
+  const std::shared_ptr<cuda::Device> device_;
+  cuda::Stream stream_ = nullptr;
+  cuda::Recording recording_ = nullptr;
+  HostBuffer arguments_, results_;  // the inputs; the outputs, then a flag for each node
+  std::vector<std::int64_t> input_offsets_;
+  std::int64_t flags_offset_ = 0;
+  std::vector<Output> outputs_;
+  std::vector<std::shared_ptr<const void>> kept_;
+  std::shared_ptr<DevicePool> pool_;
+  cuda::DeviceBuffer flags_;
+  mutable std::mutex mutex_;
+};
+
+}  // namespace pbatch
