@@ -31,6 +31,7 @@ Status CompareCommand::run() const {
   if (!rows) return rows.status().in_file(network.file);
 
   nlohmann::json json = json_head(conditions);
+  add_device(*nets->quantized, json);
   json["file"] = network.file;
   json["float_source"] = nets->float_source;
   json["inputs"] = note.substr(0, note.size() - 1);
@@ -38,10 +39,10 @@ Status CompareCommand::run() const {
   for (std::size_t i = 0; i < rows->size(); ++i) {
     json["results"].push_back(compare_row_json(nets->contenders[i], (*rows)[i]));
   }
-  return deliver(
-      output,
-      compare_table(*nets, *rows) + note + float_side_line(*nets) + conditions_line(conditions),
-      json);
+  return deliver(output,
+                 compare_table(*nets, *rows) + note + float_side_line(*nets) +
+                     device_line(network.device, *nets->quantized) + conditions_line(conditions),
+                 json);
 }
 
 }  // namespace
@@ -53,6 +54,7 @@ void add_compare(CLI::App& app, Work& work) {
   command->inputs.add_to(*sub);
   add_seconds_option(*sub, command->timing);
   command->network.threads.add_to(*sub);
+  command->network.device.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->network.parse();

@@ -26,11 +26,16 @@ Status EvalCommand::run() const {
   if (!report) return report.status().in_file(flags.network.file);
 
   nlohmann::json json = json_head(conditions);
+  add_device(*nets->quantized, json);
   json["task"] = flags.task;
   json["file"] = flags.network.file;
   json["float_source"] = nets->float_source;
   json.update(report->json);
-  return deliver(output, report->text + float_side_line(*nets) + conditions_line(conditions), json);
+  return deliver(output,
+                 report->text + float_side_line(*nets) +
+                     device_line(flags.network.device, *nets->quantized) +
+                     conditions_line(conditions),
+                 json);
 }
 
 }  // namespace

@@ -152,6 +152,7 @@ void EvalFlags::add_to(CLI::App& command) {
   add_stream_options(command);
   add_seconds_option(command, data.options.timing);
   network.threads.add_to(command);
+  network.device.add_to(command);
 }
 
 void EvalFlags::parse() {

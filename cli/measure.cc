@@ -182,11 +182,15 @@ std::string compare_table(const Networks& nets, const std::vector<CompareRow>& r
 }
 
 std::string float_side_line(const Networks& nets) {
-  if (nets.float_source == "dequantized") {
-    return "float side: the model's own bit-layers turned back into floats (--float names the "
-           "original)\n";
+  std::string line =
+      nets.float_source == "dequantized"
+          ? "float side: the model's own bit-layers turned back into floats (--float names the "
+            "original)\n"
+          : "float side: " + printable(nets.float_source) + "\n";
+  if (nets.quantized->device().device.kind == Device::Kind::cuda) {
+    line += "the float side runs on the CPU, and speed-ups are over it\n";
   }
-  return "float side: " + printable(nets.float_source) + "\n";
+  return line;
 }
 
 }  // namespace pbatch::cli

@@ -59,7 +59,7 @@ std::string eval_table(const Networks& nets, const Evaluation& evaluation);
 nlohmann::json compare_row_json(const Contender& contender, const CompareRow& row);
 std::string compare_table(const Networks& nets, const std::vector<CompareRow>& rows);
 
-/// "float side: PATH" or what stands in for it.
+/// "float side: PATH" or what stands in for it; and that it runs elsewhere, if it does.
 std::string float_side_line(const Networks& nets);
 
 }  // namespace pbatch::cli

@@ -14,9 +14,12 @@ Status open_float_side(const NetworkFlags& flags, Networks* nets) {
   if (path.empty()) path = nets->quantized->float_source();
   if (path.empty()) {
     nets->float_source = "dequantized";
+    if (nets->quantized->device().device.kind == Device::Kind::cpu) return Status::ok();
+    // A GPU has no float weights.
+    PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(flags.file, nets->on_cpu));
     return Status::ok();
   }
-  PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(path, nets->options));
+  PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(path, nets->on_cpu));
   if (!nets->float_net->layers().empty()) {
     return Status(ErrorCode::invalid_argument, "it is not a float network",
                   "give --float the ONNX file that the model was made from")
@@ -32,7 +35,7 @@ Status add_int8(const NetworkFlags& flags, Networks* nets) {
                   "name it with --float")
         .in_file(flags.file);
   }
-  SessionOptions options = nets->options;
+  SessionOptions options = nets->on_cpu;
   options.float_backend = FloatBackend::onednn_int8;
   PBATCH_ASSIGN_OR_RETURN(nets->int8_net, Session::load(nets->float_source, options));
   nets->contenders.push_back({&*nets->int8_net, Precision::bits(8, 8), "onednn_int8"});
@@ -126,6 +129,7 @@ void NetworkFlags::add_to(CLI::App& command) {
 
 void NetworkFlags::parse() {
   threads.parse();
+  device.parse();
   if (bits_option->count() > 0) weight_bits = parse_weight_bits(bits_text);
   activation_bits = parse_activation_bits(abits_text);
   overrides.parse();
@@ -136,8 +140,10 @@ namespace {
 Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions options,
                                        LayerNames names) {
   auto nets = std::make_unique<Networks>();
+  nets->on_cpu = options;
+  nets->on_cpu.device = Device::cpu();
   nets->options = std::move(options);
-  PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, nets->options));
+  PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, nets->on_cpu));
   if (loaded.layers().empty()) {
     QuantizeOptions quantize = flags.quantize.options;
     quantize.threads = loaded.threads();
@@ -157,6 +163,9 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
           .in_file(flags.file);
     }
     nets->quantized = std::move(loaded);
+    if (nets->options.device.kind != Device::Kind::cpu) {
+      PBATCH_ASSIGN_OR_RETURN(nets->quantized, Session::load(flags.file, nets->options));
+    }
     PBATCH_RETURN_IF_ERROR(open_float_side(flags, nets.get()));
   }
   if (nets->quantized->layers().empty()) {
@@ -179,6 +188,7 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
 
 Result<std::unique_ptr<Networks>> open_networks(const NetworkFlags& flags, LayerNames names) {
   PBATCH_ASSIGN_OR_RETURN(SessionOptions options, flags.threads.session_options());
+  options.device = flags.device.device;
   return open(flags, std::move(options), names);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/bits.h"
+#include "cli/device.h"
 #include "cli/threads.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
@@ -28,6 +29,7 @@ struct QuantizeFlags {
 struct NetworkFlags {
   std::string file, float_file;
   ThreadFlags threads;
+  DeviceFlag device;  ///< of the quantized network; the others run on the CPU
   QuantizeFlags quantize;
   std::string bits_text, abits_text = "16";
   bool int8 = false;  ///< oneDNN's int8 beside the others
@@ -52,7 +54,8 @@ enum class LayerNames {
 struct Networks {
   std::optional<Session> quantized, float_net, int8_net;
   std::string float_source;  ///< path of the float network, or "dequantized"
-  SessionOptions options;    ///< of all sessions
+  SessionOptions options;    ///< of the quantized network
+  SessionOptions on_cpu;     ///< of the others
 
   /// The float network first, then each width with each activation width.
   std::vector<Contender> contenders;

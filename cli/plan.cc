@@ -2,6 +2,7 @@
 
 #include "cli/bits.h"
 #include "cli/command.h"
+#include "cli/device.h"
 #include "cli/threads.h"
 #include "pbatch/session.h"
 #include "report/table.h"
@@ -14,6 +15,7 @@ struct PlanCommand {
   std::string file, bits_text;
   std::int64_t batch = 1;
   ThreadFlags threads;
+  DeviceFlag device;
   LayerOverrides overrides;
   LayerPrecision bits;
   OutputOptions output;
@@ -24,13 +26,15 @@ struct PlanCommand {
 
 void PlanCommand::parse() {
   threads.parse();
+  device.parse();
   bits = parse_precision(bits_text, "--bits");
   overrides.parse();
 }
 
 Status PlanCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output));
-  PBATCH_ASSIGN_OR_RETURN(const SessionOptions options, threads.session_options());
+  PBATCH_ASSIGN_OR_RETURN(SessionOptions options, threads.session_options());
+  options.device = device.device;
   PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, options));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
@@ -59,6 +63,7 @@ Status PlanCommand::run() const {
                matrix ? human_bytes(double(s.weight_bytes)) : "", s.repack});
   }
   nlohmann::json json = json_head(conditions);
+  add_device(session, json);
   json["file"] = file;
   json["batch"] = batch;
   json["kernel_costs"] = session.kernel_costs();
@@ -74,7 +79,7 @@ Status PlanCommand::run() const {
           (session.kernel_costs().empty()
                ? ""
                : "kernels chosen by costs: " + printable(session.kernel_costs()) + "\n") +
-          conditions_line(conditions),
+          device_line(device, session) + conditions_line(conditions),
       json);
 }
 
@@ -92,6 +97,7 @@ void add_plan(CLI::App& app, Work& work) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
   command->threads.add_to(*sub);
+  command->device.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->parse();

@@ -6,6 +6,7 @@
 
 #include "cli/bits.h"
 #include "cli/command.h"
+#include "cli/device.h"
 #include "cli/ports.h"
 #include "cli/threads.h"
 #include "pbatch/session.h"
@@ -21,6 +22,7 @@ struct RunCommand {
   std::string file, bits_text;
   std::vector<std::string> input_texts, output_texts;
   ThreadFlags threads;
+  DeviceFlag device;
   LayerOverrides overrides;
   CLI::Option* bits_option = nullptr;
   LayerPrecision bits;
@@ -33,6 +35,7 @@ struct RunCommand {
 
 void RunCommand::parse() {
   threads.parse();
+  device.parse();
   if (bits_option->count() > 0) bits = parse_precision(bits_text, "--bits");
   overrides.parse();
   std::set<std::string> files;
@@ -90,7 +93,8 @@ Status RunCommand::run() const {
     paths.push_back(targets.back().file);
   }
   PBATCH_RETURN_IF_ERROR(check_output_files(output, paths));
-  PBATCH_ASSIGN_OR_RETURN(const SessionOptions options, threads.session_options());
+  PBATCH_ASSIGN_OR_RETURN(SessionOptions options, threads.session_options());
+  options.device = device.device;
   PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, options));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   PBATCH_ASSIGN_OR_RETURN(const Precision precision, precision_for(session));
@@ -131,6 +135,7 @@ Status RunCommand::run() const {
     files.emplace_back(file_of[i], *std::move(bytes));
   }
   nlohmann::json json = json_head(conditions);
+  add_device(session, json);
   json["file"] = file;
   json["weight_bits"] = precision.all.weight_bits;
   json["activation_bits"] = precision.all.activation_bits;
@@ -143,7 +148,7 @@ Status RunCommand::run() const {
                         precision.all.activation_bits);
   return deliver(output,
                  table.to_string() + fmt::format("{}; first run: {}\n", how, human_time(us)) +
-                     conditions_line(conditions),
+                     device_line(device, session) + conditions_line(conditions),
                  json, files);
 }
 
@@ -165,6 +170,7 @@ void add_run(CLI::App& app, Work& work) {
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command->threads.add_to(*sub);
+  command->device.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->parse();

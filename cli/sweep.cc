@@ -113,6 +113,7 @@ Status SweepCommand::run() const {
   page.file = network.file;
   page.float_source = nets->float_source;
   nlohmann::json json = json_head(page.conditions);
+  add_device(*nets->quantized, json);
   json["file"] = network.file;
   json["float_source"] = nets->float_source;
   json["page"] = page_file;
@@ -121,8 +122,8 @@ Status SweepCommand::run() const {
     return std::move(s).in_file(network.file);
   }
   return deliver(output,
-                 text + float_side_line(*nets) + conditions_line(page.conditions) +
-                     "page: " + printable(page_file) + "\n",
+                 text + float_side_line(*nets) + device_line(network.device, *nets->quantized) +
+                     conditions_line(page.conditions) + "page: " + printable(page_file) + "\n",
                  json, {{page_file, sweep_page_html(page)}});
 }
 
@@ -140,6 +141,7 @@ void add_sweep(CLI::App& app, Work& work) {
       ->type_name("HTML");
   add_seconds_option(*sub, command->data.options.timing);
   command->network.threads.add_to(*sub);
+  command->network.device.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->network.parse();

@@ -96,10 +96,18 @@ typedef enum pbatch_float_backend {
   PBATCH_BACKEND_OPENBLAS = 2
 } pbatch_float_backend;
 
+typedef enum pbatch_device_kind {
+  PBATCH_DEVICE_CPU = 0,
+  PBATCH_DEVICE_CUDA = 1, /* an NVIDIA GPU, or an error that says why not */
+  PBATCH_DEVICE_AUTO = 2  /* the first GPU, if there is one that runs the network; else the CPU */
+} pbatch_device_kind;
+
 typedef struct pbatch_session_options {
   int threads; /* that work on one run, the calling one included; 0: one per CPU */
   pbatch_float_backend float_backend;
   const pbatch_thread_pool* pool; /* shared; `threads` must be 0 then. NULL: one of its own */
+  pbatch_device_kind device;
+  int device_index; /* of the GPU, from 0 */
 } pbatch_session_options;
 
 /* Loads a float ONNX file or a pbatch model. NULL options mean all zeros.
@@ -108,6 +116,17 @@ PBATCH_API pbatch_code pbatch_session_load(const char* path, const pbatch_sessio
                                            pbatch_session** session, pbatch_error* error);
 /* NULL is allowed. */
 PBATCH_API void pbatch_session_free(pbatch_session* session);
+
+/* What a session runs on. */
+typedef struct pbatch_device_info {
+  pbatch_device_kind kind; /* PBATCH_DEVICE_CPU or PBATCH_DEVICE_CUDA */
+  int index;
+  const char* name;   /* of the GPU; "" for the CPU */
+  const char* reason; /* why PBATCH_DEVICE_AUTO is the CPU; else "" */
+} pbatch_device_info;
+
+PBATCH_API pbatch_code pbatch_session_device(const pbatch_session* session,
+                                             pbatch_device_info* info, pbatch_error* error);
 
 /* An input or output of the network. A dimension of -1 is free. */
 typedef struct pbatch_port {

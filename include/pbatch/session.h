@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "pbatch/device.h"
 #include "pbatch/export.h"
 #include "pbatch/precision.h"
 #include "pbatch/status.h"
@@ -39,6 +40,9 @@ struct SessionOptions {
   /// `pbatch bench --tune` left in the user's cache folder, else the built-in one. Results never
   /// depend on it.
   std::string kernel_costs;
+  /// On a GPU, networks of fully connected and recurrent layers run whole, with results of
+  /// bit-layers that are those of the CPU, bit for bit. load() refuses others and names the node.
+  Device device = Device::cpu();
 };
 
 /// An input or output of the network. A dimension of -1 is free.
@@ -67,7 +71,8 @@ struct NamedTensor {
 /// One node of a plan, as `pbatch plan` prints it.
 struct PlanStep {
   std::string node, op_type;
-  std::string kernel;                   ///< kernel name, "rows" for an embedding, or "float"
+  std::string kernel;                   ///< kernel name, "rows" for an embedding, or "float";
+                                        ///< on a GPU "cuda_bits", "cuda_bytes" or "cuda_gemm"
   int weight_bits = 32, activation_bits = 32;
   std::int64_t rows = 0, cols = 0;
   std::int64_t weight_bytes = 0;        ///< bytes of weights and scales read per run; those of a
@@ -100,6 +105,7 @@ class PBATCH_API Session {
   const std::vector<PortInfo>& outputs() const;
   const std::vector<LayerInfo>& layers() const;
   int threads() const;
+  const DeviceInfo& device() const;
   /// The table that chooses the kernels: "built-in", perhaps with a reason, or "tuned on DATE".
   /// Empty for a float network.
   const std::string& kernel_costs() const;
@@ -113,10 +119,11 @@ class PBATCH_API Session {
   /// outputs(). Any number of threads may call run() on one session at once,
   /// each with its own precision; the same inputs and precision give the same
   /// bits. A float network ignores `precision`. With weight_bits 32 a
-  /// quantized network runs on floats rebuilt from all its bit-layers.
+  /// quantized network runs on floats rebuilt from all its bit-layers, on the CPU only. A GPU keeps
+  /// what it has built for the precisions and input shapes that came last.
   Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs,
                                   const Precision& precision) const;
-  /// The same, with the time of every node.
+  /// The same, with the time of every node; on a GPU of the run as a whole, which is one CUDA graph.
   Result<std::vector<Tensor>> run_timed(std::span<const NamedTensor> inputs,
                                         const Precision& precision,
                                         std::vector<NodeTime>* times) const;

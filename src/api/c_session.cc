@@ -16,6 +16,8 @@ static_assert(static_cast<int>(DType::f32) == PBATCH_F32);
 static_assert(static_cast<int>(DType::i32) == PBATCH_I32);
 static_assert(static_cast<int>(DType::boolean) == PBATCH_BOOL);
 static_assert(static_cast<int>(FloatBackend::openblas) == PBATCH_BACKEND_OPENBLAS);
+static_assert(static_cast<int>(Device::Kind::cuda) == PBATCH_DEVICE_CUDA);
+static_assert(static_cast<int>(Device::Kind::automatic) == PBATCH_DEVICE_AUTO);
 
 Status no_such_index(std::size_t index, std::size_t count) {
   return {ErrorCode::invalid_argument,
@@ -67,6 +69,11 @@ pbatch_code pbatch_session_load(const char* path, const pbatch_session_options* 
         return {ErrorCode::invalid_argument, "that float backend does not exist",
                 "use a value of pbatch_float_backend"};
       }
+      if (options->device < PBATCH_DEVICE_CPU || options->device > PBATCH_DEVICE_AUTO) {
+        return {ErrorCode::invalid_argument, "that device does not exist",
+                "use a value of pbatch_device_kind"};
+      }
+      chosen.device = {static_cast<pbatch::Device::Kind>(options->device), options->device_index};
       chosen.threads = options->threads;
       chosen.float_backend = static_cast<pbatch::FloatBackend>(options->float_backend);
       if (options->pool != nullptr) chosen.pool = options->pool->pool;
@@ -78,6 +85,18 @@ pbatch_code pbatch_session_load(const char* path, const pbatch_session_options* 
 }
 
 void pbatch_session_free(pbatch_session* session) { delete session; }
+
+pbatch_code pbatch_session_device(const pbatch_session* session, pbatch_device_info* info,
+                                  pbatch_error* error) {
+  return pbatch::guard_c(error, [&]() -> Status {
+    if (session == nullptr) return pbatch::null_argument("session");
+    if (info == nullptr) return pbatch::null_argument("info");
+    const pbatch::DeviceInfo& device = session->session.device();
+    *info = {static_cast<pbatch_device_kind>(device.device.kind), device.device.index,
+             device.name.c_str(), device.reason.c_str()};
+    return Status::ok();
+  });
+}
 
 size_t pbatch_input_count(const pbatch_session* session) {
   return session == nullptr ? 0 : session->session.inputs().size();

@@ -1,6 +1,7 @@
 #include "pbatch/session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
@@ -8,6 +9,7 @@
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
 #include "execute/check_inputs.h"
+#include "execute/device/device_network.h"
 #include "execute/program.h"
 #include "execute/simplify.h"
 #include "format/model_file.h"
@@ -32,11 +34,17 @@ struct Session::Impl {
   std::string kernel_costs;
   std::vector<PortInfo> inputs, outputs;
   std::vector<LayerInfo> layers;
+  DeviceInfo device;
+  std::unique_ptr<DeviceNetwork> on_device;  // null on the CPU
 
   std::shared_mutex prepared_mutex;
   std::set<Precision> prepared;
 
   void describe();
+  Status choose_device(const Device& wanted);
+  Status open_device(int index);
+  Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs,
+                                  std::vector<NodeTime>* times);
   Status check_precision(const Precision& precision) const;
   Status prepare(const Precision& precision);
 };
@@ -107,6 +115,32 @@ void Session::Impl::describe() {
   });
 }
 
+Status Session::Impl::open_device(int index) {
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<cuda::Device> opened, cuda::open_device(index));
+  PBATCH_ASSIGN_OR_RETURN(on_device, DeviceNetwork::create(program, opened));
+  device = {Device::cuda(index), opened->name(), {}};
+  return Status::ok();
+}
+
+Status Session::Impl::choose_device(const Device& wanted) {
+  if (wanted.kind == Device::Kind::cpu) return Status::ok();
+  const Status opened = open_device(wanted.index);
+  if (wanted.kind == Device::Kind::cuda) return opened;
+  if (!opened) device.reason = opened.to_line();
+  return Status::ok();
+}
+
+Result<std::vector<Tensor>> Session::Impl::run(RunContext& context,
+                                               std::span<const Tensor> run_inputs,
+                                               std::vector<NodeTime>* times) {
+  if (on_device == nullptr) return program.run(context, run_inputs, times);
+  const auto start = std::chrono::steady_clock::now();
+  Result<std::vector<Tensor>> made = on_device->run(context, run_inputs);
+  const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
+  if (times != nullptr) times->push_back({"all nodes", "CUDA graph", spent.count()});
+  return made;
+}
+
 Status Session::Impl::check_precision(const Precision& precision) const {
   PBATCH_RETURN_IF_ERROR(check_layer_precision(precision.all));
   for (const auto& [name, p] : precision.layers) {
@@ -130,8 +164,11 @@ Status Session::Impl::prepare(const Precision& precision) {
   }
   const std::string& file = program.graph().source_file;
   if (Status s = check_precision(precision); !s) return std::move(s).in_file(file);
+  if (on_device != nullptr) {
+    PBATCH_RETURN_IF_ERROR(on_device->prepare(precision));
+  }
   PBATCH_RETURN_IF_ERROR(program.visit([&](const Node& node, const Op& op) {
-    if (node.matrix == nullptr) return Status::ok();
+    if (node.matrix == nullptr || on_device != nullptr) return Status::ok();
     return op.prepare(precision.of(node.name)).at_node(node.name).in_file(file);
   }));
   const std::unique_lock lock(prepared_mutex);
@@ -159,6 +196,7 @@ Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) 
     }
     impl->program.choose_kernels_by(policy);
   }
+  PBATCH_RETURN_IF_ERROR(impl->choose_device(options.device));
   return Session(std::move(impl));
 }
 
@@ -182,6 +220,7 @@ Result<Session> Session::quantize_in_memory(const std::string& path,
 const std::vector<PortInfo>& Session::inputs() const { return impl_->inputs; }
 const std::vector<PortInfo>& Session::outputs() const { return impl_->outputs; }
 const std::vector<LayerInfo>& Session::layers() const { return impl_->layers; }
+const DeviceInfo& Session::device() const { return impl_->device; }
 int Session::threads() const { return impl_->pool->threads(); }
 const std::string& Session::kernel_costs() const { return impl_->kernel_costs; }
 std::string Session::float_source() const { return float_source_of(impl_->program.graph()); }
@@ -207,7 +246,7 @@ Result<std::vector<Tensor>> Session::run_timed(std::span<const NamedTensor> inpu
   Result<std::vector<Tensor>> ordered = check_inputs(impl_->program.graph(), inputs);
   if (!ordered) return ordered.status().in_file(impl_->program.graph().source_file);
   RunContext context{*impl_->pool, impl_->buffers, precision, impl_->float_backend};
-  return impl_->program.run(context, *ordered, times);
+  return impl_->run(context, *ordered, times);
 }
 
 Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int64_t batch) const {
@@ -215,6 +254,9 @@ Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int
   std::vector<PlanStep> steps;
   PBATCH_RETURN_IF_ERROR(impl_->program.visit([&](const Node& node, const Op& op) {
     PBATCH_ASSIGN_OR_RETURN(PlanStep step, op.plan(precision.of(node.name), batch, threads()));
+    if (impl_->on_device != nullptr && node.matrix != nullptr) {
+      step = impl_->on_device->plan(node, precision.of(node.name), batch, std::move(step));
+    }
     step.node = node.name;
     step.op_type = node.op_type;
     if (step.kernel.empty()) step.kernel = "float";
