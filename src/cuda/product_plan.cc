@@ -12,8 +12,6 @@ namespace {
 constexpr int kWarpsPerProcessor = 16;
 // A warp that has fewer slabs than this costs more to start than it saves.
 constexpr int kLeastSlabs = 4;
-// Shared memory that a kernel has of its own, and the driver of a block.
-constexpr std::int64_t kReserved = 1024;
 
 }  // namespace
 
@@ -31,7 +29,7 @@ ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceL
   plan.method = method;
   plan.warps = kMaxWarps;
   while (plan.warps > 1 &&
-         (plan.warps > slabs || plan.warps * ring > device.shared_per_block - kReserved)) {
+         (plan.warps > slabs || plan.warps * ring > device.shared_per_block - kReservedShared)) {
     plan.warps /= 2;
   }
   plan.shared_bytes = plan.warps * ring;
@@ -54,7 +52,7 @@ ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceL
   const std::int64_t terms = term_floats(args) * static_cast<std::int64_t>(sizeof(float));
   // Two blocks at least shall find room on a multiprocessor, or nothing hides their ends.
   const std::int64_t room =
-      std::min(device.shared_per_block, device.shared_per_processor / 2) - kReserved;
+      std::min(device.shared_per_block, device.shared_per_processor / 2) - kReservedShared;
   if (plan.splits == 1 && plan.shared_bytes + terms <= room) {
     plan.shared_bytes += terms;
   } else {

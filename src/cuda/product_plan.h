@@ -35,6 +35,10 @@ struct ProductPlan {
   std::int64_t arrivals = 0;      ///< counters of ProductArgs::arrivals; 0: none
 };
 
+/// Bytes of shared memory that a plan leaves to a block's kernel and to the driver: they have 16
+/// and up to 1024, and blocks are given multiples of 128.
+inline constexpr std::int64_t kReservedShared = 1024 + 128;
+
 /// Up to kMaxBatch vectors: bits where the processor has a unit for them, sm_75 to sm_90, else
 /// bytes. More: gemm.
 Method choose_method(const DeviceLimits& device, int batch = 1);
