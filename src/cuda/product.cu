@@ -17,6 +17,18 @@ ProductKernel kernel_for(const ProductArgs& args, Method method) {
 // Above this a kernel must be allowed its shared memory.
 constexpr std::int64_t kPlainShared = 48 * 1024;
 
+// As much as any plan asks for. The limit belongs to the kernel, not to a launch: were it set to
+// what each launch needs, it would be too low for a larger one of another thread or of a graph.
+Status allow_shared(ProductKernel kernel) {
+  int device = 0, most = 0;
+  PBATCH_CUDA_CALL(cudaGetDevice(&device), "asking for its shared memory");
+  PBATCH_CUDA_CALL(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+                   "asking for its shared memory");
+  return status_of(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                        most - static_cast<int>(kReservedShared)),
+                   "asking for shared memory");
+}
+
 }  // namespace
 
 Status launch_product(const ProductArgs& args, const ProductPlan& plan, Stream stream) {
@@ -26,11 +38,7 @@ Status launch_product(const ProductArgs& args, const ProductPlan& plan, Stream s
             "use smaller batches"};
   }
   const ProductKernel kernel = kernel_for(args, plan.method);
-  if (plan.shared_bytes > kPlainShared) {
-    PBATCH_CUDA_CALL(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                          static_cast<int>(plan.shared_bytes)),
-                     "asking for shared memory");
-  }
+  if (plan.shared_bytes > kPlainShared) PBATCH_RETURN_IF_ERROR(allow_shared(kernel));
   // A block has one row block, or with gemm one for each warp.
   const int64_t height = plan.method == Method::gemm ? plan.warps : 1;
   const int64_t blocks = (args.row_blocks + height - 1) / height * plan.splits;
