@@ -37,6 +37,10 @@ Status launch_product(const ProductArgs& args, const ProductPlan& plan, Stream s
     return {ErrorCode::invalid_argument, "a product on the GPU has at most 2^32 results",
             "use smaller batches"};
   }
+  if (activation_words(args.slabs, args.activation_bits) > UINT32_MAX / args.batch) {
+    return {ErrorCode::invalid_argument, "a product on the GPU has at most 16 GiB of activations",
+            "use smaller batches"};
+  }
   const ProductKernel kernel = kernel_for(args, plan.method);
   if (plan.shared_bytes > kPlainShared) PBATCH_RETURN_IF_ERROR(allow_shared(kernel));
   // A block has one row block, or with gemm one for each warp.
