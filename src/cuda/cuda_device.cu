@@ -21,7 +21,7 @@ class CudaDevice final : public Device {
     void* memory = nullptr;
     const cudaError_t error = cudaMalloc(&memory, size_of(bytes));
     if (error == cudaErrorMemoryAllocation) {
-      (void)cudaGetLastError();  // it would come out of the next launch
+      (void)cudaGetLastError();
       std::size_t free = 0, all = 0;
       PBATCH_CUDA_CALL(cudaMemGetInfo(&free, &all), "asking for its free memory");
       return Status(ErrorCode::out_of_memory,
@@ -135,6 +135,7 @@ class CudaDevice final : public Device {
 
 Status status_of(cudaError_t error, const char* doing) {
   if (error == cudaSuccess) return Status::ok();
+  (void)cudaGetLastError();  // it would come out of the next launch
   const std::string text = cudaGetErrorString(error);
   switch (error) {
     case cudaErrorNoDevice:
