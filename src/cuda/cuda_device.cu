@@ -81,8 +81,11 @@ class CudaDevice final : public Device {
   }
 
   Status copy_to_device(void* to, const void* from, std::int64_t bytes) override {
-    return status_of(cudaMemcpy(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice),
+    PBATCH_CUDA_CALL(cudaMemcpy(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice),
                      "copying to it");
+    // From pageable memory it returns when `from` may be reused; our streams, which do not wait for
+    // the default one, could still read what was there before.
+    return status_of(cudaStreamSynchronize(nullptr), "copying to it");
   }
   Status copy_to_host(void* to, const void* from, std::int64_t bytes) override {
     return status_of(cudaMemcpy(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost),
