@@ -144,6 +144,11 @@ Status status_of(cudaError_t error, const char* doing) {
     case cudaErrorNoDevice:
     case cudaErrorInsufficientDriver:
     case cudaErrorInvalidDevice:
+    case cudaErrorStubLibrary:
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorCompatNotSupportedOnDevice:
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorUnsupportedPtxVersion:
       return {ErrorCode::unsupported, "no usable NVIDIA GPU: " + text,
               "check the driver with nvidia-smi, or run on the CPU"};
     case cudaErrorMemoryAllocation:

@@ -90,6 +90,19 @@ struct DeviceWarp {
     return from[index];
   }
 
+  /// Returns when what was queued before is done and its results are there (launch_kernel.cuh).
+  static __device__ __forceinline__ void wait_for_earlier_work() {
+#if PBATCH_SM >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+  }
+  /// What is queued next may begin, as far as it does not wait.
+  static __device__ __forceinline__ void let_later_work_begin() {
+#if PBATCH_SM >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+  }
+
   static __device__ __forceinline__ void mma_and(U32 (&c)[4], U32 a0, U32 a1, U32 b) {
 #if PBATCH_SM >= 800
     asm volatile(

@@ -1,17 +1,15 @@
 // Launches with one thread for each element.
 #pragma once
 
-#include <cuda_runtime.h>
-
-#include "cuda/check.cuh"
-#include "cuda/launch.h"
+#include "cuda/launch_kernel.cuh"
 
 namespace pbatch::cuda {
 
 inline constexpr int kElementThreads = 256;
 
-/// The number of this thread.
+/// The number of this thread. Called first.
 __device__ __forceinline__ int64_t element_number() {
+  follow_earlier_work();
   return int64_t{blockIdx.x} * kElementThreads + threadIdx.x;
 }
 
@@ -21,8 +19,8 @@ Status launch_elements(void (*kernel)(Args), const Args& args, std::int64_t coun
                        const char* doing) {
   if (count == 0) return Status::ok();
   const std::int64_t blocks = (count + kElementThreads - 1) / kElementThreads;
-  kernel<<<static_cast<unsigned>(blocks), kElementThreads, 0, stream>>>(args);
-  return status_of(cudaGetLastError(), doing);
+  return launch_kernel(kernel, static_cast<unsigned>(blocks), kElementThreads, 0, args, stream,
+                       doing);
 }
 
 }  // namespace pbatch::cuda

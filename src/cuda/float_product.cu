@@ -1,6 +1,4 @@
-#include "cuda/check.cuh"
-#include "cuda/device_warp.cuh"
-#include "cuda/launch.h"
+#include "cuda/launch_kernel.cuh"
 
 namespace pbatch::cuda {
 namespace {
@@ -9,6 +7,7 @@ constexpr int kWarps = 8;  // of a block
 
 __global__ void __launch_bounds__(kWarps* kLanes)
     float_product_kernel(const __grid_constant__ FloatProductArgs args) {
+  follow_earlier_work();
   const int64_t item = int64_t{blockIdx.x} * kWarps + threadIdx.x / kLanes;
   if (item < args.rows * args.batch) float_product_row<DeviceWarp>(args, item);
 }
@@ -18,8 +17,8 @@ __global__ void __launch_bounds__(kWarps* kLanes)
 Status launch_float_product(const FloatProductArgs& args, Stream stream) {
   const std::int64_t blocks = (args.rows * args.batch + kWarps - 1) / kWarps;
   if (blocks == 0) return Status::ok();
-  float_product_kernel<<<static_cast<unsigned>(blocks), kWarps * kLanes, 0, stream>>>(args);
-  return status_of(cudaGetLastError(), "multiplying floats");
+  return launch_kernel(float_product_kernel, static_cast<unsigned>(blocks), kWarps * kLanes, 0,
+                       args, stream, "multiplying floats");
 }
 
 }  // namespace pbatch::cuda

@@ -96,7 +96,8 @@ struct HostWarp {
     return out;
   }
 
-  static constexpr bool kHasAnd = true;
+  static void wait_for_earlier_work() {}
+
   static void mma_and(U32 (&c)[4], const U32& a0, const U32& a1, const U32& b) {
     emulate_mma_and(c, a0, a1, b);
   }

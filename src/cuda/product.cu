@@ -1,7 +1,6 @@
-#include "cuda/check.cuh"
+#include "cuda/launch_kernel.cuh"
 #include "cuda/product_block.h"
 #include "cuda/product_table.cuh"
-#include "cuda/launch.h"
 
 namespace pbatch::cuda {
 namespace {
@@ -46,9 +45,8 @@ Status launch_product(const ProductArgs& args, const ProductPlan& plan, Stream s
   // A block has one row block, or with gemm one for each warp.
   const int64_t height = plan.method == Method::gemm ? plan.warps : 1;
   const int64_t blocks = (args.row_blocks + height - 1) / height * plan.splits;
-  kernel<<<static_cast<unsigned>(blocks), plan.warps * kLanes,
-           static_cast<std::size_t>(plan.shared_bytes), stream>>>(args);
-  return status_of(cudaGetLastError(), "multiplying");
+  return launch_kernel(kernel, static_cast<unsigned>(blocks), plan.warps * kLanes,
+                       plan.shared_bytes, args, stream, "multiplying");
 }
 
 }  // namespace pbatch::cuda

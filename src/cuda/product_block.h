@@ -62,6 +62,8 @@ PBATCH_WARP void for_each_slab(const ProductArgs& args, const Digit& digit, int6
   for (int stage = 0; stage < kStages - 1; ++stage) {
     fetch(range.first + stage * range.step, stage);
   }
+  // Which made the activations and used the terms before. Weights are complete when they are there.
+  W::wait_for_earlier_work();
   int stage = 0, last = kStages - 1;
   for (int64_t slab = range.first; slab < range.end; slab += range.step) {
     ring.template wait<kStages - 2>();

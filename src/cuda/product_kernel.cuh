@@ -12,6 +12,7 @@ namespace pbatch::cuda {
 template <class Multiply>
 __device__ __forceinline__ void product_block(const ProductArgs& args) {
   constexpr int kPlanes = Multiply::kPlanes;
+  DeviceWarp::let_later_work_begin();
   extern __shared__ uint4 shared[];
   const int warp = static_cast<int>(threadIdx.x / kLanes);
   const int warps = static_cast<int>(blockDim.x / kLanes);

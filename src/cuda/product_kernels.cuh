@@ -37,6 +37,7 @@ __global__ void __launch_bounds__(kMaxWarps* kLanes, kRunBlocks == 1 ? 2 : 3)
 template <int kPlanes, int kDigits, int kRunBlocks>
 __global__ void __launch_bounds__(kMaxWarps* kLanes, kPlanes == 8 && kDigits == 1 ? 1 : 2)
     product_gemm(const __grid_constant__ ProductArgs args) {
+  DeviceWarp::let_later_work_begin();
   extern __shared__ uint4 shared[];
   const int warp = static_cast<int>(threadIdx.x / kLanes);
   const auto splits = static_cast<uint32_t>(args.splits);

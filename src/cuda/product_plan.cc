@@ -28,8 +28,10 @@ ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceL
   ProductPlan plan;
   plan.method = method;
   plan.warps = kMaxWarps;
+  // Warps of a block share the slabs; with gemm each has rows of its own.
+  const std::int64_t parts = method == Method::gemm ? kMaxWarps : slabs;
   while (plan.warps > 1 &&
-         (plan.warps > slabs || plan.warps * ring > device.shared_per_block - kReservedShared)) {
+         (plan.warps > parts || plan.warps * ring > device.shared_per_block - kReservedShared)) {
     plan.warps /= 2;
   }
   plan.shared_bytes = plan.warps * ring;

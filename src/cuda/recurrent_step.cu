@@ -1,5 +1,4 @@
-#include "cuda/check.cuh"
-#include "cuda/launch.h"
+#include "cuda/launch_kernel.cuh"
 #include "cuda/quantize_block.cuh"
 #include "cuda/recurrent_unit.h"
 
@@ -9,6 +8,7 @@ namespace {
 constexpr int kThreads = kQuantizeWarps * kLanes;
 
 __device__ __forceinline__ void step_units(const RecurrentStepArgs& args) {
+  follow_earlier_work();
   for (int64_t unit = threadIdx.x; unit < args.padded; unit += kThreads) {
     step_unit(args, static_cast<int>(blockIdx.x), unit);
   }
@@ -51,8 +51,8 @@ StepKernel kernel_for(const RecurrentStepArgs& args) {
 
 Status launch_step(const RecurrentStepArgs& args, Stream stream) {
   if (args.batch == 0) return Status::ok();
-  kernel_for(args)<<<static_cast<unsigned>(args.batch), kThreads, 0, stream>>>(args);
-  return status_of(cudaGetLastError(), "computing a recurrent step");
+  return launch_kernel(kernel_for(args), static_cast<unsigned>(args.batch), kThreads, 0, args,
+                       stream, "computing a recurrent step");
 }
 
 }  // namespace pbatch::cuda

@@ -1,6 +1,4 @@
-#include "cuda/check.cuh"
-#include "cuda/device_warp.cuh"
-#include "cuda/launch.h"
+#include "cuda/launch_kernel.cuh"
 
 namespace pbatch::cuda {
 namespace {
@@ -9,6 +7,7 @@ constexpr int kWarps = 8;  // of a block
 
 __global__ void __launch_bounds__(kWarps* kLanes)
     softmax_kernel(const __grid_constant__ SoftmaxArgs args) {
+  follow_earlier_work();
   const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kLanes;
   if (row < args.rows) softmax_row<DeviceWarp>(args, row);
 }
@@ -18,8 +17,8 @@ __global__ void __launch_bounds__(kWarps* kLanes)
 Status launch_softmax(const SoftmaxArgs& args, Stream stream) {
   if (args.rows == 0 || args.cols == 0) return Status::ok();
   const std::int64_t blocks = (args.rows + kWarps - 1) / kWarps;
-  softmax_kernel<<<static_cast<unsigned>(blocks), kWarps * kLanes, 0, stream>>>(args);
-  return status_of(cudaGetLastError(), "computing a softmax");
+  return launch_kernel(softmax_kernel, static_cast<unsigned>(blocks), kWarps * kLanes, 0, args,
+                       stream, "computing a softmax");
 }
 
 }  // namespace pbatch::cuda

@@ -10,12 +10,20 @@ namespace {
 template <int n>
 PBATCH_HD inline Units<n> load(const float* from) {
   Units<n> x;
-  memcpy(x.v, from, sizeof x.v);
+  if constexpr (n == 1) {
+    x.v[0] = *from;  // of memcpy nvcc makes single bytes
+  } else {
+    memcpy(x.v, from, sizeof x.v);
+  }
   return x;
 }
 template <int n>
 PBATCH_HD inline void store(float* to, const Units<n>& x) {
-  memcpy(to, x.v, sizeof x.v);
+  if constexpr (n == 1) {
+    *to = x.v[0];
+  } else {
+    memcpy(to, x.v, sizeof x.v);
+  }
 }
 
 template <int n>
