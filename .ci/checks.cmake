@@ -1,7 +1,7 @@
-# Tests that run programs of the sanitizer and fuzz builds; .ci/run has built them.
+# Tests that run programs of the sanitizer, fuzz and CUDA builds; .ci/run has built them.
 set(builds ${PROJECT_SOURCE_DIR}/build)
 
-function(sanitized_tests kind environment)
+function(built_tests kind environment)
   foreach(program IN LISTS ARGN)
     add_test(NAME ${kind}.${program} COMMAND ${builds}/${kind}/tests/${program} --gtest_brief=1
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
@@ -13,11 +13,11 @@ endfunction()
 get_property(programs GLOBAL PROPERTY PBATCH_TEST_PROGRAMS)
 list(REMOVE_ITEM programs cli_test)   # sanitizer builds have no command line
 # Tests ask for more memory than there is, to see the error.
-sanitized_tests(asan "ASAN_OPTIONS=allocator_may_return_null=1" ${programs})
+built_tests(asan "ASAN_OPTIONS=allocator_may_return_null=1" ${programs})
 # Only what uses threads.
 set(threaded ${programs})
 list(FILTER threaded INCLUDE REGEX "^(base|execute|api)_test$")
-sanitized_tests(tsan
+built_tests(tsan
   "TSAN_OPTIONS=allocator_may_return_null=1 suppressions=${PROJECT_SOURCE_DIR}/.ci/tsan.supp"
   ${threaded})
 
@@ -28,3 +28,8 @@ foreach(target IN LISTS targets)
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 300)
 endforeach()
+
+# The tests of the GPU's code, built with its kernels; those on a device run where there is one.
+if(EXISTS ${builds}/cuda/tests/cuda_test)
+  built_tests(cuda "" cuda_test)
+endif()

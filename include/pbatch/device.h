@@ -14,8 +14,8 @@ struct Device {
   static Device cpu() { return {}; }
   /// The GPU, or an error that says why not.
   static Device cuda(int index = 0) { return {Kind::cuda, index}; }
-  /// The first GPU, if there is one that runs the network; else the CPU, and why.
-  static Device automatic() { return {Kind::automatic, 0}; }
+  /// That GPU if it is there and runs the network; else the CPU, and why.
+  static Device automatic(int index = 0) { return {Kind::automatic, index}; }
   friend bool operator==(const Device&, const Device&) = default;
 };
 

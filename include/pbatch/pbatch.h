@@ -99,7 +99,7 @@ typedef enum pbatch_float_backend {
 typedef enum pbatch_device_kind {
   PBATCH_DEVICE_CPU = 0,
   PBATCH_DEVICE_CUDA = 1, /* an NVIDIA GPU, or an error that says why not */
-  PBATCH_DEVICE_AUTO = 2  /* the first GPU, if there is one that runs the network; else the CPU */
+  PBATCH_DEVICE_AUTO = 2  /* that GPU if it is there and runs the network; else the CPU */
 } pbatch_device_kind;
 
 typedef struct pbatch_session_options {

@@ -381,6 +381,31 @@ TEST_F(CApi, SessionsShareAPoolThatOutlivesItsHandle) {
   EXPECT_LT(relative_error(answer(flt), expected_), 1e-5);
 }
 
+TEST_F(CApi, SaysWhatItRunsOnAndWhyNotOnAGpu) {
+  const std::string& path = float_path_;
+  pbatch_session* session = nullptr;
+  pbatch_error error;
+  pbatch_session_options options = {};
+  options.device = PBATCH_DEVICE_CUDA;
+  options.device_index = 1000;
+  EXPECT_EQ(pbatch_session_load(path.c_str(), &options, &session, &error), PBATCH_UNSUPPORTED);
+  EXPECT_EQ(session, nullptr);
+  options.device = static_cast<pbatch_device_kind>(7);
+  EXPECT_EQ(pbatch_session_load(path.c_str(), &options, &session, &error), PBATCH_INVALID_ARGUMENT);
+  options.device = PBATCH_DEVICE_AUTO;
+  options.device_index = 1000;
+  ASSERT_EQ(pbatch_session_load(path.c_str(), &options, &session, &error), PBATCH_OK)
+      << error.message;
+  pbatch_device_info info;
+  ASSERT_EQ(pbatch_session_device(session, &info, &error), PBATCH_OK);
+  EXPECT_EQ(info.kind, PBATCH_DEVICE_CPU);
+  EXPECT_STREQ(info.name, "");
+  EXPECT_STRNE(info.reason, "");
+  EXPECT_EQ(pbatch_session_device(session, nullptr, &error), PBATCH_INVALID_ARGUMENT);
+  EXPECT_EQ(pbatch_session_device(nullptr, &info, &error), PBATCH_INVALID_ARGUMENT);
+  pbatch_session_free(session);
+}
+
 TEST(CApiThreads, RefusesPoolsThatCannotBe) {
   pbatch_error error;
   int place = 0;

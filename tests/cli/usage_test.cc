@@ -56,6 +56,9 @@ TEST_F(Usage, WrongUsageIsExitCode2) {
     expect_failure(2, {"run", net, std::string("--cpus=") + cpus}, "--cpus");
   }
   expect_failure(2, {"run", net, "--cpus", "0:1", "--threads", "3"}, "2 CPUs for 3 threads");
+  for (const char* device : {"", "gpu", "cuda:", "cuda:-1", "cuda:x", "cuda:99999"}) {
+    expect_failure(2, {"compare", net, std::string("--device=") + device}, "--device");
+  }
   expect_failure(2, {"bench", "--gemv", "64x64", "--cpus", "0", "--threads", "1,2"},
                  "1 CPUs for 2 threads");
   expect_failure(2, {"quantize", net}, "--output");

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <string>
 
 namespace pbatch {
@@ -27,6 +29,25 @@ TEST(OperatorsPage, ListsTheTable) {
     const std::size_t second = line.find('|', 1);
     listed.insert(line.substr(0, line.find('|', second + 1) + 1));
   }
+  EXPECT_EQ(listed, registered);
+}
+
+TEST(OperatorsPage, ListsWhatAGpuRuns) {
+  std::set<std::string> registered;
+#define PBATCH_DEVICE_OP(domain, op_type, build) registered.insert(op_type);
+#include "execute/device/device_ops.inc"
+#undef PBATCH_DEVICE_OP
+
+  std::ifstream page("docs/operators.md");
+  const std::string text{std::istreambuf_iterator<char>(page), {}};
+  const std::string begin = "**On a GPU** run, in float32: ";
+  const std::size_t from = text.find(begin) + begin.size();
+  std::string list = text.substr(from, text.find(';', from) - from);
+  std::replace_if(
+      list.begin(), list.end(), [](char c) { return c == ',' || c == '\n'; }, ' ');
+  std::istringstream names(list);
+  std::set<std::string> listed;
+  for (std::string name; names >> name;) listed.insert(name);
   EXPECT_EQ(listed, registered);
 }
 
