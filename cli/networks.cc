@@ -14,12 +14,9 @@ Status open_float_side(const NetworkFlags& flags, Networks* nets) {
   if (path.empty()) path = nets->quantized->float_source();
   if (path.empty()) {
     nets->float_source = "dequantized";
-    if (nets->quantized->device().device.kind == Device::Kind::cpu) return Status::ok();
-    // A GPU has no float weights.
-    PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(flags.file, nets->on_cpu));
     return Status::ok();
   }
-  PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(path, nets->on_cpu));
+  PBATCH_ASSIGN_OR_RETURN(nets->float_net, Session::load(path, nets->cpu_options));
   if (!nets->float_net->layers().empty()) {
     return Status(ErrorCode::invalid_argument, "it is not a float network",
                   "give --float the ONNX file that the model was made from")
@@ -35,7 +32,7 @@ Status add_int8(const NetworkFlags& flags, Networks* nets) {
                   "name it with --float")
         .in_file(flags.file);
   }
-  SessionOptions options = nets->on_cpu;
+  SessionOptions options = nets->cpu_options;
   options.float_backend = FloatBackend::onednn_int8;
   PBATCH_ASSIGN_OR_RETURN(nets->int8_net, Session::load(nets->float_source, options));
   nets->contenders.push_back({&*nets->int8_net, Precision::bits(8, 8), "onednn_int8"});
@@ -57,7 +54,7 @@ Status add_contenders(const NetworkFlags& flags, Networks* nets) {
   const Session& quantized = *nets->quantized;
   const auto overrides = own_overrides(flags.overrides, quantized);
   nets->contenders.push_back(
-      {nets->float_net ? &*nets->float_net : &quantized, Precision::f32(), {}});
+      {nets->float_net ? &*nets->float_net : &nets->quantized_on_cpu(), Precision::f32(), {}});
   std::vector<int> widths = flags.weight_bits;
   if (widths.empty()) {
     for (int n = 1; n <= std::min(kDefaultWidths, quantized.max_weight_bits()); ++n) {
@@ -140,10 +137,13 @@ namespace {
 Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions options,
                                        LayerNames names) {
   auto nets = std::make_unique<Networks>();
-  nets->on_cpu = options;
-  nets->on_cpu.device = Device::cpu();
+  nets->cpu_options = options;
+  nets->cpu_options.device = Device::cpu();
   nets->options = std::move(options);
-  PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, nets->on_cpu));
+  PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, nets->cpu_options));
+  const auto is_on_gpu = [&] {
+    return nets->quantized->device().device.kind == Device::Kind::cuda;
+  };
   if (loaded.layers().empty()) {
     QuantizeOptions quantize = flags.quantize.options;
     quantize.threads = loaded.threads();
@@ -151,6 +151,10 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
     nets->float_source = flags.file;
     PBATCH_ASSIGN_OR_RETURN(nets->quantized,
                             Session::quantize_in_memory(flags.file, quantize, nets->options));
+    if (is_on_gpu()) {
+      PBATCH_ASSIGN_OR_RETURN(nets->twin_on_cpu,
+                              Session::quantize_in_memory(flags.file, quantize, nets->cpu_options));
+    }
     if (!flags.float_file.empty()) {
       PBATCH_RETURN_IF_ERROR(open_float_side(flags, nets.get()));
     }
@@ -162,9 +166,11 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
                     "leave them out, or give the float network")
           .in_file(flags.file);
     }
-    nets->quantized = std::move(loaded);
-    if (nets->options.device.kind != Device::Kind::cpu) {
+    if (nets->options.device.kind == Device::Kind::cpu) {
+      nets->quantized = std::move(loaded);
+    } else {
       PBATCH_ASSIGN_OR_RETURN(nets->quantized, Session::load(flags.file, nets->options));
+      if (is_on_gpu()) nets->twin_on_cpu = std::move(loaded);
     }
     PBATCH_RETURN_IF_ERROR(open_float_side(flags, nets.get()));
   }

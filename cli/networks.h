@@ -53,9 +53,12 @@ enum class LayerNames {
 /// Two sessions and the precisions to set side by side.
 struct Networks {
   std::optional<Session> quantized, float_net, int8_net;
-  std::string float_source;  ///< path of the float network, or "dequantized"
-  SessionOptions options;    ///< of the quantized network
-  SessionOptions on_cpu;     ///< of the others
+  std::string float_source;    ///< path of the float network, or "dequantized"
+  SessionOptions options;      ///< of `quantized`
+  SessionOptions cpu_options;  ///< of the others
+  /// The quantized network on the CPU, which also runs it at 32 weight bits.
+  const Session& quantized_on_cpu() const { return twin_on_cpu ? *twin_on_cpu : *quantized; }
+  std::optional<Session> twin_on_cpu;  ///< there if `quantized` is not on the CPU
 
   /// The float network first, then each width with each activation width.
   std::vector<Contender> contenders;

@@ -94,8 +94,9 @@ Status SweepCommand::measure(const Networks& nets, SweepPage* page, std::string*
       page->layer_widths.push_back(p.weight_bits);
     }
   }
-  PBATCH_ASSIGN_OR_RETURN(page->layers, layer_errors(*nets.quantized, nets.contenders[0], sample,
-                                                     page->layer_widths, activation_bits, bar));
+  PBATCH_ASSIGN_OR_RETURN(page->layers,
+                          layer_errors(nets.quantized_on_cpu(), nets.contenders[0], sample,
+                                       page->layer_widths, activation_bits, bar));
   (*json)["results"] = results;
   (*json)["layer_widths"] = page->layer_widths;
   (*json)["layers"] = nlohmann::json::array();

@@ -107,7 +107,7 @@ class PBATCH_API Session {
   int threads() const;
   const DeviceInfo& device() const;
   /// The table that chooses the kernels: "built-in", perhaps with a reason, or "tuned on DATE".
-  /// Empty for a float network.
+  /// Empty for a float network and on a GPU.
   const std::string& kernel_costs() const;
   /// The greatest width that every layer can run at; 0 for a float network.
   int max_weight_bits() const;

@@ -13,11 +13,27 @@ constexpr int kWarpsPerProcessor = 16;
 // A warp that has fewer slabs than this costs more to start than it saves.
 constexpr int kLeastSlabs = 4;
 
+// Warp instructions for a row block x slab, as machine code for sm_90 has them, about: 6 for each
+// mma on bits, and 6 for each plane and block of bytes.
+int bits_instructions(const ProductShape& shape) {
+  const int runs = slab_runs(shape.run_blocks), planes = std::min(shape.weight_bits, 8);
+  const int of_run = activation_tiles(shape.activation_bits) * (6 * planes + 4) + 8;
+  return shape.batch * halves_of(shape.activation_bits) * runs * of_run;
+}
+int bytes_instructions(const ProductShape& shape) {
+  const int runs = slab_runs(shape.run_blocks), planes = std::min(shape.weight_bits, 8);
+  const int columns = shape.batch * (shape.activation_bits / 8);
+  return (columns + 7) / 8 * (kSlabBlocks * (6 * planes + 8) + 20 * runs);
+}
+
 }  // namespace
 
-Method choose_method(const DeviceLimits& device, int batch) {
-  if (batch > kMaxBatch) return Method::gemm;
-  return device.capability < 100 ? Method::bits : Method::bytes;
+bool has_bit_unit(const DeviceLimits& device) { return device.capability < 100; }
+
+Method choose_method(const ProductShape& shape, const DeviceLimits& device) {
+  if (shape.batch > kMaxBatch) return Method::gemm;
+  if (!has_bit_unit(device)) return Method::bytes;
+  return bits_instructions(shape) <= bytes_instructions(shape) ? Method::bits : Method::bytes;
 }
 
 ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceLimits& device) {

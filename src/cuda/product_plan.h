@@ -39,9 +39,13 @@ struct ProductPlan {
 /// and up to 1024, and blocks are given multiples of 128.
 inline constexpr std::int64_t kReservedShared = 1024 + 128;
 
-/// Up to kMaxBatch vectors: bits where the processor has a unit for them, sm_75 to sm_90, else
-/// bytes. More: gemm.
-Method choose_method(const DeviceLimits& device, int batch = 1);
+/// Whether the processor multiplies bits: sm_75 to sm_90.
+bool has_bit_unit(const DeviceLimits& device);
+
+/// More than kMaxBatch vectors: gemm. Else, of bits, if there is a unit for them, and bytes the one
+/// with fewer instructions for a slab: bytes pay for making bytes of the planes once, bits pay for
+/// every vector.
+Method choose_method(const ProductShape& shape, const DeviceLimits& device);
 
 /// Precondition: the shape is one that the kernels take, and the device is one of sm_75 or later.
 ProductPlan plan_product(const ProductShape& shape, Method method, const DeviceLimits& device);

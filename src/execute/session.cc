@@ -119,6 +119,7 @@ Status Session::Impl::open_device(int index) {
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<cuda::Device> opened, cuda::open_device(index));
   PBATCH_ASSIGN_OR_RETURN(on_device, DeviceNetwork::create(program, opened));
   device = {Device::cuda(index), opened->name(), {}};
+  kernel_costs.clear();
   return Status::ok();
 }
 

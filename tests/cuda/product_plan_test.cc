@@ -69,11 +69,23 @@ TEST(CudaPlan, TermsInSharedMemoryLeaveRoomForASecondBlock) {
   }
 }
 
-TEST(CudaPlan, BitsWhereThereIsAUnitForThem) {
-  EXPECT_EQ(cuda::choose_method(kTuring), Method::bits);
-  EXPECT_EQ(cuda::choose_method(kH100), Method::bits);
-  EXPECT_EQ(cuda::choose_method({100, 148, 227 * 1024, 228 * 1024}), Method::bytes);
-  EXPECT_EQ(cuda::choose_method({120, 170, 99 * 1024, 100 * 1024}), Method::bytes);
+TEST(CudaPlan, BitsForOneVectorWhereThereIsAUnitForThem) {
+  const ProductShape one{4096, 4096, 2, 4, 8, 1};
+  EXPECT_EQ(cuda::choose_method(one, kTuring), Method::bits);
+  EXPECT_EQ(cuda::choose_method(one, kH100), Method::bits);
+  EXPECT_EQ(cuda::choose_method(one, {100, 148, 227 * 1024, 228 * 1024}), Method::bytes);
+  EXPECT_EQ(cuda::choose_method(one, {120, 170, 99 * 1024, 100 * 1024}), Method::bytes);
+}
+
+TEST(CudaPlan, MoreVectorsAreMultipliedOnBytesAndManyByGemm) {
+  for (const int activation_bits : {8, 16, 32}) {
+    for (int bits = 1; bits <= 16; ++bits) {
+      EXPECT_EQ(cuda::choose_method({4096, 4096, 2, bits, activation_bits, 8}, kH100),
+                Method::bytes);
+      EXPECT_EQ(cuda::choose_method({4096, 4096, 2, bits, activation_bits, 9}, kH100),
+                Method::gemm);
+    }
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "execute/device/device_op.h"
+#include "execute/runs.h"
 
 namespace pbatch {
 namespace {
@@ -100,7 +101,13 @@ PlanStep DeviceNetwork::plan(const Node& node, const LayerPrecision& precision, 
                              PlanStep step) const {
   if (node.op_type == "BitGather" || precision.weight_bits == 32) return step;
   const int vectors = static_cast<int>(std::min<std::int64_t>(batch, cuda::kMaxBatch + 1));
-  switch (cuda::choose_method(device().limits(), vectors)) {
+  const cuda::ProductShape shape{step.rows,
+                                 step.cols,
+                                 run_blocks_of(*node.matrix),
+                                 precision.weight_bits,
+                                 precision.activation_bits,
+                                 vectors};
+  switch (cuda::choose_method(shape, device().limits())) {
     case cuda::Method::bits:
       step.kernel = "cuda_bits";
       break;

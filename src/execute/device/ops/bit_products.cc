@@ -18,12 +18,16 @@ Result<const cuda::DeviceMatrix*> matrix_of(DeviceBuild& build, const Node& node
   return build.weights().matrix(node, bits);
 }
 
-cuda::ProductSettings settings_for(const DeviceBuild& build, std::int64_t batch) {
+cuda::ProductSettings settings_for(const DeviceBuild& build, const cuda::DeviceMatrix& matrix,
+                                   std::int64_t batch) {
   cuda::ProductSettings settings;
   settings.weight_bits = build.precision().weight_bits;
   settings.activation_bits = build.precision().activation_bits;
   settings.batch = static_cast<int>(batch);
-  settings.method = cuda::choose_method(build.device()->limits(), settings.batch);
+  settings.method =
+      cuda::choose_method({matrix.rows(), matrix.cols(), matrix.run_blocks(), settings.weight_bits,
+                           settings.activation_bits, settings.batch},
+                          build.device()->limits());
   return settings;
 }
 
@@ -35,7 +39,7 @@ Status add_bit_products(DeviceBuild& build, const cuda::DeviceMatrix& matrix, co
     if (wanted != count) {  // at first, and for what is left over
       PBATCH_ASSIGN_OR_RETURN(
           cuda::DeviceProduct made,
-          cuda::DeviceProduct::create(matrix, settings_for(build, wanted), build.flag()));
+          cuda::DeviceProduct::create(matrix, settings_for(build, matrix, wanted), build.flag()));
       product = build.keep(std::move(made));
       count = wanted;
     }

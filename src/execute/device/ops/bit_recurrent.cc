@@ -9,7 +9,7 @@ Status build_bit_recurrent(DeviceBuild& build, const Node& node, std::span<const
   PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceMatrix* matrix, matrix_of(build, node));
   const MakeRecurrentPart make_part = [&](std::int64_t first, std::int64_t blocks,
                                           std::int64_t batch) -> Result<RecurrentPart> {
-    cuda::ProductSettings settings = settings_for(build, batch);
+    cuda::ProductSettings settings = settings_for(build, *matrix, batch);
     settings.first_block = first;
     settings.blocks = blocks;
     PBATCH_ASSIGN_OR_RETURN(cuda::DeviceProduct made,
