@@ -8,7 +8,7 @@ namespace pbatch::bench {
 namespace {
 
 Status compare(const testing::DeviceLayer& layer, cuda::Method method,
-               const cuda::DeviceLimits& device) {
+               const std::shared_ptr<cuda::Device>& device) {
   PBATCH_ASSIGN_OR_RETURN(const std::vector<float> got,
                           testing::product_on_device(layer, method, device));
   const std::vector<float> want = testing::product_of(layer, "words_generic");
@@ -28,7 +28,7 @@ Status compare(const testing::DeviceLayer& layer, cuda::Method method,
 
 }  // namespace
 
-Result<int> check_agreement(const cuda::DeviceLimits& device, double seconds) {
+Result<int> check_products(const std::shared_ptr<cuda::Device>& device, double seconds) {
   std::mt19937_64 rng(20030822);
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   int agreed = 0;
@@ -37,7 +37,7 @@ Result<int> check_agreement(const cuda::DeviceLimits& device, double seconds) {
       for (const int activation_bits : {8, 16, 32}) {
         for (const cuda::Method method :
              {cuda::Method::bits, cuda::Method::bytes, cuda::Method::gemm}) {
-          if (method == cuda::Method::bits && cuda::choose_method(device) != method) continue;
+          if (method == cuda::Method::bits && !cuda::has_bit_unit(device->limits())) continue;
           const testing::DeviceLayer layer =
               testing::random_device_layer(rng, weight_bits, activation_bits, method);
           PBATCH_RETURN_IF_ERROR(compare(layer, method, device));
