@@ -1,6 +1,7 @@
 // Loading and describing networks from C.
 #include "api/c_session.h"
 
+#include <cstring>
 #include <iterator>
 #include <memory>
 
@@ -23,6 +24,15 @@ Status no_such_index(std::size_t index, std::size_t count) {
   return {ErrorCode::invalid_argument,
           "index " + std::to_string(index) + " is past the end of " + std::to_string(count),
           "ask for the count first"};
+}
+
+// What C may have stored in an enumeration: any number.
+template <class Enum>
+int number_in(const Enum& value) {
+  int number = 0;
+  static_assert(sizeof number == sizeof value);
+  std::memcpy(&number, &value, sizeof number);
+  return number;
 }
 
 pbatch_code describe(const std::vector<PortInfo>& ports, std::size_t index, pbatch_port* port,
@@ -64,18 +74,19 @@ pbatch_code pbatch_session_load(const char* path, const pbatch_session_options* 
     if (path == nullptr) return pbatch::null_argument("path");
     pbatch::SessionOptions chosen;
     if (options != nullptr) {
-      if (options->float_backend < PBATCH_BACKEND_FASTEST ||
-          options->float_backend > PBATCH_BACKEND_OPENBLAS) {
+      const int backend = pbatch::number_in(options->float_backend);
+      if (backend < PBATCH_BACKEND_FASTEST || backend > PBATCH_BACKEND_OPENBLAS) {
         return {ErrorCode::invalid_argument, "that float backend does not exist",
                 "use a value of pbatch_float_backend"};
       }
-      if (options->device < PBATCH_DEVICE_CPU || options->device > PBATCH_DEVICE_AUTO) {
+      const int device = pbatch::number_in(options->device);
+      if (device < PBATCH_DEVICE_CPU || device > PBATCH_DEVICE_AUTO) {
         return {ErrorCode::invalid_argument, "that device does not exist",
                 "use a value of pbatch_device_kind"};
       }
-      chosen.device = {static_cast<pbatch::Device::Kind>(options->device), options->device_index};
+      chosen.device = {static_cast<pbatch::Device::Kind>(device), options->device_index};
       chosen.threads = options->threads;
-      chosen.float_backend = static_cast<pbatch::FloatBackend>(options->float_backend);
+      chosen.float_backend = static_cast<pbatch::FloatBackend>(backend);
       if (options->pool != nullptr) chosen.pool = options->pool->pool;
     }
     PBATCH_ASSIGN_OR_RETURN(pbatch::Session loaded, pbatch::Session::load(path, chosen));
