@@ -54,18 +54,25 @@ Status EmulatedDevice::use() {
 
 Result<void*> EmulatedDevice::allocate(std::int64_t bytes) {
   if (fails()) return Status(ErrorCode::out_of_memory, "the emulated GPU is full", "stop testing");
+  const std::lock_guard lock(mutex_);
+  if (bytes_ + bytes > most_bytes_) {
+    return Status(ErrorCode::out_of_memory, "the emulated GPU is full", "stop testing");
+  }
   const auto size = static_cast<std::size_t>(bytes);
   void* const memory = ::operator new(size, kAlignment);
   std::memset(memory, 0xcb, size);  // as floats, large
-  const std::lock_guard lock(mutex_);
+  sizes_[memory] = bytes;
+  bytes_ += bytes;
   ++held_;
   return memory;
 }
 
 void EmulatedDevice::release(void* memory) {
   if (memory == nullptr) return;
-  ::operator delete(memory, kAlignment);
   const std::lock_guard lock(mutex_);
+  bytes_ -= sizes_.at(memory);
+  sizes_.erase(memory);
+  ::operator delete(memory, kAlignment);
   --held_;
 }
 

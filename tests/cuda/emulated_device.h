@@ -22,6 +22,9 @@ class EmulatedDevice final : public cuda::Device {
   /// After so many more calls that can fail, one fails, with out_of_memory if it allocates and with
   /// internal otherwise; negative: none does.
   void fail_after(std::int64_t calls) { calls_left_ = calls; }
+  /// From now on it has no more memory than so many bytes, with what is taken already.
+  void limit_memory(std::int64_t bytes) { most_bytes_ = bytes; }
+  std::int64_t bytes() const { return bytes_; }
   /// Allocations of the device's and the host's memory that nobody has given back, and streams and
   /// recordings.
   std::int64_t held() const { return held_; }
@@ -68,7 +71,9 @@ class EmulatedDevice final : public cuda::Device {
   std::mutex mutex_;
   std::mt19937_64 rng_{20030822};
   std::map<cuda::Stream, std::vector<Work>> recording_;
+  std::map<void*, std::int64_t> sizes_;  // of what is taken
   std::int64_t calls_left_ = -1, held_ = 0, launches_ = 0;
+  std::int64_t bytes_ = 0, most_bytes_ = std::int64_t{1} << 40;
 };
 
 }  // namespace pbatch::testing

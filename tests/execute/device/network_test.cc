@@ -162,11 +162,32 @@ TEST(DeviceNetwork, SurvivesEveryFailureOfTheDevice) {
 
 TEST(DeviceNetwork, GivesUpWhatItKeepsWhenMemoryIsShort) {
   OnBoth both(mlp({70, 60, 10}));
-  both.expect_same_bits({vectors(1, 70)}, Precision::bits(4));
-  // The next allocation fails, the one after it does not.
-  both.device().fail_after(1);
-  const auto got = both.on_device({vectors(2, 70)}, Precision::bits(4));
-  EXPECT_TRUE(got) << got.status().to_line();
+  both.expect_same_bits({vectors(40, 70)}, Precision::bits(4));
+  both.device().limit_memory(both.device().bytes());
+  // There is room for it only in place of the first.
+  both.expect_same_bits({vectors(39, 70)}, Precision::bits(4));
+  const auto more = both.on_device({vectors(4000, 70)}, Precision::bits(4));
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.status().code(), ErrorCode::out_of_memory);
+  both.expect_same_bits({vectors(40, 70)}, Precision::bits(4));
+}
+
+TEST(DeviceWeights, TellConstantsApartThatBeginAtOneAddress) {
+  const auto device = std::make_shared<testing::EmulatedDevice>();
+  {
+    DeviceWeights weights(device);
+    const Tensor all = tensor_of({3, 2}, {1, 2, 3, 4, 5, 6});
+    const Tensor first = Tensor::view(DType::f32, {2}, all.raw(), nullptr);
+    for (const Tensor& tensor : {first, all, all.reshaped({6}), first}) {
+      const Result<DeviceTensor> there = weights.constant(tensor);
+      ASSERT_TRUE(there);
+      EXPECT_EQ(there->shape(), tensor.shape());
+      std::vector<float> got(static_cast<std::size_t>(tensor.size()));
+      ASSERT_TRUE(device->copy_to_host(got.data(), there->data<void>(), there->bytes()));
+      EXPECT_EQ(got, testing::values_of(tensor));
+    }
+  }
+  EXPECT_EQ(device->held(), 0);
 }
 
 }  // namespace
