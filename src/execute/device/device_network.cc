@@ -57,6 +57,16 @@ Result<std::unique_ptr<DeviceNetwork>> DeviceNetwork::create(const Program& prog
 
 Status DeviceNetwork::prepare(const Precision& precision) {
   PBATCH_RETURN_IF_ERROR(weights_.device()->use());
+  Status copied = copy_weights(precision);
+  if (copied || copied.code() != ErrorCode::out_of_memory) return copied;
+  {
+    const std::lock_guard lock(mutex_);
+    runs_.erase_if([](const Key&) { return true; });
+  }
+  return copy_weights(precision);
+}
+
+Status DeviceNetwork::copy_weights(const Precision& precision) {
   for (const Node& node : program_.graph().nodes) {
     if (node.matrix == nullptr) continue;
     const int bits = precision.of(node.name).weight_bits;
