@@ -15,8 +15,10 @@ Status build_linear(DeviceBuild& build, const Node& node, std::span<const BuildV
                 shape_to_string(weights.shape()),
             "feed the shape that the network was trained on"};
   }
-  PBATCH_ASSIGN_OR_RETURN(const DeviceTensor w,
-                          build.weights().constant(weights, "transposed", transposed));
+  PBATCH_ASSIGN_OR_RETURN(
+      const DeviceTensor w,
+      build.weights().constant(weights, "transposed " + shape_to_string(weights.shape()),
+                               transposed));
   Shape shape = x.shape();
   shape.back() = rows;
   PBATCH_ASSIGN_OR_RETURN(outputs[0].device, build.allocate(DType::f32, std::move(shape)));
@@ -26,7 +28,7 @@ Status build_linear(DeviceBuild& build, const Node& node, std::span<const BuildV
   args.cols = cols;
   args.x = x.data<float>();
   args.ldx = cols;
-  args.batch = cols == 0 ? 0 : x.size() / cols;
+  args.batch = product_of(x.shape(), 0, x.shape().size() - 1);
   args.y = outputs[0].device->data<float>();
   args.ldy = rows;
   PBATCH_ASSIGN_OR_RETURN(args.activation, read_activation(node));

@@ -7,8 +7,9 @@ Status build_recurrent(DeviceBuild& build, const Node& node, std::span<const Bui
                        std::span<BuildValue> outputs) {
   const Tensor& r = *inputs[1].host;  // a constant [hidden][rows]: the host's operator checks it
   const std::int64_t hidden = r.dim(0);
-  PBATCH_ASSIGN_OR_RETURN(const DeviceTensor weights,
-                          build.weights().constant(r, "transposed", transposed));
+  PBATCH_ASSIGN_OR_RETURN(
+      const DeviceTensor weights,
+      build.weights().constant(r, "transposed " + shape_to_string(r.shape()), transposed));
   const MakeRecurrentPart make_part = [&](std::int64_t first, std::int64_t blocks,
                                           std::int64_t batch) -> Result<RecurrentPart> {
     cuda::FloatProductArgs args = {};
