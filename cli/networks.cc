@@ -27,7 +27,7 @@ Status open_float_side(const NetworkFlags& flags, Networks* nets) {
 }
 
 Status add_int8(const NetworkFlags& flags, Networks* nets) {
-  if (!nets->float_net) {
+  if (nets->float_source == "dequantized") {
     return Status(ErrorCode::invalid_argument, "--int8 needs the float network",
                   "name it with --float")
         .in_file(flags.file);
