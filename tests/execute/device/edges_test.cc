@@ -1,0 +1,245 @@
+// Networks at the edges of what a device runs: nothing to compute, no elements, values known
+// before, the same data under several names, more shapes than are kept.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "tests/execute/device/both.h"
+#include "tests/support/recurrent.h"
+
+namespace pbatch {
+namespace {
+
+using testing::int64s;
+using testing::OnBoth;
+using testing::random_floats;
+using testing::tensor_of;
+
+Tensor some(Shape shape, unsigned seed = 1) {
+  std::int64_t size = 1;
+  for (const std::int64_t d : shape) size *= d;
+  return tensor_of(std::move(shape), random_floats(static_cast<std::size_t>(size), seed));
+}
+
+// A network with one input x of two dimensions.
+struct Network {
+  Graph graph;
+  ValueId x;
+
+  explicit Network(DType type = DType::f32) {
+    graph.name = "edges";
+    graph.opsets[""] = 13;
+    x = graph.add_value(
+        {.name = "x", .dtype = type, .dims = std::vector<Dim>{{-1, "N"}, {-1, "C"}}});
+    graph.inputs = {x};
+  }
+  ValueId constant(const Tensor& tensor) {
+    return graph.add_value({.name = "c" + std::to_string(graph.values.size()),
+                            .dtype = tensor.dtype(),
+                            .constant = tensor});
+  }
+  std::vector<ValueId> add(const std::string& op, std::vector<ValueId> inputs,
+                           const std::map<std::string, Attribute>& attributes = {},
+                           std::size_t outputs = 1) {
+    Node node;
+    node.name = op + std::to_string(graph.nodes.size());
+    node.op_type = op;
+    node.opset = 13;
+    node.inputs = std::move(inputs);
+    for (const auto& [name, value] : attributes) node.attributes[name] = value;
+    for (std::size_t i = 0; i < outputs; ++i) {
+      node.outputs.push_back(graph.add_value({.name = node.name + "." + std::to_string(i)}));
+    }
+    graph.nodes.push_back(node);
+    return node.outputs;
+  }
+};
+
+TEST(DeviceEdges, OutputsMayBeInputsConstantsViewsAndTheSameValueTwice) {
+  Network n;
+  const ValueId table = n.constant(some({2, 3}));
+  const ValueId view = n.add("Flatten", {n.x})[0];
+  const ValueId relu = n.add("Relu", {view})[0];
+  const ValueId shape = n.add("Shape", {n.x})[0];
+  n.graph.outputs = {n.x, table, view, relu, relu, shape, n.x};
+  OnBoth both(std::move(n.graph), {.planes = 0});
+  both.expect_same_bits({some({3, 4})}, Precision::f32());
+  both.expect_same_bits({some({3, 4}, 2)}, Precision::f32());
+  both.expect_same_bits({some({0, 4}, 2)}, Precision::f32());
+}
+
+TEST(DeviceEdges, AnInputMayBeUnused) {
+  Network n;
+  const ValueId unused = n.graph.add_value(
+      {.name = "unused", .dtype = DType::f32, .dims = std::vector<Dim>{{-1, "M"}}});
+  n.graph.inputs = {unused, n.x};
+  n.graph.outputs = n.add("Neg", {n.x});
+  OnBoth both(std::move(n.graph), {.planes = 0});
+  both.expect_same_bits({some({7}), some({3, 4})}, Precision::f32());
+}
+
+TEST(DeviceEdges, TensorsOfNoElementsPassThroughOperators) {
+  Network n;
+  const auto parts =
+      n.add("Split", {n.x, n.constant(int64s({0, 4}))}, {{"axis", std::int64_t{1}}}, 2);
+  const ValueId sum = n.add("Add", {parts[0], n.constant(some({1}))})[0];
+  const ValueId wide = n.add("Add", {parts[1], n.constant(some({4}))})[0];
+  const ValueId soft = n.add("Softmax", {parts[0]})[0];
+  const ValueId joined = n.add("Concat", {sum, wide, soft}, {{"axis", std::int64_t{1}}})[0];
+  n.graph.outputs = {joined, sum, soft};
+  OnBoth both(std::move(n.graph), {.planes = 0});
+  both.expect_same_bits({some({3, 4})}, Precision::f32());
+  both.expect_same_bits({some({0, 4})}, Precision::f32());
+}
+
+TEST(DeviceEdges, AMatrixWithoutColumnsGivesItsBias) {
+  Network n;
+  const ValueId product = n.add("MatMul", {n.x, n.constant(some({0, 5}))})[0];
+  n.graph.outputs = n.add("Add", {product, n.constant(some({5}))});
+  OnBoth both(std::move(n.graph), {.planes = 0});
+  both.expect_near({some({3, 0})}, Precision::f32(), 0);
+}
+
+TEST(DeviceEdges, MatricesOfTheSameDataKeepTheirShapes) {
+  Network n;
+  const Tensor w = some({4, 6});
+  const ValueId h = n.add("MatMul", {n.x, n.constant(w)})[0];
+  n.graph.outputs = n.add("MatMul", {h, n.constant(w.reshaped({6, 4}))});
+  OnBoth both(std::move(n.graph), {.planes = 0});
+  both.expect_near({some({3, 4}, 2)}, Precision::f32(), 1e-4F);
+}
+
+TEST(DeviceEdges, ConstantsOfTheSameDataKeepTheirShapes) {
+  Network n;
+  const Tensor w = some({2, 6});
+  const ValueId a = n.add("Add", {n.x, n.constant(w)})[0];
+  const ValueId b = n.add("Reshape", {a, n.constant(int64s({3, 4}))})[0];
+  n.graph.outputs = n.add("Mul", {b, n.constant(w.reshaped({3, 4}))});
+  OnBoth both(std::move(n.graph), {.planes = 0});
+  both.expect_same_bits({some({2, 6}, 2)}, Precision::f32());
+}
+
+TEST(DeviceEdges, OperatorsOfTheCpuMayComputeShapes) {
+  Network n;
+  const ValueId shape = n.add("Shape", {n.x})[0];
+  const ValueId narrow = n.add("Cast", {shape}, {{"to", std::int64_t{6}}})[0];  // int32
+  const ValueId wide = n.add("Cast", {narrow}, {{"to", std::int64_t{7}}})[0];   // int64
+  n.graph.outputs = n.add("Expand", {n.constant(some({1})), wide});
+  n.graph.outputs.push_back(n.add("Reshape", {n.add("Neg", {n.x})[0], wide})[0]);
+  OnBoth both(std::move(n.graph), {.planes = 0});
+  both.expect_same_bits({some({3, 4})}, Precision::f32());
+}
+
+TEST(DeviceEdges, RunsOfOtherTypesAreKeptApart) {
+  Network n(DType::i64);
+  n.graph.outputs = n.add("Gather", {n.constant(some({9, 5})), n.x});
+  OnBoth both(std::move(n.graph), {.planes = 0});
+  for (int round = 0; round < 2; ++round) {
+    both.expect_same_bits({testing::make_tensor<std::int64_t>(DType::i64, {2, 2}, {1, 8, -9, 3})},
+                          Precision::f32());
+    both.expect_same_bits({testing::make_tensor<std::int32_t>(DType::i32, {2, 2}, {4, 0, -1, 2})},
+                          Precision::f32());
+  }
+}
+
+TEST(DeviceEdges, ElementsOfEverySizeMove) {
+  const auto move = [](DType type, const Tensor& x) {
+    Network n(type);
+    n.graph.outputs = n.add("Transpose", {n.x});
+    OnBoth(std::move(n.graph), {.planes = 0}).expect_same_bits({x}, Precision::f32());
+  };
+  move(DType::boolean,
+       testing::make_tensor<std::uint8_t>(DType::boolean, {2, 3}, {1, 0, 0, 1, 1, 0}));
+  move(DType::i16,
+       testing::make_tensor<std::int16_t>(DType::i16, {2, 3}, {1, -2, 300, 4, 5, -600}));
+  move(DType::i64, testing::make_tensor<std::int64_t>(DType::i64, {2, 3},
+                                                      {1, -2, std::int64_t{1} << 40, 4, 5, -6}));
+}
+
+TEST(DeviceEdges, LargerAndSmallerKeepNaN) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const char* op : {"Max", "Min"}) {
+    Network n;
+    n.graph.outputs = n.add(op, {n.x, n.constant(tensor_of({3}, {1, nan, -1}))});
+    OnBoth both(std::move(n.graph), {.planes = 0});
+    const auto got = both.on_device({tensor_of({1, 3}, {nan, 2, 3})}, Precision::f32());
+    ASSERT_TRUE(got);
+    EXPECT_TRUE(std::isnan(got->front().data<float>()[0])) << op;
+    EXPECT_TRUE(std::isnan(got->front().data<float>()[1])) << op;
+    EXPECT_FALSE(std::isnan(got->front().data<float>()[2])) << op;
+  }
+}
+
+TEST(DeviceEdges, MoreShapesThanAreKeptRunAll) {
+  OnBoth both(testing::mlp({9, 7}));
+  for (int round = 0; round < 2; ++round) {
+    for (std::int64_t batch = 1; batch <= 36; ++batch) {
+      both.expect_same_bits({some({batch, 9})}, Precision::bits(3));
+    }
+  }
+}
+
+TEST(DeviceEdges, LayersOfNoStepsGiveTheirStates) {
+  for (const char* cell : {"RNN", "LSTM", "GRU"}) {
+    SCOPED_TRACE(cell);
+    testing::RecurrentCase c;
+    c.cell = cell;
+    c.steps = 0;
+    const testing::RecurrentTensors t = random_tensors(c);
+    OnBoth both(recurrent_graph(c, t));
+    both.expect_same_bits(recurrent_inputs(c, t), Precision::bits(4));
+  }
+}
+
+TEST(DeviceEdges, NegativeLengthsAreAnError) {
+  testing::RecurrentCase c;
+  c.lengths = {5, -1, 4};
+  const testing::RecurrentTensors t = random_tensors(c);
+  OnBoth both(recurrent_graph(c, t));
+  const auto got = both.on_device(recurrent_inputs(c, t), Precision::bits(4));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.status().code(), ErrorCode::invalid_argument);
+  EXPECT_NE(got.status().message().find("sequence_lens"), std::string::npos);
+}
+
+TEST(DeviceEdges, FloatWeightsOfOneLayerAreRefusedByItsName) {
+  OnBoth both(testing::mlp({70, 60, 10}));
+  Precision precision = Precision::bits(4);
+  precision.layers["fc1"] = {32, 32};
+  EXPECT_TRUE(both.network().prepare(precision));
+  const auto got = both.on_device({some({1, 70})}, precision);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.status().code(), ErrorCode::unsupported);
+  EXPECT_EQ(got.status().node(), "fc1");
+}
+
+TEST(DeviceEdges, PreparingNamesTheLayerThatHasTooFewPlanes) {
+  OnBoth both(testing::mlp({70, 60, 10}), {.planes = 4, .min_elements = 1});
+  Precision precision = Precision::bits(4);
+  precision.layers["fc1"] = {5, 8};
+  const Status status = both.network().prepare(precision);
+  EXPECT_EQ(status.code(), ErrorCode::precision_unavailable);
+  EXPECT_EQ(status.node(), "fc1");
+}
+
+// Whichever call is the one that finds the memory full.
+TEST(DeviceEdges, PreparingGivesUpRunsWhenMemoryIsShort) {
+  bool passed = false;
+  for (int calls = 1; !passed; ++calls) {  // 0 fails before it takes memory
+    ASSERT_LT(calls, 1000);
+    OnBoth both(testing::mlp({70, 60, 10}));
+    both.expect_same_bits({some({1, 70})}, Precision::bits(4));
+    const std::int64_t held = both.device().held();
+    both.device().fail_after(calls);
+    const Status status = both.network().prepare(Precision::bits(8));
+    EXPECT_NE(status.code(), ErrorCode::out_of_memory);
+    passed = status && both.device().held() > held;  // nothing failed
+    both.device().fail_after(-1);
+    both.expect_same_bits({some({1, 70})}, Precision::bits(8));
+  }
+}
+
+}  // namespace
+}  // namespace pbatch
