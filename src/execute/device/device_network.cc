@@ -36,10 +36,10 @@ Status check_operators_on_device(const Graph& graph) {
     const bool on_host = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
       return id == kNoValue || known[static_cast<std::size_t>(id)];
     });
-    if (on_host || find_device_op(node) != nullptr) continue;
-    return only_on_the_cpu("operator " + node.op_type + " runs")
-        .at_node(node.name)
-        .in_file(graph.source_file);
+    if (on_host) continue;
+    if (Status s = check_device_op(node); !s) {
+      return std::move(s).at_node(node.name).in_file(graph.source_file);
+    }
   }
   return Status::ok();
 }

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "execute/recurrent_spec.h"
+
 namespace pbatch {
 
 #define PBATCH_DEVICE_OP(domain, op_type, build) \
@@ -23,6 +25,15 @@ constexpr Entry kOps[] = {
 #undef PBATCH_DEVICE_OP
 };
 
+Status check_recurrent_functions(const Node& node) {
+  PBATCH_ASSIGN_OR_RETURN(const std::string cell, node.string_attr("cell", ""));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t index, node.int_attr("direction_index", 0));
+  PBATCH_ASSIGN_OR_RETURN(const RecurrentSpec spec,
+                          read_recurrent_spec(node, cell, static_cast<int>(index)));
+  if (spec.default_activations()) return Status::ok();
+  return only_on_the_cpu("recurrent layers with other functions than sigmoid and tanh run");
+}
+
 }  // namespace
 
 DeviceOp find_device_op(const Node& node) {
@@ -30,6 +41,18 @@ DeviceOp find_device_op(const Node& node) {
     if (node.domain == entry.domain && node.op_type == entry.op_type) return entry.build;
   }
   return nullptr;
+}
+
+Status check_device_op(const Node& node) {
+  const std::string& op = node.op_type;
+  if (find_device_op(node) == nullptr) return only_on_the_cpu("operator " + op + " runs");
+  if (op == "Recurrent" || op == "BitRecurrent") return check_recurrent_functions(node);
+  if ((op == "Max" || op == "Min") && node.inputs.size() != 2) {
+    return only_on_the_cpu(op + " of other than two inputs works");
+  }
+  PBATCH_ASSIGN_OR_RETURN(const std::string approximate, node.string_attr("approximate", "none"));
+  if (approximate != "none") return only_on_the_cpu("Gelu with an approximation works");
+  return Status::ok();
 }
 
 Status only_on_the_cpu(const std::string& what) {

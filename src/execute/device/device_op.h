@@ -16,6 +16,9 @@ using DeviceOp = Status (*)(DeviceBuild& build, const Node& node,
 
 /// Null if the operator runs on the CPU only.
 DeviceOp find_device_op(const Node& node);
+/// Why the device does not run the node, as far as that is known before there are shapes. The
+/// builders count on it.
+Status check_device_op(const Node& node);
 
 /// The error for something of an operator that runs on the CPU only; `what` begins the line.
 Status only_on_the_cpu(const std::string& what);

@@ -191,6 +191,22 @@ TEST(DeviceEdges, FloatMatricesHaveTheirActivations) {
   both.expect_near({some({3, 9})}, Precision::f32(), 1e-5F);
 }
 
+TEST(DeviceEdges, WhatANodeAloneSaysIsRefusedBeforeAnyRun) {
+  const auto refusal = [](int opset, const std::string& op, std::size_t inputs, const char* how) {
+    Network n;
+    n.graph.opsets[""] = opset;
+    n.graph.outputs = n.add(op, std::vector<ValueId>(inputs, n.x));
+    n.graph.nodes[0].opset = opset;
+    if (how != nullptr) n.graph.nodes[0].attributes["approximate"] = std::string(how);
+    return OnBoth(std::move(n.graph), {.planes = 0}).refusal();
+  };
+  EXPECT_TRUE(refusal(20, "Gelu", 1, nullptr));
+  EXPECT_EQ(refusal(20, "Gelu", 1, "tanh").code(), ErrorCode::unsupported);
+  EXPECT_TRUE(refusal(13, "Max", 2, nullptr));
+  EXPECT_EQ(refusal(13, "Max", 3, nullptr).code(), ErrorCode::unsupported);
+  EXPECT_EQ(refusal(13, "Min", 1, nullptr).node(), "Min0");
+}
+
 TEST(DeviceEdges, ElementsOfEverySizeMove) {
   const auto move = [](DType type, const Tensor& x) {
     Network n(type);

@@ -40,7 +40,6 @@ Result<const std::int32_t*> index_of(DeviceBuild& build, const Shape& from, cons
 
 Status build_binary(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
                     std::span<BuildValue> outputs) {
-  if (inputs.size() != 2) return only_on_the_cpu(node.op_type + " of other than two inputs works");
   cuda::ElementwiseArgs args = {};
   for (const auto& [op_type, function] : kFunctions) {
     if (node.op_type == op_type) args.function = function;

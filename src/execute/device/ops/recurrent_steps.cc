@@ -134,9 +134,6 @@ Status build_steps(DeviceBuild& build, const Node& node, std::size_t first_optio
   PBATCH_ASSIGN_OR_RETURN(const RecurrentNode layer,
                           RecurrentNode::create(build.graph(), node, first_optional));
   const RecurrentSpec& spec = layer.spec();
-  if (!spec.default_activations()) {
-    return only_on_the_cpu("recurrent layers with other functions than sigmoid and tanh run");
-  }
   // All but the lengths, of which the device looks at the values.
   std::vector<Tensor> there(inputs.size());
   std::vector<const Tensor*> views(inputs.size(), nullptr);

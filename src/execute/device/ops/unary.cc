@@ -58,8 +58,6 @@ Status read_function(const Node& node, std::span<const BuildValue> inputs,
     PBATCH_ASSIGN_OR_RETURN(args.beta, bound(node, inputs, 2, "max", kNone));
     return Status::ok();
   }
-  PBATCH_ASSIGN_OR_RETURN(const std::string approximate, node.string_attr("approximate", "none"));
-  if (approximate != "none") return only_on_the_cpu("Gelu with an approximation works");
   for (const Entry& entry : kFunctions) {
     if (node.op_type != entry.op_type) continue;
     args.function = entry.function;
