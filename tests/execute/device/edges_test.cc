@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <thread>
 
 #include "tests/execute/device/both.h"
 #include "tests/support/recurrent.h"
@@ -242,6 +243,23 @@ TEST(DeviceEdges, MoreShapesThanAreKeptRunAll) {
       both.expect_same_bits({some({batch, 9})}, Precision::bits(3));
     }
   }
+}
+
+TEST(DeviceEdges, PlanesAreAddedWhileOthersRun) {
+  OnBoth both(testing::mlp({70, 60, 10}));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&both, i] {
+      const Tensor x = some({1, 70}, static_cast<unsigned>(i));
+      for (int round = 0; round < 12; ++round) {
+        Precision precision = Precision::bits(1 + (5 * i + round) % 12);
+        precision.layers["fc1"] = {1 + (3 * i + 7 * round) % 12, 8};
+        EXPECT_TRUE(both.network().prepare(precision));
+        both.expect_same_bits({x}, precision);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(DeviceEdges, LayersOfNoStepsGiveTheirStates) {
