@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "execute/dnnl_descriptions.h"
 #include "execute/dnnl_runtime.h"
 #include "execute/recent.h"
 
@@ -57,21 +58,9 @@ Dims weight_dims(const ConvolutionShape& s) {
 dnnl::convolution_forward::primitive_desc describe(const Key& key, const Dims& x, const Dims& w,
                                                    const Dims& y) {
   constexpr auto any = memory::format_tag::any;
-  const ConvGeometry& g = key.shape.geometry;
-  Dims dilates = g.dilations;  // oneDNN counts the gaps
-  for (auto& d : dilates) --d;
-  constexpr auto kind = dnnl::prop_kind::forward_inference;
-  constexpr auto direct = dnnl::algorithm::convolution_direct;
-  if (key.bias) {
-    return {{kind, direct, with_format(x, any), with_format(w, any), row_major({key.shape.outputs}),
-             with_format(y, any), g.strides, dilates, g.pads_begin, g.pads_end},
-            dnnl_attributes(),
-            dnnl_cpu()};
-  }
-  return {{kind, direct, with_format(x, any), with_format(w, any), with_format(y, any), g.strides,
-           dilates, g.pads_begin, g.pads_end},
-          dnnl_attributes(),
-          dnnl_cpu()};
+  const memory::desc bias = row_major({key.shape.outputs});
+  return describe_convolution(key.shape.geometry, with_format(x, any), with_format(w, any),
+                              key.bias ? &bias : nullptr, with_format(y, any));
 }
 
 Port make_port(const Dims& dims, const memory::desc& wanted, bool output) {

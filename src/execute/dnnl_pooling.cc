@@ -1,9 +1,9 @@
 #include "execute/dnnl_pooling.h"
 
-#include <algorithm>
 #include <mutex>
 #include <string>
 
+#include "execute/dnnl_descriptions.h"
 #include "execute/dnnl_runtime.h"
 #include "execute/recent.h"
 
@@ -22,8 +22,8 @@ struct Key {
 };
 
 struct Primitive {
-  dnnl::pooling_v2_forward::primitive_desc desc;
-  dnnl::pooling_v2_forward primitive;
+  DnnlPooling::primitive_desc desc;
+  DnnlPooling primitive;
 };
 
 dnnl::algorithm algorithm_of(Pooling pooling) {
@@ -53,20 +53,10 @@ std::shared_ptr<const Primitive> make_primitive(Pooling pooling, const Key& key)
   const ConvGeometry& g = key.geometry;
   Dims x{g.batch, g.channels};
   x.insert(x.end(), g.in.begin(), g.in.end());
-  Dims dilates = g.dilations, pads_end = g.pads_end;
-  for (std::size_t d = 0; d < g.spatial_rank(); ++d) {
-    --dilates[d];  // oneDNN counts the gaps
-    // A last window that hangs over the end is padding to oneDNN.
-    const std::int64_t last = (g.out[d] - 1) * g.strides[d] + g.extent(d);
-    pads_end[d] = std::max(pads_end[d], last - g.in[d] - g.pads_begin[d]);
-  }
   auto made = std::make_shared<Primitive>();
-  made->desc = {{dnnl::prop_kind::forward_inference, algorithm_of(pooling), row_major(x, key.type),
-                 row_major(g.output_shape(g.channels), key.type), g.strides, g.kernel, dilates,
-                 g.pads_begin, pads_end},
-                dnnl_attributes(),
-                dnnl_cpu()};
-  made->primitive = dnnl::pooling_v2_forward(made->desc);
+  made->desc = describe_pooling(algorithm_of(pooling), g, row_major(x, key.type),
+                                row_major(g.output_shape(g.channels), key.type));
+  made->primitive = DnnlPooling(made->desc);
   return made;
 }
 

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <string>
 
+#include "execute/dnnl_descriptions.h"
 #include "execute/dnnl_runtime.h"
 #include "execute/recent.h"
 
@@ -30,10 +31,8 @@ dnnl::matmul::primitive_desc describe(const Key& key, std::int64_t rows, std::in
   const memory::desc x({key.batch, cols}, f32, memory::format_tag::ab);
   const memory::desc w({cols, rows}, f32, memory::format_tag::any);
   const memory::desc y({key.batch, rows}, f32, memory::format_tag::ab);
-  const dnnl::primitive_attr attributes = dnnl_attributes();
-  if (!key.bias) return {dnnl::matmul::desc(x, w, y), attributes, dnnl_cpu()};
   const memory::desc bias({1, rows}, f32, memory::format_tag::ab);
-  return {dnnl::matmul::desc(x, w, bias, y), attributes, dnnl_cpu()};
+  return describe_matmul(x, w, key.bias ? &bias : nullptr, y);
 }
 
 }  // namespace

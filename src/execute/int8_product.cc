@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "execute/dnnl_descriptions.h"
 #include "execute/dnnl_runtime.h"
 
 namespace pbatch {
@@ -28,20 +29,7 @@ std::string what(std::int64_t rows, std::int64_t cols) {
 
 }  // namespace
 
-int int8_activation_bits() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::all:
-    case dnnl::cpu_isa::sse41:
-    case dnnl::cpu_isa::avx:
-    case dnnl::cpu_isa::avx2:
-    case dnnl::cpu_isa::avx512_mic:
-    case dnnl::cpu_isa::avx512_mic_4ops:
-    case dnnl::cpu_isa::avx512_core:
-      return 7;
-    default:
-      return 8;
-  }
-}
+int int8_activation_bits() { return dnnl_has_vnni() ? 8 : 7; }
 
 Int8Product::Int8Product(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -65,8 +53,7 @@ Result<std::unique_ptr<Int8Product>> Int8Product::create(std::int64_t rows, std:
         const memory::desc x({batch, cols}, memory::data_type::u8, memory::format_tag::ab);
         const memory::desc w({cols, rows}, memory::data_type::s8, memory::format_tag::any);
         const memory::desc y({batch, rows}, memory::data_type::s32, memory::format_tag::ab);
-        const dnnl::matmul::primitive_desc desc(dnnl::matmul::desc(x, w, y), dnnl_attributes(),
-                                                dnnl_cpu());
+        const dnnl::matmul::primitive_desc desc = describe_matmul(x, w, nullptr, y);
         impl->primitive = dnnl::matmul(desc);
         const memory::desc plain({cols, rows}, memory::data_type::s8, memory::format_tag::ba);
         impl->weights = dnnl_reordered(dnnl_view(plain, weights), desc.weights_desc());
