@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/cpus.h"
+#include "base/fork.h"
 
 namespace pbatch {
 namespace {
@@ -173,6 +174,7 @@ struct ThreadPool::Impl {
   // Calls that nobody was woken for, one soon after the other: when the first began, the last
   // ended.
   std::atomic<Clock::rep> alone_since{0}, alone_until{0};
+  const std::uint32_t generation = fork_generation();
   std::vector<std::thread> workers;
 
   ~Impl() {
@@ -193,6 +195,14 @@ struct ThreadPool::Impl {
       return false;
     }
     return true;
+  }
+
+  /// Thread t to cpus[t], the caller being the first; nothing if there are none.
+  Status pin(const std::vector<int>& cpus) {
+    for (std::size_t t = 1; t < cpus.size() && t <= workers.size(); ++t) {
+      PBATCH_RETURN_IF_ERROR(pin_thread(workers[t - 1].native_handle(), cpus[t]));
+    }
+    return Status::ok();
   }
 
   void serve(std::size_t thread) {
@@ -252,11 +262,29 @@ struct ThreadPool::Impl {
 ThreadPool::ThreadPool(int threads)
     : threads_(std::min(threads > 0 ? threads : usable_cpu_count(), kMaxThreads)) {
   if (threads_ == 1) return;
-  impl_ = std::make_unique<Impl>();
-  if (!impl_->start(threads_)) threads_ = 1 + static_cast<int>(impl_->workers.size());
+  auto impl = std::make_unique<Impl>();
+  if (!impl->start(threads_)) threads_ = 1 + static_cast<int>(impl->workers.size());
+  impl_ = impl.release();
 }
 
-ThreadPool::~ThreadPool() = default;
+ThreadPool::~ThreadPool() {
+  Impl* const impl = impl_;
+  // Threads that were left behind in another process cannot be joined: their records stay.
+  if (impl != nullptr && impl->generation == fork_generation()) delete impl;
+}
+
+ThreadPool::Impl& ThreadPool::impl() {
+  Impl* now = impl_.load(std::memory_order_acquire);
+  if (now->generation == fork_generation()) return *now;
+  const std::lock_guard lock(fork_mutex());
+  now = impl_.load(std::memory_order_acquire);
+  if (now->generation == fork_generation()) return *now;
+  auto made = std::make_unique<Impl>();
+  made->start(threads_);  // with fewer threads their callers do more
+  static_cast<void>(made->pin(cpus_));
+  impl_.store(made.get(), std::memory_order_release);
+  return *made.release();
+}
 
 Result<std::shared_ptr<ThreadPool>> ThreadPool::create(const ThreadPoolOptions& options) {
   const int cpus = static_cast<int>(options.cpus.size());
@@ -288,16 +316,19 @@ Status ThreadPool::pin(const std::vector<int>& cpus) {
             "name one CPU for each thread, or leave the number of threads out"};
   }
   PBATCH_RETURN_IF_ERROR(check_cpus(cpus));
-  for (std::size_t t = 1; t < threads; ++t) {
-    PBATCH_RETURN_IF_ERROR(pin_thread(impl_->workers[t - 1].native_handle(), cpus[t]));
-  }
-  return Status::ok();
+  cpus_ = cpus;
+  return threads_ == 1 ? Status::ok() : impl().pin(cpus);
 }
 
 void ThreadPool::run(std::int64_t count, std::int64_t grain, RangeFn fn, const void* task) {
   if (count <= 0) return;
   grain = std::max<std::int64_t>(grain, 1);
-  Job* const job = threads_ == 1 || count <= grain ? nullptr : impl_->take_job();
+  if (threads_ == 1 || count <= grain) {
+    fn(task, 0, count);
+    return;
+  }
+  Impl& crew = impl();
+  Job* const job = crew.take_job();
   if (job == nullptr) {
     fn(task, 0, count);
     return;
@@ -311,15 +342,15 @@ void ThreadPool::run(std::int64_t count, std::int64_t grain, RangeFn fn, const v
   job->grain = grain;
   const auto threads = static_cast<std::uint32_t>(threads_);
   job->open(units, threads);
-  if (impl_->awake.load(std::memory_order_relaxed) > 0 || impl_->worth_waking(*job, units)) {
-    impl_->call(static_cast<int>(std::min(units, threads)) - 1);
+  if (crew.awake.load(std::memory_order_relaxed) > 0 || crew.worth_waking(*job, units)) {
+    crew.call(static_cast<int>(std::min(units, threads)) - 1);
   }
   job->work(0);
   job->close();
 }
 
 int ThreadPool::lend() {
-  if (impl_ != nullptr) impl_->resting.store(true, std::memory_order_relaxed);
+  if (threads_ > 1) impl().resting.store(true, std::memory_order_relaxed);
   return threads_;
 }
 

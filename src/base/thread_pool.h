@@ -1,6 +1,7 @@
 // Fork-join parallelism: threads that help whoever has work.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -13,7 +14,9 @@ namespace pbatch {
 /// The calling thread is one of the pool's threads. Every call runs in its
 /// caller, whatever the others do; threads that are free take parts of it. So
 /// any number of threads may call at once, and a task may call, too. But a task
-/// must not wait for another: it may be the same thread that runs both.
+/// must not wait for another: it may be the same thread that runs both. In a
+/// process that was forked off, the pool starts its threads anew when it first
+/// needs them; no call may be under way when the process forks.
 class ThreadPool {
  public:
   /// threads <= 0: one per CPU that this process may use. Makes do with fewer
@@ -57,10 +60,13 @@ class ThreadPool {
   struct Job;
   struct Impl;
 
+  /// Whose threads exist in this process.
+  Impl& impl();
   void run(std::int64_t count, std::int64_t grain, RangeFn fn, const void* task);
 
   int threads_ = 1;
-  std::unique_ptr<Impl> impl_;
+  std::vector<int> cpus_;             // where they run; empty: anywhere
+  std::atomic<Impl*> impl_{nullptr};  // null for one thread
 };
 
 }  // namespace pbatch

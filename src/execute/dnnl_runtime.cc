@@ -1,12 +1,25 @@
 #include "execute/dnnl_runtime.h"
 
+#include "base/fork.h"
+
 // OpenMP's own interface. <omp.h> belongs to the compiler, and not every one has it.
 extern "C" {
 int omp_get_max_threads(void);
 void omp_set_num_threads(int threads);
+int omp_pause_resource_all(int kind);
 }
 
 namespace pbatch {
+namespace {
+
+// A forked child would wait for ever for the threads that its parent's loops left waiting for more.
+// Without them both sides start new ones at the next loop.
+void end_idle_omp_threads() {
+  constexpr int kHard = 2;  // omp_pause_hard
+  omp_pause_resource_all(kHard);
+}
+
+}  // namespace
 
 const dnnl::engine& dnnl_cpu() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -14,6 +27,8 @@ const dnnl::engine& dnnl_cpu() {
 }
 
 OmpThreads::OmpThreads(int threads) : before_(omp_get_max_threads()) {
+  static const bool registered = (before_fork(end_idle_omp_threads), true);
+  static_cast<void>(registered);
   if (threads != before_) omp_set_num_threads(threads);
 }
 

@@ -1,12 +1,14 @@
 #include "pbatch/session.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
 
 #include "base/buffer_pool.h"
+#include "base/fork.h"
 #include "base/thread_pool.h"
 #include "execute/check_inputs.h"
 #include "execute/device/device_network.h"
@@ -37,6 +39,13 @@ struct Session::Impl {
   DeviceInfo device;
   std::unique_ptr<DeviceNetwork> on_device;  // null on the CPU
 
+  // Runs that have begun and not ended, of all threads; in a forked process also of those that do
+  // not exist here and never will end.
+  std::atomic<int> under_way{0};
+  const std::uint32_t made_in = fork_generation();
+  std::uint32_t checked_in = made_in;  // written under fork_mutex(), as is the next one
+  bool left_running = false;
+
   std::shared_mutex prepared_mutex;
   std::set<Precision> prepared;
 
@@ -45,6 +54,7 @@ struct Session::Impl {
   Status open_device(int index);
   Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs,
                                   std::vector<NodeTime>* times);
+  Status begin_run();
   Status check_precision(const Precision& precision) const;
   Status prepare(const Precision& precision);
 };
@@ -58,6 +68,17 @@ Result<std::shared_ptr<ThreadPool>> pool_for(const SessionOptions& options) {
                 "a session that shares a pool takes its threads and CPUs from there",
                 "leave 'threads' and 'cpus' unset, or the pool out");
 }
+
+class RunUnderWay {
+ public:
+  explicit RunUnderWay(std::atomic<int>& count) : count_(count) {}
+  ~RunUnderWay() { count_.fetch_sub(1, std::memory_order_relaxed); }
+  RunUnderWay(const RunUnderWay&) = delete;
+  RunUnderWay& operator=(const RunUnderWay&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
 
 LayerInfo describe_layer(const Node& node) {
   const BitMatrix& m = *node.matrix;
@@ -140,6 +161,24 @@ Result<std::vector<Tensor>> Session::Impl::run(RunContext& context,
   const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
   if (times != nullptr) times->push_back({"all nodes", "CUDA graph", spent.count()});
   return made;
+}
+
+// A lock that such a run holds would be waited for for ever.
+Status Session::Impl::begin_run() {
+  if (made_in != fork_generation()) {
+    const std::lock_guard lock(fork_mutex());
+    if (checked_in != fork_generation()) {  // before any run of this process is counted
+      checked_in = fork_generation();
+      left_running = under_way.load(std::memory_order_relaxed) > 0;
+    }
+  }
+  if (!left_running) {
+    under_way.fetch_add(1, std::memory_order_relaxed);
+    return Status::ok();
+  }
+  return {ErrorCode::invalid_argument,
+          "another thread was running this session when the process was forked",
+          "load a session of its own in the forked process, or fork while none runs"};
 }
 
 Status Session::Impl::check_precision(const Precision& precision) const {
@@ -243,6 +282,8 @@ Result<std::vector<Tensor>> Session::run(std::span<const NamedTensor> inputs,
 Result<std::vector<Tensor>> Session::run_timed(std::span<const NamedTensor> inputs,
                                                const Precision& precision,
                                                std::vector<NodeTime>* times) const {
+  PBATCH_RETURN_IF_ERROR(impl_->begin_run());
+  const RunUnderWay until_the_end(impl_->under_way);
   PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
   Result<std::vector<Tensor>> ordered = check_inputs(impl_->program.graph(), inputs);
   if (!ordered) return ordered.status().in_file(impl_->program.graph().source_file);

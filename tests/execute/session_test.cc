@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <limits>
@@ -10,6 +11,7 @@
 #include "pack/bit_matrix.h"
 #include "pbatch/isa.h"
 #include "pbatch/quantize.h"
+#include "tests/support/forked.h"
 #include "tests/support/networks.h"
 
 namespace pbatch {
@@ -313,6 +315,47 @@ TEST_F(SessionTest, ThreadsThatCannotBeAreRefused) {
   refused({.cpus = {0}, .pool = *pool}, "shares a pool");
   refused({.threads = -2}, "-2 threads");
   refused({.threads = 1, .cpus = {1 << 20}}, "CPU 1048576");
+}
+
+TEST_F(SessionTest, RunsInAForkedProcess) {
+  const Session session = load_quantized(2);
+  const NamedTensor x = input(70);
+  const std::vector<float> expected = values(session.run({&x, 1}, Precision::bits(4)));
+  EXPECT_EQ(testing::in_a_fork([&] {
+              std::vector<std::thread> threads;
+              std::atomic<int> right{0};
+              for (int t = 0; t < 3; ++t) {
+                threads.emplace_back(
+                    [&] { right += values(session.run({&x, 1}, Precision::bits(4))) == expected; });
+              }
+              for (std::thread& thread : threads) thread.join();
+              return right == 3;
+            }),
+            "");
+}
+
+// The child cannot know what the other thread left half done.
+TEST_F(SessionTest, IsRefusedInAForkIfAnotherThreadWasRunningIt) {
+  const Session session = load_quantized(1);
+  const NamedTensor x = input(3000);
+  std::atomic<bool> stop{false}, running{false};
+  std::thread other([&] {
+    while (!stop) {
+      running = true;
+      EXPECT_TRUE(session.run({&x, 1}, Precision::bits(4)));
+    }
+  });
+  while (!running) std::this_thread::yield();
+  std::string in_child;
+  for (int tries = 0; tries < 1000 && in_child.empty(); ++tries) {  // nearly always the first
+    in_child = testing::in_a_fork([&] {
+      const Result<std::vector<Tensor>> made = session.run({&x, 1}, Precision::bits(4));
+      return made.is_ok() || made.status().message().find("forked") == std::string::npos;
+    });
+  }
+  stop = true;
+  other.join();
+  EXPECT_EQ(in_child, "wrong");  // the error was there
 }
 
 }  // namespace

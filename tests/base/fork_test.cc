@@ -1,0 +1,74 @@
+#include "base/fork.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "base/thread_pool.h"
+#include "tests/support/forked.h"
+
+namespace pbatch {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How many threads take part in work that all have time to come to.
+int threads_at_work(ThreadPool& pool) {
+  std::atomic<int> present{0}, most{0};
+  pool.parallel_for(8 * pool.threads(), 1, [&](std::int64_t, std::int64_t) {
+    const int now = ++present;
+    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+    }
+    std::this_thread::sleep_for(5ms);
+    --present;
+  });
+  return most;
+}
+
+TEST(Fork, IsCounted) {
+  const std::uint32_t here = fork_generation();
+  EXPECT_EQ(testing::in_a_fork([&] { return fork_generation() == here + 1; }), "");
+  EXPECT_EQ(fork_generation(), here);
+}
+
+TEST(Fork, LeavesAPoolThatHasItsThreadsAgain) {
+  ThreadPool pool(3);
+  ASSERT_EQ(threads_at_work(pool), 3);
+  const auto works = [&] {
+    bool all = threads_at_work(pool) == 3 && threads_at_work(pool) == 3;
+    ThreadPool other(2);
+    return all && threads_at_work(other) == 2;
+  };
+  EXPECT_EQ(testing::in_a_fork(works), "");
+  EXPECT_EQ(testing::in_a_fork([&] { return testing::in_a_fork(works).empty() && works(); }), "");
+  EXPECT_EQ(threads_at_work(pool), 3);
+}
+
+// Also one that nothing was asked of there.
+TEST(Fork, LeavesAPoolThatCanGo) {
+  EXPECT_EQ(testing::in_a_fork([] {
+              ThreadPool pool(2);
+              return testing::in_a_fork([&] { return pool.threads() == 2; }).empty();
+            }),
+            "");
+  auto pool = std::make_unique<ThreadPool>(2);
+  EXPECT_EQ(testing::in_a_fork([&] {
+              pool.reset();
+              return true;
+            }),
+            "");
+}
+
+// Forks come at any moment of its threads' lives.
+TEST(Fork, FindsNoLockThatAThreadHeld) {
+  ThreadPool pool(3);
+  for (int i = 0; i < 50; ++i) {
+    pool.parallel_for(1000, 1, [](std::int64_t, std::int64_t) {});
+    ASSERT_EQ(testing::in_a_fork([&] { return threads_at_work(pool) == 3; }), "") << i;
+  }
+}
+
+}  // namespace
+}  // namespace pbatch

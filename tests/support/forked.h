@@ -1,0 +1,26 @@
+// What holds in a process that was forked off.
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace pbatch::testing {
+
+/// Calls `works` in a child of this process: "" if it returns true, else what happened. One that
+/// hangs is ended after some seconds.
+template <class Works>
+std::string in_a_fork(const Works& works) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    _exit(works() ? 0 : 1);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) return "no child";
+  if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));
+  return WEXITSTATUS(status) == 0 ? "" : "wrong";
+}
+
+}  // namespace pbatch::testing
