@@ -32,35 +32,63 @@ void multiply(const BitProduct& product, std::int64_t first, std::int64_t count,
   }
 }
 
+Status check_activation_bits(int bits) {
+  if (bits == 8 || bits == 16 || bits == 32) return Status::ok();
+  return {ErrorCode::invalid_argument, "activations of " + std::to_string(bits) + " bits",
+          "use 8, 16 or 32 activation bits"};
+}
+
+// The packed vectors of one chunk lie behind what the product itself needs.
+PackedKey chunk_key(const PreparedMatrix& matrix, std::int64_t batch, int bits) {
+  return BitProduct::key_of(matrix, BitProduct::chunk_of(matrix, batch, bits), bits);
+}
+
+std::size_t product_bytes(const PreparedMatrix& matrix, std::int64_t batch, int bits) {
+  return (BitProduct::scratch_bytes(matrix, batch, bits) + 63) / 64 * 64;
+}
+
 }  // namespace
 
+std::size_t bit_gemm_scratch_bytes(const PreparedMatrix& matrix, std::int64_t batch,
+                                   int activation_bits) {
+  return product_bytes(matrix, batch, activation_bits) +
+         packed_buffer_bytes(chunk_key(matrix, batch, activation_bits));
+}
+
 Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPool& pool,
-                BufferPool& buffers) {
+                BufferPool& buffers, void* scratch) {
   const int bits = call.activation_bits;
-  if (bits != 8 && bits != 16 && bits != 32) {
-    return {ErrorCode::invalid_argument, "activations of " + std::to_string(bits) + " bits",
-            "use 8, 16 or 32 activation bits"};
-  }
-  if (call.batch <= 0) return Status::ok();
-  // Packed vectors of one chunk, or of the whole batch if they are to be kept.
   const bool shared = call.packed != nullptr;
+  const PackedVectors packed =
+      shared ? packed_vectors_at(BitProduct::key_of(matrix, call.batch, bits), call.packed)
+             : packed_vectors_at(
+                   chunk_key(matrix, call.batch, bits),
+                   static_cast<char*>(scratch) + product_bytes(matrix, call.batch, bits));
+  BitProduct product(matrix, call.batch, bits, packed, scratch, buffers);
   const std::int64_t chunk = BitProduct::chunk_of(matrix, call.batch, bits);
-  const PackedKey key = BitProduct::key_of(matrix, shared ? call.batch : chunk, bits);
-  const PackedBuffer* const ready = shared ? call.packed->find(key) : nullptr;
-  const PackedBuffer packed = ready != nullptr ? *ready : PackedBuffer::allocate(key, buffers);
-  PBATCH_ASSIGN_OR_RETURN(BitProduct product,
-                          BitProduct::create(matrix, call.batch, bits, buffers, packed));
   for (std::int64_t done = 0; done < call.batch; done += chunk) {
     const std::int64_t count = std::min(chunk, call.batch - done), first = shared ? done : 0;
-    if (ready == nullptr) {
+    if (!call.packed_ready) {
       PBATCH_RETURN_IF_ERROR(
           product.quantize(call.x + done * call.ldx, call.ldx, first, count, pool));
     }
     multiply(product, first, count, row_blocks(matrix.matrix->rows),
              {call.y + done * call.ldy, call.ldy, call.bias, call.activation}, pool);
   }
-  if (shared && ready == nullptr) call.packed->keep(key, packed);
   return Status::ok();
+}
+
+Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPool& pool,
+                BufferPool& buffers) {
+  PBATCH_RETURN_IF_ERROR(check_activation_bits(call.activation_bits));
+  if (call.batch <= 0) return Status::ok();
+  const std::shared_ptr<void> scratch =
+      buffers.take(bit_gemm_scratch_bytes(matrix, call.batch, call.activation_bits));
+  if (scratch == nullptr) {
+    return {ErrorCode::out_of_memory, "no memory for the scratch space of a product of bit-layers",
+            "free memory or use a smaller batch"};
+  }
+  return bit_gemm(matrix, call, pool, buffers, scratch.get());
 }
 
 }  // namespace pbatch

@@ -6,7 +6,7 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
-#include "execute/packed_input.h"
+#include "execute/packed_vectors.h"
 #include "isa/isa.h"
 #include "kernel/epilogue.h"
 #include "kernel/registry.h"
@@ -45,14 +45,22 @@ struct BitGemmCall {
   int activation_bits = 16;     ///< 8, 16 or 32
   const float* bias = nullptr;  ///< [rows] or null
   Activation activation = Activation::none;
-  /// If not null: the packed vectors of x are taken from here, or else kept here for the next call
-  /// that reads the same x.
-  PackedInput* packed = nullptr;
+  /// Memory for the packed vectors of all of x, for BitProduct::key_of the whole batch, if other
+  /// calls read them, too; else they are made part by part in scratch memory.
+  void* packed = nullptr;
+  bool packed_ready = false;  ///< they are there already
 };
 
-/// Quantizes the activations, multiplies, and finishes, on `pool`. Scratch
-/// comes from `buffers`. not_finite if x holds a NaN or an infinity. The result
-/// does not depend on kernel, ISA, threads or batch size.
+/// Bytes of scratch memory of a call.
+std::size_t bit_gemm_scratch_bytes(const PreparedMatrix& matrix, std::int64_t batch,
+                                   int activation_bits);
+
+/// Quantizes the activations, multiplies, and finishes, on `pool`. `scratch`: as many bytes as
+/// bit_gemm_scratch_bytes() says, 64-byte aligned. not_finite if x holds a NaN or an infinity. The
+/// result does not depend on kernel, ISA, threads or batch size.
+Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPool& pool,
+                BufferPool& buffers, void* scratch);
+/// With scratch memory from `buffers`.
 Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPool& pool,
                 BufferPool& buffers);
 

@@ -27,6 +27,16 @@ std::int64_t padded_rows(const PreparedMatrix& m) {
   return row_blocks(m.matrix->rows) * kBlockRows;
 }
 
+// Of one vector, all digits.
+std::int64_t accumulator_bytes(const PreparedMatrix& m, int activation_bits) {
+  return m.digit_count() * activation_halves(activation_bits) * padded_rows(m) *
+         static_cast<std::int64_t>(sizeof(float));
+}
+
+std::int64_t numbers_bytes(const PreparedMatrix& m, int activation_bits) {
+  return packed_bytes(kActivationNumbers, col_blocks(m.matrix->cols), activation_bits);
+}
+
 Status no_memory() {
   return {ErrorCode::out_of_memory, "no memory for the scratch space of a product of bit-layers",
           "free memory or use a smaller batch"};
@@ -48,39 +58,32 @@ std::int64_t BitProduct::chunk_of(const PreparedMatrix& m, std::int64_t batch,
                                   int activation_bits) {
   const std::int64_t activation_bytes =
       packed_bytes(m.kernel->activations, col_blocks(m.matrix->cols), activation_bits);
-  const std::int64_t acc_bytes = m.digit_count() * activation_halves(activation_bits) *
-                                 padded_rows(m) * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t fitting =
-      std::min(kChunkActivationBytes / activation_bytes, kChunkAccumulatorBytes / acc_bytes);
+      std::min(kChunkActivationBytes / activation_bytes,
+               kChunkAccumulatorBytes / accumulator_bytes(m, activation_bits));
   const std::int64_t even = fitting / kMinChunk * kMinChunk;
   return std::min(batch, std::clamp(even, kMinChunk, kMaxChunk));
 }
 
+std::size_t BitProduct::scratch_bytes(const PreparedMatrix& m, std::int64_t batch,
+                                      int activation_bits) {
+  const std::int64_t numbers =
+      is_direct(m.kernel->activations) ? 0 : numbers_bytes(m, activation_bits);
+  return static_cast<std::size_t>(
+      chunk_of(m, batch, activation_bits) * accumulator_bytes(m, activation_bits) + numbers);
+}
+
 BitProduct::BitProduct(const PreparedMatrix& matrix, std::int64_t batch, int activation_bits,
-                       BufferPool& buffers, PackedBuffer packed)
+                       const PackedVectors& packed, void* scratch, BufferPool& buffers)
     : matrix_(&matrix),
       activation_bits_(activation_bits),
       buffers_(&buffers),
-      packed_(std::move(packed)),
+      packed_(packed),
       chunk_(chunk_of(matrix, batch, activation_bits)),
       acc_stride_(padded_rows(matrix)),
       acc_size_(activation_halves(activation_bits) * acc_stride_),
-      acc_(buffers.take(static_cast<std::size_t>(matrix.digit_count() * chunk_ * acc_size_) *
-                        sizeof(float))) {}
-
-Result<BitProduct> BitProduct::create(const PreparedMatrix& matrix, std::int64_t batch,
-                                      int activation_bits, BufferPool& buffers) {
-  return create(matrix, batch, activation_bits, buffers,
-                PackedBuffer::allocate(key_of(matrix, batch, activation_bits), buffers));
-}
-
-Result<BitProduct> BitProduct::create(const PreparedMatrix& matrix, std::int64_t batch,
-                                      int activation_bits, BufferPool& buffers,
-                                      PackedBuffer packed) {
-  BitProduct product(matrix, batch, activation_bits, buffers, std::move(packed));
-  if (product.packed_.memory == nullptr || product.acc_ == nullptr) return no_memory();
-  return product;
-}
+      acc_(static_cast<float*>(scratch)),
+      numbers_(static_cast<char*>(scratch) + chunk_ * accumulator_bytes(matrix, activation_bits)) {}
 
 bool BitProduct::is_worth_sharing(std::int64_t count, std::int64_t row_blocks) const {
   return row_blocks * kBlockRows * matrix_->matrix->cols * count * (activation_bits_ / 8) *
@@ -88,23 +91,20 @@ bool BitProduct::is_worth_sharing(std::int64_t count, std::int64_t row_blocks) c
          kSerialMacs;
 }
 
-std::shared_ptr<void> BitProduct::take_numbers() const {
-  return buffers_->take(static_cast<std::size_t>(
-      packed_bytes(kActivationNumbers, col_blocks(matrix_->matrix->cols), activation_bits_)));
-}
-
 Status BitProduct::quantize(const float* x, std::int64_t ldx, std::int64_t first,
                             std::int64_t count, ThreadPool& pool) {
-  const PackedVectors to = packed_.vectors.from(first);
+  const PackedVectors to = packed_.from(first);
   const bool direct = is_direct(matrix_->kernel->activations);
   ErrorCode code = ErrorCode::ok;
   if (count == 1 || count * matrix_->matrix->cols < kSerialElements) {
-    if (!direct && numbers_ == nullptr) numbers_ = take_numbers();
-    code = quantize_range(x, ldx, to, numbers_.get(), 0, count);
+    code = quantize_range(x, ldx, to, numbers_, 0, count);
   } else {
     std::atomic<ErrorCode> error{ErrorCode::ok};
     pool.parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end) {
-      const std::shared_ptr<void> numbers = direct ? nullptr : take_numbers();
+      const std::shared_ptr<void> numbers =
+          direct
+              ? nullptr
+              : buffers_->take(static_cast<std::size_t>(numbers_bytes(*matrix_, activation_bits_)));
       const ErrorCode e = quantize_range(x, ldx, to, numbers.get(), begin, end);
       if (e != ErrorCode::ok) error.store(e, std::memory_order_relaxed);
     });
@@ -146,16 +146,14 @@ ErrorCode BitProduct::quantize_range(const float* x, std::int64_t ldx, const Pac
 void BitProduct::multiply(std::int64_t first, std::int64_t count, std::int64_t row_block_begin,
                           std::int64_t row_block_end, const BitProductOutput& out) const {
   for (std::int64_t done = 0; done < count; done += chunk_) {
-    const Part part{packed_.vectors.from(first + done), done, std::min(chunk_, count - done),
+    const Part part{packed_.from(first + done), done, std::min(chunk_, count - done),
                     row_block_begin, row_block_end};
     for (int d = 0; d < matrix_->digit_count(); ++d) run_kernel(d, part);
     finish(part, out);
   }
 }
 
-float* BitProduct::accumulators(int digit) const {
-  return static_cast<float*>(acc_.get()) + digit * chunk_ * acc_size_;
-}
+float* BitProduct::accumulators(int digit) const { return acc_ + digit * chunk_ * acc_size_; }
 
 void BitProduct::run_kernel(int d, const Part& part) const {
   const WeightDigit& digit = matrix_->digits[static_cast<std::size_t>(d)];

@@ -7,7 +7,7 @@
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
 #include "execute/matrix_cache.h"
-#include "execute/packed_input.h"
+#include "execute/packed_vectors.h"
 #include "kernel/epilogue.h"
 #include "pbatch/status.h"
 
@@ -21,18 +21,18 @@ struct BitProductOutput {
   Activation activation = Activation::none;
 };
 
-/// The packed vectors and the scratch memory of Y = X W^T for as long as they are needed: one
-/// call, or all steps of a sequence. Its results are those that bit_gemm promises.
+/// Y = X W^T in memory of the caller, for one call or all steps of a sequence. Its results are
+/// those that bit_gemm promises. Making one costs nothing.
 class BitProduct {
  public:
-  /// Memory for `batch` vectors from `buffers`. `matrix` and `buffers` must outlive the product.
-  /// Precondition: batch > 0; activation_bits is 8, 16 or 32.
-  static Result<BitProduct> create(const PreparedMatrix& matrix, std::int64_t batch,
-                                   int activation_bits, BufferPool& buffers);
-  /// The same with packed vectors from elsewhere, of the kind key_of() names.
-  static Result<BitProduct> create(const PreparedMatrix& matrix, std::int64_t batch,
-                                   int activation_bits, BufferPool& buffers, PackedBuffer packed);
+  /// `packed` has the vectors of key_of(), `scratch` scratch_bytes() bytes, 64-byte aligned; both,
+  /// the matrix and `buffers` must outlive the product. Precondition: batch > 0; activation_bits is
+  /// 8, 16 or 32.
+  BitProduct(const PreparedMatrix& matrix, std::int64_t batch, int activation_bits,
+             const PackedVectors& packed, void* scratch, BufferPool& buffers);
 
+  static std::size_t scratch_bytes(const PreparedMatrix& matrix, std::int64_t batch,
+                                   int activation_bits);
   static PackedKey key_of(const PreparedMatrix& matrix, std::int64_t batch, int activation_bits);
   /// How many of `batch` vectors to take at a time, so that they stay in a core's second-level
   /// cache while rows go by, and their accumulators are bounded.
@@ -56,12 +56,8 @@ class BitProduct {
  private:
   struct Part;  // of the vectors and rows, as much as the accumulators hold
 
-  BitProduct(const PreparedMatrix& matrix, std::int64_t batch, int activation_bits,
-             BufferPool& buffers, PackedBuffer packed);
-
   ErrorCode quantize_range(const float* x, std::int64_t ldx, const PackedVectors& to, void* numbers,
                            std::int64_t begin, std::int64_t end) const;
-  std::shared_ptr<void> take_numbers() const;
   void run_kernel(int digit, const Part& part) const;
   void finish(const Part& part, const BitProductOutput& out) const;
   float* accumulators(int digit) const;
@@ -69,12 +65,12 @@ class BitProduct {
   const PreparedMatrix* matrix_;
   int activation_bits_;
   BufferPool* buffers_;
-  PackedBuffer packed_;
-  std::int64_t chunk_;             // vectors that there are accumulators for
-  std::int64_t acc_stride_;        // floats of one half
-  std::int64_t acc_size_;          // floats of all halves of a vector
-  std::shared_ptr<void> acc_;      // [digits][chunk][halves][acc_stride]
-  std::shared_ptr<void> numbers_;  // of one vector, for a layout that no quantizer writes
+  PackedVectors packed_;
+  std::int64_t chunk_;       // vectors that there are accumulators for
+  std::int64_t acc_stride_;  // floats of one half
+  std::int64_t acc_size_;    // floats of all halves of a vector
+  float* acc_;               // [digits][chunk][halves][acc_stride]
+  void* numbers_;            // of one vector, for a layout that no quantizer writes
 };
 
 }  // namespace pbatch

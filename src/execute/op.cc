@@ -39,6 +39,44 @@ Result<Tensor> RunContext::allocate(DType type, Shape shape) const {
   return Tensor::view(type, std::move(shape), data, std::move(memory));
 }
 
+Status Op::run(RunContext& context, std::span<const Tensor* const> inputs,
+               std::span<Tensor> outputs) const {
+  PBATCH_ASSIGN_OR_RETURN(const StepPlan plan, this->plan({context, inputs, outputs.size()}));
+  return run_planned(plan, context, inputs, outputs);
+}
+
+Status run_planned(const StepPlan& plan, RunContext& context, std::span<const Tensor* const> inputs,
+                   std::span<Tensor> outputs) {
+  if (plan.value) {
+    outputs[0] = *plan.value;
+    return Status::ok();
+  }
+  if (plan.alias_of) {
+    outputs[0] = inputs[*plan.alias_of]->reshaped(plan.outputs[0].shape);
+    return Status::ok();
+  }
+  std::vector<const void*> in;
+  for (const Tensor* input : inputs) in.push_back(input != nullptr ? input->raw() : nullptr);
+  std::vector<void*> out;
+  for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
+    PBATCH_ASSIGN_OR_RETURN(Tensor made,
+                            context.allocate(plan.outputs[i].dtype, plan.outputs[i].shape));
+    out.push_back(made.mutable_raw());
+    if (i < outputs.size()) outputs[i] = std::move(made);
+  }
+  std::shared_ptr<void> scratch;
+  if (plan.scratch_bytes > 0) {
+    scratch = context.buffers.take(plan.scratch_bytes);
+    if (scratch == nullptr) {
+      return {ErrorCode::out_of_memory,
+              "no memory for " + std::to_string(plan.scratch_bytes) + " bytes of scratch space",
+              "use a smaller batch"};
+    }
+  }
+  return plan.step->run(
+      {in.data(), out.data(), scratch.get(), nullptr, false, context.pool, context.buffers});
+}
+
 Result<OpFactory> find_op(const Node& node) {
   const Entry* best = nullptr;      // the newest definition that the model's opset knows
   const Entry* earliest = nullptr;  // of any opset, for the message

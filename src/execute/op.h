@@ -8,6 +8,7 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
+#include "execute/step.h"
 #include "graph/graph.h"
 #include "pbatch/precision.h"
 #include "pbatch/session.h"
@@ -17,7 +18,6 @@
 
 namespace pbatch {
 
-class PackedInput;
 class Program;
 
 /// What a run lends to its operators.
@@ -26,42 +26,57 @@ struct RunContext {
   BufferPool& buffers;
   const Precision& precision;
   FloatBackend float_backend;
-  /// Packed vectors of the node's first input, if other nodes may take them too; else null.
-  PackedInput* packed_input = nullptr;
 
   /// An uninitialized tensor from the buffer pool.
   Result<Tensor> allocate(DType type, Shape shape) const;
 };
 
-/// One node, ready to run. Immutable after construction but for caches that
-/// guard themselves: run() may be called from many threads at once.
+/// What a plan knows of a node's inputs.
+struct PlanRequest {
+  const RunContext& context;
+  /// inputs[i] is null for an absent optional input. All have their types; elements only those for
+  /// which knows() is true.
+  std::span<const Tensor* const> inputs;
+  std::size_t outputs = 1;  ///< of the node; a plan may have more
+
+  bool knows(std::size_t i) const { return inputs[i]->raw() != nullptr || inputs[i]->size() == 0; }
+};
+
+/// One node, ready to be planned and run. Immutable after construction but for caches that guard
+/// themselves: all may be called from many threads at once. An operator overrides plan() if its
+/// output types follow from those of its inputs, or from elements that may be known; else run().
 class Op {
  public:
   virtual ~Op() = default;
 
+  /// Shapes and types that do not fit are an error; the message need not name the node, the caller
+  /// adds it. Not planned if the outputs' types depend on elements that are not known yet.
+  virtual Result<StepPlan> plan(const PlanRequest&) const { return StepPlan{}; }
+
   /// inputs[i] is null for an absent optional input. Writes every outputs[i];
-  /// one that the graph does not use is still in the span. Shapes and types
-  /// that do not fit are an error before anything is computed; the message need
-  /// not name the node, the caller adds it.
+  /// one that the graph does not use is still in the span. Plans and runs at once, unless
+  /// overridden. Errors as from plan(), before anything is computed.
   virtual Status run(RunContext& context, std::span<const Tensor* const> inputs,
-                     std::span<Tensor> outputs) const = 0;
+                     std::span<Tensor> outputs) const;
 
   /// Called once, before anything else: what the operators with bit-layers choose kernels by.
   virtual void choose_kernels_by(const KernelPolicy&) {}
-  /// True if run() quantizes the vectors of inputs[0] as they are, and so can use packed_input.
-  virtual bool packs_first_input() const { return false; }
 
   /// What the node's subgraphs run as; none for all operators but those of control flow.
   virtual std::vector<const Program*> programs() const { return {}; }
 
   /// Does now what the first run at this precision would do.
   virtual Status prepare(const LayerPrecision&) const { return Status::ok(); }
-  /// What a run at this precision does; empty for operators without a matrix of their own.
-  virtual Result<PlanStep> plan(const LayerPrecision&, std::int64_t /*batch*/,
-                                int /*threads*/) const {
+  /// What a run at this precision does for `batch` vectors; empty for operators without a matrix of
+  /// their own.
+  virtual Result<PlanStep> describe(const LayerPrecision&, std::int64_t /*batch*/) const {
     return PlanStep{};
   }
 };
+
+/// Runs a plan once, its outputs newly allocated. Precondition: it was made for these inputs.
+Status run_planned(const StepPlan& plan, RunContext& context, std::span<const Tensor* const> inputs,
+                   std::span<Tensor> outputs);
 
 /// Builds the operator of a node: checks attributes, and inputs that are
 /// constant, so that what can be refused without data is refused at load.

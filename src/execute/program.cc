@@ -1,9 +1,9 @@
 #include "execute/program.h"
 
-#include <chrono>
+#include <mutex>
 #include <utility>
 
-#include "execute/packed_input.h"
+#include "execute/recent.h"
 
 namespace pbatch {
 namespace {
@@ -25,12 +25,42 @@ std::vector<std::vector<ValueId>> last_uses(const Graph& graph) {
   return release;
 }
 
-double microseconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
-      .count();
+constexpr std::size_t kKeptPlans = 8;
+
+struct PlanKey {
+  Precision precision;
+  FloatBackend backend;
+  std::vector<TensorType> inputs;
+};
+
+// What a plan is looked for by.
+struct PlanWanted {
+  const RunContext& context;
+  std::span<const Tensor> inputs;
+};
+
+bool operator==(const PlanKey& key, const PlanWanted& wanted) {
+  if (key.backend != wanted.context.float_backend || key.inputs.size() != wanted.inputs.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < key.inputs.size(); ++i) {
+    const Tensor& input = wanted.inputs[i];
+    if (key.inputs[i].dtype != input.dtype() || key.inputs[i].shape != input.shape()) return false;
+  }
+  return key.precision == wanted.context.precision;
 }
 
 }  // namespace
+
+struct Program::Plans {
+  std::mutex mutex;
+  Recent<PlanKey, Plan> recent{kKeptPlans};
+};
+
+Program::Program() : plans_(std::make_unique<Plans>()) {}
+Program::Program(Program&&) noexcept = default;
+Program& Program::operator=(Program&&) noexcept = default;
+Program::~Program() = default;
 
 Result<Program> Program::build(Graph graph) {
   Program program;
@@ -44,7 +74,6 @@ Result<Program> Program::build(Graph graph) {
     if (!op) return op.status().at_node(node.name).in_file(g.source_file);
     program.ops_.push_back(std::move(op).value());
   }
-  program.find_shared_inputs();
   return program;
 }
 
@@ -58,68 +87,28 @@ Status Program::visit(const std::function<Status(const Node&, const Op&)>& visit
 
 void Program::choose_kernels_by(const KernelPolicy& policy) {
   for (const auto& op : ops_) op->choose_kernels_by(policy);
+  plans_ = std::make_unique<Plans>();
 }
 
-void Program::find_shared_inputs() {
-  std::vector<std::vector<std::size_t>> readers(graph_->values.size());
-  for (std::size_t n = 0; n < ops_.size(); ++n) {
-    const std::vector<ValueId>& inputs = graph_->nodes[n].inputs;
-    if (!ops_[n]->packs_first_input() || inputs.empty() || inputs[0] == kNoValue) continue;
-    readers[static_cast<std::size_t>(inputs[0])].push_back(n);
+Result<std::shared_ptr<const Plan>> Program::plan(const RunContext& context,
+                                                  std::span<const Tensor> inputs) const {
+  {
+    const std::lock_guard lock(plans_->mutex);
+    if (auto found = plans_->recent.find(PlanWanted{context, inputs})) return found;
   }
-  shared_inputs_.resize(ops_.size());
-  for (const std::vector<std::size_t>& nodes : readers) {
-    if (nodes.size() < 2) continue;
-    for (const std::size_t n : nodes) shared_inputs_[n].number = shared_count_;
-    shared_inputs_[nodes.back()].last = true;
-    ++shared_count_;
-  }
+  PlanKey key{context.precision, context.float_backend, {}};
+  for (const Tensor& input : inputs) key.inputs.push_back({input.dtype(), input.shape()});
+  PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> made,
+                          Plan::compile(*this, context, key.inputs));
+  const std::lock_guard lock(plans_->mutex);
+  plans_->recent.add(std::move(key), made);
+  return made;
 }
 
 Result<std::vector<Tensor>> Program::run(RunContext& context, std::span<const Tensor> inputs,
                                          std::vector<NodeTime>* times) const {
-  const Graph& g = *graph_;
-  std::vector<Tensor> values(g.values.size());
-  std::vector<const Tensor*> current(g.values.size(), nullptr);
-  for (std::size_t i = 0; i < g.values.size(); ++i) {
-    if (g.values[i].constant) current[i] = &*g.values[i].constant;
-  }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    current[static_cast<std::size_t>(g.inputs[i])] = &inputs[i];
-  }
-
-  std::vector<PackedInput> packed(static_cast<std::size_t>(shared_count_));
-  std::vector<const Tensor*> node_inputs;
-  std::vector<Tensor> node_outputs;
-  for (std::size_t n = 0; n < ops_.size(); ++n) {
-    const Node& node = g.nodes[n];
-    node_inputs.clear();
-    for (const ValueId id : node.inputs) {
-      node_inputs.push_back(id == kNoValue ? nullptr : current[static_cast<std::size_t>(id)]);
-    }
-    node_outputs.assign(node.outputs.size(), Tensor{});
-    const SharedInput shared = shared_inputs_[n];
-    context.packed_input =
-        shared.number < 0 ? nullptr : &packed[static_cast<std::size_t>(shared.number)];
-    const auto start = times != nullptr ? std::chrono::steady_clock::now()
-                                        : std::chrono::steady_clock::time_point();
-    if (Status s = ops_[n]->run(context, node_inputs, node_outputs); !s) {
-      return std::move(s).at_node(node.name).in_file(g.source_file);
-    }
-    if (times != nullptr) times->push_back({node.name, node.op_type, microseconds_since(start)});
-    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      if (node.outputs[i] == kNoValue) continue;
-      const auto slot = static_cast<std::size_t>(node.outputs[i]);
-      values[slot] = std::move(node_outputs[i]);
-      current[slot] = &values[slot];
-    }
-    if (shared.last) *context.packed_input = PackedInput{};
-    for (const ValueId id : release_after_[n]) values[static_cast<std::size_t>(id)] = Tensor{};
-  }
-
-  std::vector<Tensor> outputs;
-  for (const ValueId id : g.outputs) outputs.push_back(*current[static_cast<std::size_t>(id)]);
-  return outputs;
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, this->plan(context, inputs));
+  return plan->run(context, inputs, times);
 }
 
 }  // namespace pbatch

@@ -1,22 +1,26 @@
 // A graph with its operators built: what a session runs.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "execute/op.h"
+#include "execute/plan.h"
 #include "graph/graph.h"
 #include "pbatch/session.h"
 #include "pbatch/status.h"
 
 namespace pbatch {
 
-/// Immutable after build(), but for caches inside operators that guard themselves.
+/// Immutable after build(), but for caches that guard themselves.
 class Program {
  public:
+  Program(Program&&) noexcept;
+  Program& operator=(Program&&) noexcept;
+  ~Program();
+
   /// Builds every operator; the first one that cannot be built is the error,
   /// with its node. Precondition: the graph is sorted.
   static Result<Program> build(Graph graph);
@@ -32,28 +36,24 @@ class Program {
   void choose_kernels_by(const KernelPolicy& policy);
   /// The values that node i is the last to use.
   std::span<const ValueId> released_after(std::size_t i) const { return release_after_[i]; }
-  /// Nodes that use the same packed vectors have the same number; -1 for one that shares none.
-  int shared_input(std::size_t i) const { return shared_inputs_[i].number; }
 
-  /// Runs all nodes on `inputs`, one for each graph input in its order. Tensors
-  /// are released after their last use. `times` may be null.
+  /// The plan for this precision and these types, one for each graph input in its order: one of the
+  /// last few, or made now.
+  Result<std::shared_ptr<const Plan>> plan(const RunContext& context,
+                                           std::span<const Tensor> inputs) const;
+  /// Runs plan() on `inputs`. `times` may be null.
   Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs,
                                   std::vector<NodeTime>* times) const;
 
  private:
-  struct SharedInput {
-    int number = -1;
-    bool last = false;  // nobody after this node uses it
-  };
+  struct Plans;
 
-  Program() = default;
-  void find_shared_inputs();
+  Program();
 
   std::unique_ptr<const Graph> graph_;  // on the heap: operators may keep references
   std::vector<std::unique_ptr<Op>> ops_;
   std::vector<std::vector<ValueId>> release_after_;  // per node: values used last there
-  std::vector<SharedInput> shared_inputs_;           // per node
-  int shared_count_ = 0;
+  std::unique_ptr<Plans> plans_;
 };
 
 }  // namespace pbatch

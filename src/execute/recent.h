@@ -16,8 +16,9 @@ class Recent {
  public:
   explicit Recent(std::size_t capacity) : capacity_(capacity) {}
 
-  /// Null if there is none.
-  std::shared_ptr<const Value> find(const Key& key) {
+  /// Null if there is none. `key`: a Key, or what compares with one.
+  template <class Wanted>
+  std::shared_ptr<const Value> find(const Wanted& key) {
     const auto it = std::find_if(entries_.begin(), entries_.end(),
                                  [&](const Entry& entry) { return entry.first == key; });
     if (it == entries_.end()) return nullptr;

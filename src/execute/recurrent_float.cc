@@ -56,7 +56,7 @@ Status FloatRecurrentProduct::run(const float* h, std::int64_t ldh, std::int64_t
   if (!as_they_stand) {
     if (scratch_ == nullptr) {
       const std::int64_t floats = batch_ * (cols + gates_.rows());
-      scratch_ = context_.buffers.take(static_cast<std::size_t>(floats) * sizeof(float));
+      scratch_ = buffers_.take(static_cast<std::size_t>(floats) * sizeof(float));
       if (scratch_ == nullptr) {
         return {ErrorCode::out_of_memory, "no memory for the vectors of a recurrent layer",
                 "free memory or use a smaller batch"};
@@ -67,8 +67,7 @@ Status FloatRecurrentProduct::run(const float* h, std::int64_t ldh, std::int64_t
     call.x = vectors;
     call.y = vectors + batch_ * cols;
   }
-  PBATCH_RETURN_IF_ERROR(
-      matrix.multiply(call, context_.float_backend, context_.pool, context_.buffers));
+  PBATCH_RETURN_IF_ERROR(matrix.multiply(call, backend_, pool_, buffers_));
   if (!as_they_stand) {
     for (std::int64_t b = 0; b < batch_; ++b) {
       std::copy_n(call.y + b * rows, rows, y + b * ldy + first * kTileUnits);

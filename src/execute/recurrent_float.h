@@ -27,8 +27,14 @@ class FloatRecurrentWeights {
 class FloatRecurrentProduct final : public RecurrentProduct {
  public:
   FloatRecurrentProduct(const FloatRecurrentWeights& weights, const GateTiles& gates,
-                        std::int64_t batch, RunContext& context)
-      : weights_(weights), gates_(gates), batch_(batch), context_(context) {}
+                        std::int64_t batch, FloatBackend backend, ThreadPool& pool,
+                        BufferPool& buffers)
+      : weights_(weights),
+        gates_(gates),
+        batch_(batch),
+        backend_(backend),
+        pool_(pool),
+        buffers_(buffers) {}
 
   Status run(const float* h, std::int64_t ldh, std::int64_t first, std::int64_t last,
              std::int64_t grain, float* y, std::int64_t ldy, const RangeTask& done) override;
@@ -37,7 +43,9 @@ class FloatRecurrentProduct final : public RecurrentProduct {
   const FloatRecurrentWeights& weights_;
   const GateTiles& gates_;
   const std::int64_t batch_;
-  RunContext& context_;
+  const FloatBackend backend_;
+  ThreadPool& pool_;
+  BufferPool& buffers_;
   std::shared_ptr<void> scratch_;  // vectors without gaps
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "execute/op.h"
 #include "execute/recurrent_layer.h"
@@ -18,15 +19,31 @@ struct RecurrentInputs {
   const Tensor* initial_c = nullptr;  ///< the same
 };
 
+/// Elements of the same, and of the outputs; null: absent or not wanted.
+struct RecurrentData {
+  const std::int32_t* lengths = nullptr;
+  const float* initial_h = nullptr;
+  const float* initial_c = nullptr;
+  float* y = nullptr;
+  float* y_h = nullptr;
+  float* y_c = nullptr;
+};
+
 class RecurrentIo {
  public:
-  /// Checks the inputs; `directions` is D of the initial states. Errors name the input.
+  /// Checks the inputs, lengths only if their elements are known; `directions` is D of the initial
+  /// states. Errors name the input.
   static Result<RecurrentIo> create(const RecurrentInputs& inputs, std::int64_t hidden,
                                     int directions, int layout);
 
   std::int64_t steps() const { return steps_; }
   std::int64_t batch() const { return batch_; }
 
+  /// An error for lengths that the input does not have; [B] or null.
+  Status check_lengths(const std::int32_t* lengths) const;
+
+  /// Y, Y_h and Y_c as allocate() makes them, the first `count`.
+  std::vector<TensorType> types(int made, std::size_t count) const;
   /// Allocates Y [T, made, B, H] (layout 1: [B, T, made, H]), Y_h and Y_c [made, B, H] ([B, made,
   /// H]), as many of them as there are outputs; made: the directions that these hold.
   Status allocate(RunContext& context, int made, std::span<Tensor> outputs);
@@ -37,6 +54,9 @@ class RecurrentIo {
   /// For direction `from` of the initial states and direction `to` of the outputs. `x` holds `rows`
   /// floats of each step and vector, in the order of the input X.
   RecurrentCall call(const float* x, std::int64_t rows, int from, int to) const;
+  /// The same for elements from elsewhere, in outputs of `made` directions.
+  RecurrentCall call(const RecurrentData& data, const float* x, std::int64_t rows, int from, int to,
+                     int made) const;
 
  private:
   RecurrentInputs inputs_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 
 #include "execute/recurrent_cells.h"
 #include "isa/isa.h"
@@ -20,10 +19,10 @@ class Sequence {
   Sequence(const RecurrentSpec& spec, const RecurrentCall& call, RecurrentProduct& product)
       : spec_(spec), gates_(spec.gates), call_(call), product_(product) {}
 
-  Status run(BufferPool& buffers) {
+  Status run(void* memory) {
     PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
     cells_ = cells_for(isa).run;
-    PBATCH_RETURN_IF_ERROR(take_memory(buffers));
+    divide(static_cast<float*>(memory));
     start();
     const RecurrentProduct::RangeTask first = [this](std::int64_t begin, std::int64_t end) {
       finish(first_kind(), first_gates(), begin, end);
@@ -57,20 +56,13 @@ class Sequence {
   // Whole tiles of so many gates.
   static std::int64_t grain(int gates) { return (kGrainBlocks + gates - 1) / gates * gates; }
 
-  Status take_memory(BufferPool& buffers) {
+  void divide(float* memory) {
     const std::int64_t units = call_.batch * gates_.padded();
-    const std::int64_t floats = 4 * units + call_.batch * gates_.rows();
-    memory_ = buffers.take(static_cast<std::size_t>(floats) * sizeof(float));
-    if (memory_ == nullptr) {
-      return {ErrorCode::out_of_memory, "no memory for the states of a recurrent layer",
-              "free memory or use a smaller batch"};
-    }
-    h_ = static_cast<float*>(memory_.get());
+    h_ = memory;
     c_ = h_ + units;
     update_ = c_ + units;
     reset_h_ = update_ + units;
     r_ = reset_h_ + units;
-    return Status::ok();
   }
 
   void start() {
@@ -141,7 +133,6 @@ class Sequence {
   RecurrentProduct& product_;
   const bool defaults_ = spec_.default_activations();
   CellFn cells_ = nullptr;
-  std::shared_ptr<void> memory_;
   float *h_ = nullptr, *c_ = nullptr, *update_ = nullptr, *reset_h_ = nullptr;  // [batch][padded]
   float* r_ = nullptr;                                                          // [batch][rows]
   std::int64_t step_ = 0;
@@ -149,10 +140,15 @@ class Sequence {
 
 }  // namespace
 
+std::size_t recurrent_scratch_bytes(const RecurrentSpec& spec, std::int64_t batch) {
+  const std::int64_t floats = batch * (4 * spec.gates.padded() + spec.gates.rows());
+  return static_cast<std::size_t>(floats) * sizeof(float);
+}
+
 Status run_recurrent(const RecurrentSpec& spec, const RecurrentCall& call,
-                     RecurrentProduct& product, BufferPool& buffers) {
+                     RecurrentProduct& product, void* scratch) {
   if (call.batch == 0) return Status::ok();
-  return Sequence(spec, call, product).run(buffers);
+  return Sequence(spec, call, product).run(scratch);
 }
 
 }  // namespace pbatch

@@ -1,10 +1,10 @@
 // A recurrent layer in one direction: what happens step by step, for any kind of product.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
-#include "base/buffer_pool.h"
 #include "execute/recurrent_spec.h"
 #include "pbatch/status.h"
 
@@ -45,8 +45,12 @@ struct RecurrentCall {
   std::int64_t last_vector = 0;
 };
 
-/// Runs all steps. The same states give the same bits whether they come in one call or several.
+/// Bytes of memory for the states of `batch` vectors.
+std::size_t recurrent_scratch_bytes(const RecurrentSpec& spec, std::int64_t batch);
+
+/// Runs all steps, in recurrent_scratch_bytes() bytes at `scratch`, 64-byte aligned. The same
+/// states give the same bits whether they come in one call or several.
 Status run_recurrent(const RecurrentSpec& spec, const RecurrentCall& call,
-                     RecurrentProduct& product, BufferPool& buffers);
+                     RecurrentProduct& product, void* scratch);
 
 }  // namespace pbatch

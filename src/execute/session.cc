@@ -295,7 +295,7 @@ Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int
   PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
   std::vector<PlanStep> steps;
   PBATCH_RETURN_IF_ERROR(impl_->program.visit([&](const Node& node, const Op& op) {
-    PBATCH_ASSIGN_OR_RETURN(PlanStep step, op.plan(precision.of(node.name), batch, threads()));
+    PBATCH_ASSIGN_OR_RETURN(PlanStep step, op.describe(precision.of(node.name), batch));
     if (impl_->on_device != nullptr && node.matrix != nullptr) {
       step = impl_->on_device->plan(node, precision.of(node.name), batch, std::move(step));
     }

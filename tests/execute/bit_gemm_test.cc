@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "execute/bit_product.h"
 #include "execute/matrix_cache.h"
 #include "kernel/registry.h"
 #include "pack/pack.h"
@@ -228,43 +229,41 @@ TEST_P(BitGemmKernel, TakesPackedVectorsOfTheSameKind) {
       const auto a = prepare(caches[0], *kernel_, 3), b = prepare(caches[1], *kernel_, 5);
       const std::vector<float> expected_a = product(*a, call, x, pool);
       const std::vector<float> expected_b = product(*b, call, x, pool);
-      PackedInput packed;
-      call.packed = &packed;
+      const PackedKey key = BitProduct::key_of(*a, batch, activation_bits);
+      ASSERT_EQ(BitProduct::key_of(*b, batch, activation_bits), key);
+      BufferPool buffers;
+      const std::shared_ptr<void> packed = buffers.take(packed_buffer_bytes(key));
+      call.packed = packed.get();
       ASSERT_EQ(product(*a, call, x, pool), expected_a);
+      call.packed_ready = true;
       ASSERT_EQ(product(*b, call, gone, pool), expected_b);
       ASSERT_EQ(product(*a, call, gone, pool), expected_a);
 
-      // Vectors of another kind are packed anew, and so NaN is found.
-      std::vector<float> y(static_cast<std::size_t>(batch * 20));
-      BufferPool buffers;
-      call.x = gone.data();
-      call.ldx = 290;
-      call.y = y.data();
-      call.ldy = 20;
+      // Vectors of another kind are told apart.
       const auto c = prepare(caches[2], *kernel_, 3);
-      EXPECT_EQ(bit_gemm(*c, call, pool, buffers).code(), ErrorCode::not_finite);
-      call.activation_bits = activation_bits == 8 ? 16 : 8;
-      EXPECT_EQ(bit_gemm(*a, call, pool, buffers).code(), ErrorCode::not_finite);
+      EXPECT_NE(BitProduct::key_of(*c, batch, activation_bits), key);
+      EXPECT_NE(BitProduct::key_of(*a, batch, activation_bits == 8 ? 16 : 8), key);
     }
   }
 }
 
-// An error leaves nothing half done behind.
-TEST_P(BitGemmKernel, KeepsNoVectorsAfterAnError) {
+// An error while packing is seen, and the next call packs all anew.
+TEST_P(BitGemmKernel, PacksAgainAfterAnError) {
   ThreadPool pool(1);
   BufferPool buffers;
   const TestMatrix t = random_matrix(5, 40, 32, rng_);
   MatrixCache cache(t.matrix);
   const auto prepared = prepare(cache, *kernel_, 2);
-  PackedInput packed;
   BitGemmCall call;
   call.batch = 2;
+  const std::shared_ptr<void> packed = buffers.take(
+      packed_buffer_bytes(BitProduct::key_of(*prepared, call.batch, call.activation_bits)));
   std::vector<float> x = random_floats(2 * 40, rng_);
   const std::vector<float> expected = product(*prepared, call, x, pool);
   const float good = x.back();
   x.back() = std::numeric_limits<float>::infinity();
   std::vector<float> y(2 * 5);
-  call.packed = &packed;
+  call.packed = packed.get();
   call.x = x.data();
   call.ldx = 40;
   call.y = y.data();

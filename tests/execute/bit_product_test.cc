@@ -47,6 +47,20 @@ class BitProductKernel : public ::testing::TestWithParam<const char*> {
 
   std::optional<MatrixCache> cache_;
   std::vector<std::shared_ptr<const PreparedMatrix>> prepared_;
+  // In memory that the test keeps.
+  BitProduct make_product(const PreparedMatrix& m, std::int64_t batch, int activation_bits) {
+    const PackedKey key = BitProduct::key_of(m, batch, activation_bits);
+    memory_.push_back(buffers_.take(packed_buffer_bytes(key)));
+    memory_.push_back(buffers_.take(BitProduct::scratch_bytes(m, batch, activation_bits)));
+    return {m,
+            batch,
+            activation_bits,
+            packed_vectors_at(key, memory_.rbegin()[1].get()),
+            memory_.back().get(),
+            buffers_};
+  }
+
+  std::vector<std::shared_ptr<void>> memory_;
   std::vector<float> bias_ = testing::gaussian(kRows, 2);
   ThreadPool pool_{2};
   BufferPool buffers_;
@@ -57,15 +71,14 @@ TEST_P(BitProductKernel, RowsInAnyPartsAreTheWholeProduct) {
   unsigned seed = 3;
   for (const auto& m : prepared_) {
     for (const int activation_bits : {8, 16, 32}) {
-      Result<BitProduct> product = BitProduct::create(*m, kBatch, activation_bits, buffers_);
-      ASSERT_TRUE(product) << product.status().to_line();
+      BitProduct product = make_product(*m, kBatch, activation_bits);
       for (const std::int64_t batch : {kBatch, std::int64_t{1}, std::int64_t{3}}) {
         const std::vector<float> x = testing::gaussian(batch * kCols, ++seed);
         std::vector<float> y(static_cast<std::size_t>(batch * kRows));
-        ASSERT_TRUE(product->quantize(x.data(), kCols, 0, batch, pool_));
+        ASSERT_TRUE(product.quantize(x.data(), kCols, 0, batch, pool_));
         const BitProductOutput out{y.data(), kRows, bias_.data(), Activation::relu};
         for (const auto& [begin, end] : {std::pair{5, 9}, {0, 1}, {9, 11}, {1, 5}}) {
-          product->multiply(0, batch, begin, end, out);
+          product.multiply(0, batch, begin, end, out);
         }
         ASSERT_EQ(y, expected(*m, x, batch, activation_bits)) << m->weight_bits << " bits";
       }
@@ -75,21 +88,20 @@ TEST_P(BitProductKernel, RowsInAnyPartsAreTheWholeProduct) {
 
 TEST_P(BitProductKernel, VectorsComeAndGoByNumber) {
   const PreparedMatrix& m = *prepared_[1];
-  Result<BitProduct> product = BitProduct::create(m, 5, 16, buffers_);
-  ASSERT_TRUE(product);
+  BitProduct product = make_product(m, 5, 16);
   const std::vector<float> x = testing::gaussian(5 * kCols, 9), other = testing::gaussian(kCols, 8);
-  ASSERT_TRUE(product->quantize(x.data(), kCols, 0, 5, pool_));
-  ASSERT_TRUE(product->quantize(other.data(), kCols, 3, 1, pool_));
+  ASSERT_TRUE(product.quantize(x.data(), kCols, 0, 5, pool_));
+  ASSERT_TRUE(product.quantize(other.data(), kCols, 3, 1, pool_));
   std::vector<float> mixed = x;
   std::copy(other.begin(), other.end(), mixed.begin() + 3 * kCols);
   std::vector<float> y(2 * kRows);
   const BitProductOutput out{y.data(), kRows, bias_.data(), Activation::relu};
-  product->multiply(3, 2, 0, row_blocks(kRows), out);
+  product.multiply(3, 2, 0, row_blocks(kRows), out);
   const std::vector<float> all = expected(m, mixed, 5, 16);
   EXPECT_EQ(y, std::vector<float>(all.begin() + 3 * kRows, all.end()));
 
   mixed[7] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(product->quantize(mixed.data(), kCols, 0, 5, pool_).code(), ErrorCode::not_finite);
+  EXPECT_EQ(product.quantize(mixed.data(), kCols, 0, 5, pool_).code(), ErrorCode::not_finite);
 }
 
 std::vector<const char*> kernel_names() {

@@ -47,20 +47,22 @@ class AveragePool final : public Op {
         with_padding_(with_padding),
         poolings_(with_padding ? Pooling::average_with_padding : Pooling::average) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* x = input_or_null(inputs, 0);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* x = input_or_null(request.inputs, 0);
     PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
                             make_geometry(window_, x->shape(), window_.kernel));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0],
-                            context.allocate(DType::f32, geometry.output_shape(x->dim(1))));
-    if (outputs[0].size() == 0) return Status::ok();
-    float* const y = outputs[0].mutable_data<float>();
-    PBATCH_RETURN_IF_ERROR(
-        poolings_.run(geometry, DType::f32, x->raw(), y, context.pool.lend(), context.buffers));
-    if (with_padding_ && hangs_over(geometry)) correct_count(geometry, y);
-    return Status::ok();
+    TensorType y{DType::f32, geometry.output_shape(x->dim(1))};
+    if (product_of(y.shape, 0, y.shape.size()) == 0) {
+      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
+    }
+    const bool corrected = with_padding_ && hangs_over(geometry);
+    return StepPlan::of(std::move(y), [this, geometry, corrected](const StepCall& call) -> Status {
+      PBATCH_RETURN_IF_ERROR(poolings_.run(geometry, DType::f32, call.in[0], call.out[0],
+                                           call.pool.lend(), call.buffers));
+      if (corrected) correct_count(geometry, call.output<float>(0));
+      return Status::ok();
+    });
   }
 
  private:

@@ -1,6 +1,6 @@
 // BatchNormalization as at inference: Y = (X - mean) / sqrt(var + epsilon) * scale + B.
+#include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
@@ -13,12 +13,11 @@ class BatchNormalization final : public Op {
  public:
   explicit BatchNormalization(float epsilon) : epsilon_(epsilon) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+  Result<StepPlan> plan(const PlanRequest& request) const override {
     static constexpr const char* kNames[] = {"input X", "scale", "B", "mean", "var"};
     const Tensor* in[5];
     for (std::size_t i = 0; i < 5; ++i) {
-      in[i] = input_or_null(inputs, i);
+      in[i] = input_or_null(request.inputs, i);
       PBATCH_RETURN_IF_ERROR(expect_float(in[i], kNames[i]));
     }
     const Tensor& x = *in[0];
@@ -27,32 +26,46 @@ class BatchNormalization final : public Op {
     for (std::size_t i = 1; i < 5; ++i) {
       if (in[i]->shape() != Shape{channels}) return mismatch(x, kNames[i], *in[i]);
     }
-    std::vector<float> factor, offset;
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const float f = in[1]->data<float>()[c] / std::sqrt(in[4]->data<float>()[c] + epsilon_);
-      factor.push_back(f);
-      offset.push_back(in[2]->data<float>()[c] - in[3]->data<float>()[c] * f);
-    }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x.shape()));
-    if (x.size() == 0) return Status::ok();
-    const std::int64_t planes = x.dim(0) * (x.rank() == 1 ? 1 : channels);
-    const std::int64_t plane = x.size() / planes;
-    const float* const from = x.data<float>();
-    float* const to = outputs[0].mutable_data<float>();
-    context.pool.parallel_for(planes, 1 + kGrain / plane,
-                              [&](std::int64_t begin, std::int64_t end) {
-                                for (std::int64_t p = begin; p < end; ++p) {
-                                  const auto c = static_cast<std::size_t>(p % channels);
-                                  for (std::int64_t i = p * plane; i < (p + 1) * plane; ++i) {
-                                    to[i] = from[i] * factor[c] + offset[c];
-                                  }
-                                }
-                              });
-    return Status::ok();
+    Planes planes;
+    planes.channels = channels;
+    planes.count = x.size() == 0 ? 0 : x.dim(0) * (x.rank() == 1 ? 1 : channels);
+    planes.size = x.size() == 0 ? 0 : x.size() / planes.count;
+    planes.epsilon = epsilon_;
+    StepPlan plan = StepPlan::of({DType::f32, x.shape()}, [planes](const StepCall& call) {
+      planes.normalize(call);
+      return Status::ok();
+    });
+    plan.scratch_bytes = 2 * static_cast<std::size_t>(channels) * sizeof(float);
+    return std::move(plan).in_place_of(0);
   }
 
  private:
   static constexpr std::int64_t kGrain = 1 << 14;
+
+  struct Planes {
+    std::int64_t channels = 0, count = 0, size = 0;
+    float epsilon = 0.0F;
+
+    void normalize(const StepCall& call) const {
+      auto* const factor = static_cast<float*>(call.scratch);
+      float* const offset = factor + channels;
+      for (std::int64_t c = 0; c < channels; ++c) {
+        factor[c] = call.input<float>(1)[c] / std::sqrt(call.input<float>(4)[c] + epsilon);
+        offset[c] = call.input<float>(2)[c] - call.input<float>(3)[c] * factor[c];
+      }
+      const float* const from = call.input<float>(0);
+      float* const to = call.output<float>(0);
+      call.pool.parallel_for(count, 1 + kGrain / std::max<std::int64_t>(1, size),
+                             [&](std::int64_t begin, std::int64_t end) {
+                               for (std::int64_t p = begin; p < end; ++p) {
+                                 const float f = factor[p % channels], o = offset[p % channels];
+                                 for (std::int64_t i = p * size; i < (p + 1) * size; ++i) {
+                                   to[i] = from[i] * f + o;
+                                 }
+                               }
+                             });
+    }
+  };
 
   static Status mismatch(const Tensor& x, const char* name, const Tensor& other) {
     return {ErrorCode::shape_mismatch,

@@ -13,11 +13,8 @@ class BinaryOp final : public Op {
   BinaryOp(const BinaryTable& table, std::string op_type)
       : table_(table), op_type_(std::move(op_type)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    PBATCH_ASSIGN_OR_RETURN(outputs[0],
-                            apply_binary(table_, op_type_, context, *inputs[0], *inputs[1]));
-    return Status::ok();
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    return plan_binary(table_, op_type_, *request.inputs[0], *request.inputs[1]);
   }
 
  private:
@@ -27,38 +24,46 @@ class BinaryOp final : public Op {
 
 }  // namespace
 
-Result<Tensor> apply_loop(BinaryLoop loop, DType type, std::int64_t grain,
-                          const std::string& no_result, const RunContext& context, const Tensor& a,
-                          const Tensor& b) {
-  PBATCH_ASSIGN_OR_RETURN(const Broadcast broadcast, Broadcast::create({&a.shape(), &b.shape()}));
-  PBATCH_ASSIGN_OR_RETURN(Tensor y, context.allocate(type, broadcast.shape()));
+Result<StepPlan> plan_loop(BinaryLoop loop, DType type, std::int64_t grain, std::string no_result,
+                           const Tensor& a, const Tensor& b) {
+  PBATCH_ASSIGN_OR_RETURN(Broadcast broadcast, Broadcast::create({&a.shape(), &b.shape()}));
   const std::size_t a_size = dtype_size(a.dtype());
   const std::size_t b_size = dtype_size(b.dtype());
   const std::size_t y_size = dtype_size(type);
-  void* const out = y.mutable_raw();
-  std::atomic<bool> all = true;
-  context.pool.parallel_for(broadcast.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-    broadcast.for_each_run(
-        begin, end,
-        [&](std::int64_t position, std::int64_t count, const Broadcast::Offsets& offsets) {
-          const bool good = loop(count, element_at(a.raw(), offsets[0], a_size), broadcast.step(0),
-                                 element_at(b.raw(), offsets[1], b_size), broadcast.step(1),
-                                 element_at(out, position, y_size));
-          if (!good) all.store(false, std::memory_order_relaxed);
+  const bool like_a = a.shape() == broadcast.shape() && a_size == y_size;
+  const bool like_b = b.shape() == broadcast.shape() && b_size == y_size;
+  TensorType y{type, broadcast.shape()};
+  StepPlan plan = StepPlan::of(
+      std::move(y),
+      [loop, grain, no_result = std::move(no_result), a_size, b_size, y_size,
+       broadcast = std::move(broadcast)](const StepCall& call) -> Status {
+        std::atomic<bool> all = true;
+        call.pool.parallel_for(broadcast.size(), grain, [&](std::int64_t begin, std::int64_t end) {
+          broadcast.for_each_run(
+              begin, end,
+              [&](std::int64_t position, std::int64_t count, const Broadcast::Offsets& offsets) {
+                const bool good =
+                    loop(count, element_at(call.in[0], offsets[0], a_size), broadcast.step(0),
+                         element_at(call.in[1], offsets[1], b_size), broadcast.step(1),
+                         element_at(call.out[0], position, y_size));
+                if (!good) all.store(false, std::memory_order_relaxed);
+              });
         });
-  });
-  if (all) return y;
-  return Status(ErrorCode::invalid_argument, no_result, "check what the network is fed");
+        if (all) return Status::ok();
+        return {ErrorCode::invalid_argument, no_result, "check what the network is fed"};
+      });
+  if (like_a || like_b) plan.overwrites = like_a ? 0 : 1;
+  return plan;
 }
 
-Result<Tensor> apply_binary(const BinaryTable& table, const std::string& op_type,
-                            const RunContext& context, const Tensor& a, const Tensor& b) {
+Result<StepPlan> plan_binary(const BinaryTable& table, const std::string& op_type, const Tensor& a,
+                             const Tensor& b) {
   constexpr std::int64_t kGrain = std::int64_t{1} << 15;
   PBATCH_RETURN_IF_ERROR(expect_same_type(op_type, a.dtype(), b.dtype()));
   const BinaryLoop loop = table.loops[dtype_index(a.dtype())];
   if (loop == nullptr) return unsupported_type(op_type, a.dtype());
   const DType type = table.makes_bool ? DType::boolean : a.dtype();
-  return apply_loop(loop, type, kGrain, op_type + ": " + table.no_result, context, a, b);
+  return plan_loop(loop, type, kGrain, op_type + ": " + table.no_result, a, b);
 }
 
 Result<std::unique_ptr<Op>> make_binary(const BinaryTable& table, const Node& node) {

@@ -12,7 +12,7 @@
 namespace pbatch {
 
 /// y[i] = f(a[i * a_step], b[i * b_step]); steps are 0 or 1. False if f has no
-/// result for some pair: such an element of y is unspecified.
+/// result for some pair: such an element of y is unspecified. y may be an input with a step of 1.
 using BinaryLoop = bool (*)(std::int64_t count, const void* a, std::int64_t a_step, const void* b,
                             std::int64_t b_step, void* y);
 
@@ -25,13 +25,12 @@ struct BinaryTable {
 
 /// Runs a loop with broadcasting; the result has type `type`. `grain`: elements
 /// that are worth a thread. An error that says `no_result` if the loop is false.
-Result<Tensor> apply_loop(BinaryLoop loop, DType type, std::int64_t grain,
-                          const std::string& no_result, const RunContext& context, const Tensor& a,
-                          const Tensor& b);
+Result<StepPlan> plan_loop(BinaryLoop loop, DType type, std::int64_t grain, std::string no_result,
+                           const Tensor& a, const Tensor& b);
 
 /// The table's loop for the inputs' type, with broadcasting.
-Result<Tensor> apply_binary(const BinaryTable& table, const std::string& op_type,
-                            const RunContext& context, const Tensor& a, const Tensor& b);
+Result<StepPlan> plan_binary(const BinaryTable& table, const std::string& op_type, const Tensor& a,
+                             const Tensor& b);
 
 /// The operator of a node with exactly two inputs and no attributes that matter.
 Result<std::unique_ptr<Op>> make_binary(const BinaryTable& table, const Node& node);
@@ -40,9 +39,9 @@ Result<std::unique_ptr<Op>> make_binary(const BinaryTable& table, const Node& no
 template <class F, class T, class R>
 bool binary_loop(std::int64_t count, const void* a, std::int64_t a_step, const void* b,
                  std::int64_t b_step, void* y) {
-  const T* __restrict pa = static_cast<const T*>(a);
-  const T* __restrict pb = static_cast<const T*>(b);
-  R* __restrict py = static_cast<R*>(y);
+  const T* const pa = static_cast<const T*>(a);
+  const T* const pb = static_cast<const T*>(b);
+  R* const py = static_cast<R*>(y);
   if constexpr (F::kPartial) {
     bool all = true;
     for (std::int64_t i = 0; i < count; ++i) {
@@ -52,12 +51,15 @@ bool binary_loop(std::int64_t count, const void* a, std::int64_t a_step, const v
   } else {
     // One loop per combination, so that each vectorizes.
     if (a_step != 0 && b_step != 0) {
+      PBATCH_INDEPENDENT
       for (std::int64_t i = 0; i < count; ++i) py[i] = F::apply(pa[i], pb[i]);
     } else if (a_step != 0) {
       const T b0 = *pb;
+      PBATCH_INDEPENDENT
       for (std::int64_t i = 0; i < count; ++i) py[i] = F::apply(pa[i], b0);
     } else if (b_step != 0) {
       const T a0 = *pa;
+      PBATCH_INDEPENDENT
       for (std::int64_t i = 0; i < count; ++i) py[i] = F::apply(a0, pb[i]);
     } else {
       const R y0 = F::apply(*pa, *pb);

@@ -20,25 +20,31 @@ class BitGather final : public Op {
   BitGather(std::shared_ptr<const BitMatrix> table, std::string name)
       : table_(std::move(table)), name_(std::move(name)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const BitMatrix& m = *table_;
-    const LayerPrecision& precision = context.precision.of(name_);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const LayerPrecision& precision = request.context.precision.of(name_);
     PBATCH_RETURN_IF_ERROR(prepare(precision));
-    PBATCH_ASSIGN_OR_RETURN(const Tensor indices, absolute_indices(context, *inputs[0], m.rows));
+    const Tensor& indices = *request.inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const IndexReader reader, IndexReader::create(indices, table_->rows));
     Shape shape = indices.shape();
-    shape.push_back(m.cols);
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, std::move(shape)));
-    const auto* const index = indices.data<std::int64_t>();
-    auto* const y = outputs[0].mutable_data<float>();
-    const int width = width_of(precision);
-    context.pool.parallel_for(indices.size(), std::max<std::int64_t>(1, kElementsAThread / m.cols),
-                              [&](std::int64_t begin, std::int64_t end) {
-                                for (std::int64_t i = begin; i < end; ++i) {
-                                  dequantize_row(m, width, index[i], y + i * m.cols);
-                                }
-                              });
-    return Status::ok();
+    shape.push_back(table_->cols);
+    StepPlan plan = StepPlan::of(
+        {DType::f32, std::move(shape)},
+        [table = table_, reader, width = width_of(precision)](const StepCall& call) -> Status {
+          const std::int64_t cols = table->cols;
+          auto* const index = static_cast<std::int64_t*>(call.scratch);
+          PBATCH_RETURN_IF_ERROR(reader.read(call.in[0], index));
+          float* const y = call.output<float>(0);
+          call.pool.parallel_for(reader.count(), std::max<std::int64_t>(1, kElementsAThread / cols),
+                                 [&](std::int64_t begin, std::int64_t end) {
+                                   for (std::int64_t i = begin; i < end; ++i) {
+                                     dequantize_row(*table, width, index[i], y + i * cols);
+                                   }
+                                 });
+          return Status::ok();
+        });
+    plan.scratch_bytes = reader.bytes();
+    PBATCH_ASSIGN_OR_RETURN(plan.info, describe(precision, 1));
+    return plan;
   }
 
   Status prepare(const LayerPrecision& precision) const override {
@@ -46,7 +52,7 @@ class BitGather final : public Op {
   }
 
   // A run reads the rows that it is asked for; the bytes are those of the table.
-  Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t, int) const override {
+  Result<PlanStep> describe(const LayerPrecision& precision, std::int64_t) const override {
     const int width = width_of(precision);
     PBATCH_RETURN_IF_ERROR(check_planes(*table_, width));
     PlanStep step;

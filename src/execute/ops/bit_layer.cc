@@ -45,13 +45,26 @@ Status BitLayer::prepare_float() const {
   return Status::ok();
 }
 
-Status BitLayer::run_float(RunContext& context, const Tensor& x, std::span<Tensor> outputs) const {
+Result<StepPlan> BitLayer::plan_float(const PlanRequest& request) const {
   PBATCH_RETURN_IF_ERROR(prepare_float());
-  std::vector<const Tensor*> inputs{&x};
-  for (std::size_t id = 1; id < twin_graph_->values.size(); ++id) {  // weight, bias
+  std::vector<const Tensor*> inputs{request.inputs[0]};
+  std::vector<const void*> constants;  // weight, bias
+  for (std::size_t id = 1; id < twin_graph_->values.size(); ++id) {
     inputs.push_back(&*twin_graph_->values[id].constant);
+    constants.push_back(inputs.back()->raw());
   }
-  return twin_->run(context, inputs, outputs);
+  PBATCH_ASSIGN_OR_RETURN(StepPlan twin, twin_->plan({request.context, inputs, 1}));
+  StepPlan plan = StepPlan::of(
+      twin.outputs,
+      [constants, step = std::shared_ptr<const Step>(std::move(twin.step))](const StepCall& call) {
+        const void* in[3] = {call.in[0]};
+        std::copy(constants.begin(), constants.end(), in + 1);
+        StepCall inner = call;
+        inner.in = in;
+        return step->run(inner);
+      });
+  plan.scratch_bytes = twin.scratch_bytes;
+  return plan;
 }
 
 Result<std::unique_ptr<Op>> BitLayer::build_float_twin() const {

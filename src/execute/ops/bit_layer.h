@@ -24,13 +24,13 @@ class BitLayer {
 
   void choose_kernels_by(const KernelPolicy& policy) { weights_->choose_kernels_by(policy); }
 
-  /// A call with bias and activation filled in; the caller adds x, y and the batch.
+  /// A call with bits, bias and activation filled in; the caller adds x, y and the batch.
   BitGemmCall call(const LayerPrecision& precision) const;
 
-  /// Runs the same node as a float operator, on weights rebuilt from all planes
-  /// at hand: what weight_bits 32 means. Builds it at the first use.
-  Status run_float(RunContext& context, const Tensor& x, std::span<Tensor> outputs) const;
-  /// Does now what the first run_float would do.
+  /// The same node as a float operator, on weights rebuilt from all planes at hand: what
+  /// weight_bits 32 means. Builds it at the first use.
+  Result<StepPlan> plan_float(const PlanRequest& request) const;
+  /// Does now what the first plan_float would do.
   Status prepare_float() const;
 
  private:

@@ -1,4 +1,5 @@
 // pbatch.BitLinear: Y [..., rows] = X [..., cols] W^T + bias, W as bit-layers.
+#include "execute/bit_product.h"
 #include "execute/op.h"
 #include "execute/ops/bit_layer.h"
 
@@ -10,42 +11,49 @@ class BitLinear final : public Op {
   explicit BitLinear(std::unique_ptr<BitLayer> layer, std::string name)
       : layer_(std::move(layer)), name_(std::move(name)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const LayerPrecision& precision = context.precision.of(name_);
-    if (precision.weight_bits == 32) return layer_->run_float(context, *inputs[0], outputs);
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const LayerPrecision& precision = request.context.precision.of(name_);
+    if (precision.weight_bits == 32) return layer_->plan_float(request);
+    const Tensor& x = *request.inputs[0];
     const BitMatrix& m = layer_->matrix();
     if (x.dtype() != DType::f32 || x.rank() == 0 || x.shape().back() != m.cols) {
-      return {ErrorCode::shape_mismatch,
-              std::string("input is ") + dtype_name(x.dtype()) + " " + shape_to_string(x.shape()) +
-                  " but the matrix takes float32 vectors of " + std::to_string(m.cols),
-              "feed the shape that the network was trained on"};
+      return Status(ErrorCode::shape_mismatch,
+                    std::string("input is ") + dtype_name(x.dtype()) + " " +
+                        shape_to_string(x.shape()) + " but the matrix takes float32 vectors of " +
+                        std::to_string(m.cols),
+                    "feed the shape that the network was trained on");
     }
-    Shape shape = x.shape();
-    shape.back() = m.rows;
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, std::move(shape)));
     BitGemmCall call = layer_->call(precision);
-    call.x = x.data<float>();
     call.ldx = m.cols;
-    call.y = outputs[0].mutable_data<float>();
     call.ldy = m.rows;
     call.batch = x.size() / m.cols;
-    call.packed = context.packed_input;
-    if (call.batch == 0) return Status::ok();
+    Shape shape = x.shape();
+    shape.back() = m.rows;
+    const TensorType y{DType::f32, std::move(shape)};
+    if (call.batch == 0) return StepPlan::of(y, [](const StepCall&) { return Status::ok(); });
     PBATCH_ASSIGN_OR_RETURN(const auto matrix, layer_->weights().get(precision, call.batch));
-    return bit_gemm(*matrix, call, context.pool, context.buffers);
+    StepPlan plan = StepPlan::of(y, [matrix, call](const StepCall& step) {
+      BitGemmCall now = call;
+      now.x = step.input<float>(0);
+      now.y = step.output<float>(0);
+      now.packed = step.packed;
+      now.packed_ready = step.packed_ready;
+      return bit_gemm(*matrix, now, step.pool, step.buffers, step.scratch);
+    });
+    plan.scratch_bytes = bit_gemm_scratch_bytes(*matrix, call.batch, call.activation_bits);
+    plan.packed = BitProduct::key_of(*matrix, call.batch, call.activation_bits);
+    PBATCH_ASSIGN_OR_RETURN(plan.info, describe(precision, call.batch));
+    return plan;
   }
 
   void choose_kernels_by(const KernelPolicy& policy) override { layer_->choose_kernels_by(policy); }
-  bool packs_first_input() const override { return true; }
 
   Status prepare(const LayerPrecision& precision) const override {
     if (precision.weight_bits == 32) return layer_->prepare_float();
     return layer_->weights().get(precision, 1).status();
   }
 
-  Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t batch, int) const override {
+  Result<PlanStep> describe(const LayerPrecision& precision, std::int64_t batch) const override {
     return layer_->weights().plan(precision, batch);
   }
 

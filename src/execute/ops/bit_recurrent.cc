@@ -21,25 +21,34 @@ class BitRecurrent final : public Op {
   BitRecurrent(RecurrentNode node, std::unique_ptr<BitWeights> weights, std::string name)
       : node_(std::move(node)), weights_(std::move(weights)), name_(std::move(name)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const LayerPrecision& precision = context.precision.of(name_);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const LayerPrecision& precision = request.context.precision.of(name_);
+    PBATCH_ASSIGN_OR_RETURN(const RecurrentIo io, node_.open(request.inputs));
+    if (precision.weight_bits == 32) return plan_float(request, io);
     const RecurrentSpec& spec = node_.spec();
-    PBATCH_ASSIGN_OR_RETURN(RecurrentIo io, node_.open(inputs));
-    PBATCH_RETURN_IF_ERROR(io.allocate(context, 1, node_.wanted(outputs)));
-    if (io.batch() == 0) return Status::ok();
-    const RecurrentCall call = node_.call(io, inputs);
-    if (precision.weight_bits == 32) {
-      PBATCH_RETURN_IF_ERROR(prepare_float());
-      FloatRecurrentProduct product(*float_weights_, spec.gates, io.batch(), context);
-      return run_recurrent(spec, call, product, context.buffers);
+    const std::size_t states = (recurrent_scratch_bytes(spec, io.batch()) + 63) / 64 * 64;
+    if (io.batch() == 0) {
+      return node_.plan(request, io,
+                        [](const RecurrentCall&, const StepCall&) { return Status::ok(); });
     }
     PBATCH_ASSIGN_OR_RETURN(const auto matrix, weights_->get(precision, io.batch()));
-    PBATCH_ASSIGN_OR_RETURN(
-        BitProduct held,
-        BitProduct::create(*matrix, io.batch(), precision.activation_bits, context.buffers));
-    BitRecurrentProduct product(std::move(held), io.batch(), context.pool);
-    return run_recurrent(spec, call, product, context.buffers);
+    const int bits = precision.activation_bits;
+    const PackedKey key = BitProduct::key_of(*matrix, io.batch(), bits);
+    const std::size_t packed = packed_buffer_bytes(key);
+    StepPlan plan =
+        node_.plan(request, io,
+                   [&spec, matrix, bits, key, states, packed](const RecurrentCall& call,
+                                                              const StepCall& step) {
+                     char* const memory = static_cast<char*>(step.scratch) + states;
+                     BitRecurrentProduct product(
+                         BitProduct(*matrix, call.batch, bits, packed_vectors_at(key, memory),
+                                    memory + packed, step.buffers),
+                         call.batch, step.pool);
+                     return run_recurrent(spec, call, product, step.scratch);
+                   });
+    plan.scratch_bytes = states + packed + BitProduct::scratch_bytes(*matrix, io.batch(), bits);
+    PBATCH_ASSIGN_OR_RETURN(plan.info, describe(precision, io.batch()));
+    return plan;
   }
 
   void choose_kernels_by(const KernelPolicy& policy) override {
@@ -51,11 +60,24 @@ class BitRecurrent final : public Op {
     return weights_->get(precision, 1).status();
   }
 
-  Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t batch, int) const override {
+  Result<PlanStep> describe(const LayerPrecision& precision, std::int64_t batch) const override {
     return weights_->plan(precision, batch);
   }
 
  private:
+  Result<StepPlan> plan_float(const PlanRequest& request, const RecurrentIo& io) const {
+    PBATCH_RETURN_IF_ERROR(prepare_float());
+    const FloatBackend backend = request.context.float_backend;
+    StepPlan plan =
+        node_.plan(request, io, [this, backend](const RecurrentCall& call, const StepCall& step) {
+          FloatRecurrentProduct product(*float_weights_, node_.spec().gates, call.batch, backend,
+                                        step.pool, step.buffers);
+          return run_recurrent(node_.spec(), call, product, step.scratch);
+        });
+    plan.scratch_bytes = recurrent_scratch_bytes(node_.spec(), io.batch());
+    return plan;
+  }
+
   // R rebuilt from all planes at hand.
   Status prepare_float() const {
     const std::lock_guard lock(float_mutex_);

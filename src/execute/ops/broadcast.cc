@@ -60,6 +60,11 @@ Result<Broadcast> Broadcast::create(std::initializer_list<const Shape*> inputs) 
     }
   }
   if (b.dims_.empty()) b.dims_.emplace_back();
+  if (b.dims_.size() > kMaxDims) {
+    return Status(ErrorCode::unsupported,
+                  "shapes of " + std::to_string(rank) + " dimensions broadcast",
+                  "use at most " + std::to_string(kMaxDims) + " dimensions");
+  }
   return b;
 }
 

@@ -19,10 +19,12 @@ namespace pbatch {
 class Broadcast {
  public:
   static constexpr std::size_t kMaxInputs = 3;
+  static constexpr std::size_t kMaxDims =
+      16;  ///< that inputs treat differently, one after the other
   using Offsets = std::array<std::int64_t, kMaxInputs>;
 
   /// For 1 to 3 inputs. shape_mismatch if the shapes do not broadcast, or the
-  /// result has more elements than memory could hold.
+  /// result has more elements than memory could hold; unsupported beyond kMaxDims.
   static Result<Broadcast> create(std::initializer_list<const Shape*> inputs);
 
   const Shape& shape() const { return shape_; }
@@ -56,7 +58,7 @@ void Broadcast::for_each_run(std::int64_t begin, std::int64_t end, const Fn& fn)
   if (begin >= end) return;
   const Dimension& inner = dims_.back();
   const std::size_t outer = dims_.size() - 1;
-  std::vector<std::int64_t> index(outer);
+  std::array<std::int64_t, kMaxDims> index;
   Offsets row{};
   std::int64_t rest = begin / inner.size;
   for (std::size_t d = outer; d-- > 0;) {

@@ -13,11 +13,8 @@ class Cast final : public Op {
  public:
   explicit Cast(std::optional<DType> to) : to_(to) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const DType to = to_ ? *to_ : inputs[1]->dtype();
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], convert(context, *inputs[0], to));
-    return Status::ok();
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    return plan_convert(*request.inputs[0], to_ ? *to_ : request.inputs[1]->dtype());
   }
 
  private:

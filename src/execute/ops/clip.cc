@@ -17,8 +17,8 @@ using ClipLoop = void (*)(std::int64_t count, const void* x, const void* low, co
 
 template <class T>
 void clip(std::int64_t count, const void* x, const void* low, const void* high, void* y) {
-  const T* __restrict px = static_cast<const T*>(x);
-  T* __restrict py = static_cast<T*>(y);
+  const T* const px = static_cast<const T*>(x);
+  T* const py = static_cast<T*>(y);
   using Limits = std::numeric_limits<T>;
   const T lo = low != nullptr         ? *static_cast<const T*>(low)
                : Limits::has_infinity ? static_cast<T>(-Limits::infinity())
@@ -26,6 +26,7 @@ void clip(std::int64_t count, const void* x, const void* low, const void* high, 
   const T hi = high != nullptr        ? *static_cast<const T*>(high)
                : Limits::has_infinity ? Limits::infinity()
                                       : Limits::max();
+  PBATCH_INDEPENDENT
   for (std::int64_t i = 0; i < count; ++i) {
     const T raised = px[i] < lo ? lo : px[i];
     py[i] = raised > hi ? hi : raised;
@@ -53,24 +54,30 @@ class Clip final : public Op {
  public:
   Clip(Tensor low, Tensor high) : low_(std::move(low)), high_(std::move(high)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+  Result<StepPlan> plan(const PlanRequest& request) const override {
     constexpr std::int64_t kGrain = std::int64_t{1} << 15;
-    const Tensor& x = *inputs[0];
+    const Tensor& x = *request.inputs[0];
     const ClipLoop loop = kLoops[dtype_index(x.dtype())];
     if (loop == nullptr) return unsupported_type("Clip", x.dtype());
-    const Tensor* low = low_.size() == 1 ? &low_ : input_or_null(inputs, 1);
-    const Tensor* high = high_.size() == 1 ? &high_ : input_or_null(inputs, 2);
+    const Tensor* low = low_.size() == 1 ? &low_ : input_or_null(request.inputs, 1);
+    const Tensor* high = high_.size() == 1 ? &high_ : input_or_null(request.inputs, 2);
     PBATCH_RETURN_IF_ERROR(check_bound(low, x.dtype(), "min"));
     PBATCH_RETURN_IF_ERROR(check_bound(high, x.dtype(), "max"));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), x.shape()));
     const std::size_t size = dtype_size(x.dtype());
-    void* const y = outputs[0].mutable_raw();
-    context.pool.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      loop(end - begin, element_at(x.raw(), begin, size), low != nullptr ? low->raw() : nullptr,
-           high != nullptr ? high->raw() : nullptr, element_at(y, begin, size));
-    });
-    return Status::ok();
+    return StepPlan::of(
+               {x.dtype(), x.shape()},
+               [this, loop, size, count = x.size(), low_is_input = low != nullptr && low != &low_,
+                high_is_input = high != nullptr && high != &high_](const StepCall& call) {
+                 // An attribute that is not there has no elements.
+                 const void* const lower = low_is_input ? call.in[1] : low_.raw();
+                 const void* const upper = high_is_input ? call.in[2] : high_.raw();
+                 call.pool.parallel_for(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+                   loop(end - begin, element_at(call.in[0], begin, size), lower, upper,
+                        element_at(call.out[0], begin, size));
+                 });
+                 return Status::ok();
+               })
+        .in_place_of(0);
   }
 
  private:

@@ -19,25 +19,29 @@ class Concat final : public Op {
  public:
   explicit Concat(std::int64_t axis) : axis_(axis) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& first = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& first = *request.inputs[0];
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, first.rank()));
-    PBATCH_ASSIGN_OR_RETURN(Shape shape, joined_shape(inputs, axis));
-    if (inputs.size() == 1) {
-      outputs[0] = first;
-      return Status::ok();
-    }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(first.dtype(), std::move(shape)));
-    if (outputs[0].size() == 0) return Status::ok();
+    PBATCH_ASSIGN_OR_RETURN(Shape shape, joined_shape(request.inputs, axis));
+    TensorType y{first.dtype(), std::move(shape)};
+    if (request.inputs.size() == 1) return StepPlan::alias(std::move(y));
     const std::int64_t rows = product_of(first.shape(), 0, axis);
-    const std::int64_t row_bytes = run_bytes(outputs[0], axis);
-    char* const to = static_cast<char*>(outputs[0].mutable_raw());
-    context.pool.parallel_for(rows, items_worth_a_thread(row_bytes),
-                              [&](std::int64_t begin, std::int64_t end) {
-                                copy_rows(inputs, axis, begin, end, to + begin * row_bytes);
-                              });
-    return Status::ok();
+    std::vector<std::int64_t> bytes;  // of a row of every input
+    std::int64_t row_bytes = 0;
+    for (const Tensor* t : request.inputs) {
+      bytes.push_back(run_bytes(*t, axis));
+      row_bytes += bytes.back();
+    }
+    if (row_bytes == 0)
+      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
+    return StepPlan::of(
+        std::move(y), [bytes = std::move(bytes), rows, row_bytes](const StepCall& call) {
+          call.pool.parallel_for(
+              rows, items_worth_a_thread(row_bytes), [&](std::int64_t begin, std::int64_t end) {
+                copy_rows(call, bytes, begin, end, call.output<char>(0) + begin * row_bytes);
+              });
+          return Status::ok();
+        });
   }
 
  private:
@@ -62,15 +66,13 @@ class Concat final : public Op {
     return shape;
   }
 
-  static void copy_rows(std::span<const Tensor* const> inputs, std::size_t axis, std::int64_t begin,
-                        std::int64_t end, char* to) {
+  static void copy_rows(const StepCall& call, const std::vector<std::int64_t>& bytes,
+                        std::int64_t begin, std::int64_t end, char* to) {
     for (std::int64_t row = begin; row < end; ++row) {
-      for (const Tensor* t : inputs) {
-        const std::int64_t bytes = run_bytes(*t, axis);
-        if (bytes == 0) continue;
-        std::memcpy(to, static_cast<const char*>(t->raw()) + row * bytes,
-                    static_cast<std::size_t>(bytes));
-        to += bytes;
+      for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (bytes[i] == 0) continue;
+        std::memcpy(to, call.input<char>(i) + row * bytes[i], static_cast<std::size_t>(bytes[i]));
+        to += bytes[i];
       }
     }
   }

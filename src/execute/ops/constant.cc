@@ -9,11 +9,7 @@ class Constant final : public Op {
  public:
   explicit Constant(Tensor value) : value_(std::move(value)) {}
 
-  Status run(RunContext&, std::span<const Tensor* const>,
-             std::span<Tensor> outputs) const override {
-    outputs[0] = value_;
-    return Status::ok();
-  }
+  Result<StepPlan> plan(const PlanRequest&) const override { return StepPlan::constant(value_); }
 
  private:
   Tensor value_;

@@ -40,11 +40,10 @@ class Conv final : public Op {
         activation_(activation),
         convolutions_(std::make_unique<DnnlConvolutions>(constant_weights)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* x = input_or_null(inputs, 0);
-    const Tensor* w = input_or_null(inputs, 1);
-    const Tensor* bias = input_or_null(inputs, 2);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* x = input_or_null(request.inputs, 0);
+    const Tensor* w = input_or_null(request.inputs, 1);
+    const Tensor* bias = input_or_null(request.inputs, 2);
     PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(w, "input W"));
     if (bias != nullptr) PBATCH_RETURN_IF_ERROR(expect_float(bias, "input B"));
@@ -54,17 +53,20 @@ class Conv final : public Op {
     PBATCH_ASSIGN_OR_RETURN(shape.geometry, make_geometry(window_, x->shape(), kernel));
     shape.outputs = w->dim(0);
     shape.groups = groups_;
-    PBATCH_ASSIGN_OR_RETURN(
-        outputs[0], context.allocate(DType::f32, shape.geometry.output_shape(shape.outputs)));
-    if (outputs[0].size() == 0) return Status::ok();
-    ConvolutionCall call;
-    call.x = x->data<float>();
-    call.w = w->data<float>();
-    call.bias = bias != nullptr ? bias->data<float>() : nullptr;
-    call.y = outputs[0].mutable_data<float>();
-    PBATCH_RETURN_IF_ERROR(convolutions_->run(shape, call, context.pool.lend(), context.buffers));
-    activate(activation_, call.y, outputs[0].size(), context.pool);
-    return Status::ok();
+    const TensorType y{DType::f32, shape.geometry.output_shape(shape.outputs)};
+    const std::int64_t count = product_of(y.shape, 0, y.shape.size());
+    if (count == 0) return StepPlan::of(y, [](const StepCall&) { return Status::ok(); });
+    const bool has_bias = bias != nullptr;
+    return StepPlan::of(y, [this, shape, count, has_bias](const StepCall& step) -> Status {
+      ConvolutionCall call;
+      call.x = step.input<float>(0);
+      call.w = step.input<float>(1);
+      call.bias = has_bias ? step.input<float>(2) : nullptr;
+      call.y = step.output<float>(0);
+      PBATCH_RETURN_IF_ERROR(convolutions_->run(shape, call, step.pool.lend(), step.buffers));
+      activate(activation_, call.y, count, step.pool);
+      return Status::ok();
+    });
   }
 
  private:

@@ -77,17 +77,17 @@ constexpr std::array<Row, kDTypes> kLoops = rows(AllTypes{});
 
 }  // namespace
 
-Result<Tensor> convert(const RunContext& context, const Tensor& x, DType type) {
+StepPlan plan_convert(const Tensor& x, DType type) {
   constexpr std::int64_t kGrain = std::int64_t{1} << 14;
-  if (x.dtype() == type) return x;
+  if (x.dtype() == type) return StepPlan::alias({type, x.shape()});
   const ConvertLoop loop = kLoops[dtype_index(x.dtype())][dtype_index(type)];
-  PBATCH_ASSIGN_OR_RETURN(Tensor y, context.allocate(type, x.shape()));
-  void* const out = y.mutable_raw();
-  context.pool.parallel_for(x.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    loop(end - begin, element_at(x.raw(), begin, dtype_size(x.dtype())),
-         element_at(out, begin, dtype_size(type)));
+  const std::size_t from = dtype_size(x.dtype()), to = dtype_size(type);
+  return StepPlan::of({type, x.shape()}, [loop, from, to, count = x.size()](const StepCall& call) {
+    call.pool.parallel_for(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      loop(end - begin, element_at(call.in[0], begin, from), element_at(call.out[0], begin, to));
+    });
+    return Status::ok();
   });
-  return y;
 }
 
 }  // namespace pbatch

@@ -1,14 +1,14 @@
 // Element type conversion.
 #pragma once
 
-#include "execute/op.h"
+#include "execute/step.h"
 #include "pbatch/tensor.h"
 
 namespace pbatch {
 
 /// The elements as `type`. Floats become integers by truncation; those that do
 /// not fit become the nearest that does, and NaN 0. Integers keep their low
-/// bits. Numbers become bool as "is not zero". Same type: shares the memory.
-Result<Tensor> convert(const RunContext& context, const Tensor& x, DType type);
+/// bits. Numbers become bool as "is not zero". Same type: an alias.
+StepPlan plan_convert(const Tensor& x, DType type);
 
 }  // namespace pbatch

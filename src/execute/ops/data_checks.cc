@@ -82,16 +82,23 @@ Status index_out_of_range(std::int64_t index, std::int64_t extent) {
           "feed indices from " + std::to_string(-extent) + " to " + std::to_string(extent - 1)};
 }
 
-Result<Tensor> absolute_indices(const RunContext& context, const Tensor& indices,
-                                std::int64_t extent) {
-  PBATCH_ASSIGN_OR_RETURN(const Indices values, Indices::of(indices));
-  PBATCH_ASSIGN_OR_RETURN(Tensor absolute, context.allocate(DType::i64, indices.shape()));
-  std::int64_t* const to = absolute.mutable_data<std::int64_t>();
-  for (std::int64_t i = 0; i < indices.size(); ++i) {
-    to[i] = values[i];
-    if (!wrap_index(extent, &to[i])) return index_out_of_range(values[i], extent);
+Result<IndexReader> IndexReader::create(const Tensor& indices, std::int64_t extent) {
+  PBATCH_RETURN_IF_ERROR(Indices::of(indices).status());
+  IndexReader reader;
+  reader.count_ = indices.size();
+  reader.extent_ = extent;
+  reader.wide_ = indices.dtype() == DType::i64;
+  return reader;
+}
+
+Status IndexReader::read(const void* indices, std::int64_t* to) const {
+  for (std::int64_t i = 0; i < count_; ++i) {
+    const std::int64_t given = wide_ ? static_cast<const std::int64_t*>(indices)[i]
+                                     : static_cast<const std::int32_t*>(indices)[i];
+    to[i] = given;
+    if (!wrap_index(extent_, &to[i])) return index_out_of_range(given, extent_);
   }
-  return absolute;
+  return Status::ok();
 }
 
 std::vector<std::int64_t> row_major_strides(const Shape& shape) {

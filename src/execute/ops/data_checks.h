@@ -42,9 +42,22 @@ inline bool wrap_index(std::int64_t extent, std::int64_t* index) {
 /// The error for a false wrap_index().
 Status index_out_of_range(std::int64_t index, std::int64_t extent);
 
-/// The indices as int64, each from 0 and below `extent`.
-Result<Tensor> absolute_indices(const RunContext& context, const Tensor& indices,
-                                std::int64_t extent);
+/// Reads a tensor of indices as int64, each from 0 and below an extent.
+class IndexReader {
+ public:
+  /// For tensors of this type; an error if it is neither int32 nor int64.
+  static Result<IndexReader> create(const Tensor& indices, std::int64_t extent);
+
+  std::int64_t count() const { return count_; }
+  /// Of what read() writes.
+  std::size_t bytes() const { return static_cast<std::size_t>(count_) * sizeof(std::int64_t); }
+  /// An error for an index out of range.
+  Status read(const void* indices, std::int64_t* to) const;
+
+ private:
+  std::int64_t count_ = 0, extent_ = 0;
+  bool wide_ = false;
+};
 
 /// Elements from one step of each dimension to the next.
 std::vector<std::int64_t> row_major_strides(const Shape& shape);

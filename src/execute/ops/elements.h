@@ -12,6 +12,13 @@ namespace pbatch {
 
 inline constexpr std::size_t kDTypes = 13;
 
+/// Before a loop whose iterations do not depend on each other, though its arrays may be the same.
+#if defined(__clang__)
+#define PBATCH_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define PBATCH_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 /// One byte of a bool tensor. Any byte but zero counts as true: a file may hold any.
 struct Bool {
   std::uint8_t byte = 0;

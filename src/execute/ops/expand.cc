@@ -11,38 +11,34 @@ namespace {
 
 class Expand final : public Op {
  public:
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    PBATCH_ASSIGN_OR_RETURN(const Shape wanted, read_integers(*inputs[1], "the shape"));
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    if (!request.knows(1)) return StepPlan{};
+    const Tensor& x = *request.inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const Shape wanted, read_integers(*request.inputs[1], "the shape"));
     const std::size_t rank = std::max(x.rank(), wanted.size());
-    const std::vector<std::int64_t> strides = row_major_strides(x.shape());
-    StridedView view{x.raw(), Shape(rank, 1), std::vector<std::int64_t>(rank, 0)};
+    const std::vector<std::int64_t> x_strides = row_major_strides(x.shape());
+    TensorType y{x.dtype(), Shape(rank, 1)};
+    std::vector<std::int64_t> strides(rank, 0);
     for (std::size_t d = 0; d < x.rank(); ++d) {
       if (x.dim(d) == 1) continue;
-      view.shape[rank - x.rank() + d] = x.dim(d);
-      view.strides[rank - x.rank() + d] = strides[d];
+      y.shape[rank - x.rank() + d] = x.dim(d);
+      strides[rank - x.rank() + d] = x_strides[d];
     }
     for (std::size_t d = 0; d < wanted.size(); ++d) {
-      std::int64_t& have = view.shape[rank - wanted.size() + d];
+      std::int64_t& have = y.shape[rank - wanted.size() + d];
       if (wanted[d] == 1 || wanted[d] == have) continue;
       if (have != 1 || wanted[d] < 0) {
-        return {ErrorCode::shape_mismatch,
-                "shape " + shape_to_string(x.shape()) + " does not broadcast with " +
-                    shape_to_string(wanted),
-                "feed the shape that the network was exported for"};
+        return Status(ErrorCode::shape_mismatch,
+                      "shape " + shape_to_string(x.shape()) + " does not broadcast with " +
+                          shape_to_string(wanted),
+                      "feed the shape that the network was exported for");
       }
       have = wanted[d];
     }
     PBATCH_ASSIGN_OR_RETURN(const std::int64_t count,
-                            checked_element_count(view.shape, dtype_size(x.dtype())));
-    if (count == x.size()) {  // only dimensions of 1 are new
-      outputs[0] = x.reshaped(std::move(view.shape));
-      return Status::ok();
-    }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), view.shape));
-    copy_strided(std::move(view), outputs[0], context.pool);
-    return Status::ok();
+                            checked_element_count(y.shape, dtype_size(y.dtype)));
+    if (count == x.size()) return StepPlan::alias(std::move(y));  // only dimensions of 1 are new
+    return plan_copy(std::move(y), strides);
   }
 };
 

@@ -11,16 +11,14 @@ class Flatten final : public Op {
  public:
   explicit Flatten(std::int64_t axis) : axis_(axis) {}
 
-  Status run(RunContext&, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     std::size_t axis = x.rank();  // allowed: everything stands before it
     if (axis_ != static_cast<std::int64_t>(x.rank())) {
       PBATCH_ASSIGN_OR_RETURN(axis, normalize_axis(axis_, x.rank()));
     }
     const std::int64_t rows = product_of(x.shape(), 0, axis);
-    outputs[0] = x.reshaped({rows, product_of(x.shape(), axis, x.rank())});
-    return Status::ok();
+    return StepPlan::alias({x.dtype(), {rows, product_of(x.shape(), axis, x.rank())}});
   }
 
  private:

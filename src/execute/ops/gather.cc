@@ -13,34 +13,40 @@ class Gather final : public Op {
  public:
   explicit Gather(std::int64_t axis) : axis_(axis) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Tensor& indices = *request.inputs[1];
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
-    PBATCH_ASSIGN_OR_RETURN(const Tensor indices,
-                            absolute_indices(context, *inputs[1], x.dim(axis)));
+    PBATCH_ASSIGN_OR_RETURN(const IndexReader reader, IndexReader::create(indices, x.dim(axis)));
     const auto at = x.shape().begin() + static_cast<std::ptrdiff_t>(axis);
     Shape shape(x.shape().begin(), at);
     shape.insert(shape.end(), indices.shape().begin(), indices.shape().end());
     shape.insert(shape.end(), at + 1, x.shape().end());
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), std::move(shape)));
-    if (outputs[0].size() == 0) return Status::ok();
-
     const std::int64_t bytes = product_of(x.shape(), axis + 1, x.rank()) *
                                static_cast<std::int64_t>(dtype_size(x.dtype()));
-    const std::int64_t picks = indices.size(), extent = x.dim(axis);
-    const auto* const index = indices.data<std::int64_t>();
-    const auto* const from = static_cast<const char*>(x.raw());
-    auto* const to = static_cast<char*>(outputs[0].mutable_raw());
-    const std::int64_t rows = product_of(x.shape(), 0, axis) * picks;
-    context.pool.parallel_for(
-        rows, items_worth_a_thread(bytes), [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t row = begin; row < end; ++row) {
-            const std::int64_t source = row / picks * extent + index[row % picks];
-            std::memcpy(to + row * bytes, from + source * bytes, static_cast<std::size_t>(bytes));
-          }
+    const std::int64_t extent = x.dim(axis);
+    const std::int64_t rows = product_of(x.shape(), 0, axis) * reader.count();
+    StepPlan plan = StepPlan::of(
+        {x.dtype(), std::move(shape)},
+        [reader, bytes, extent, rows](const StepCall& call) -> Status {
+          auto* const index = static_cast<std::int64_t*>(call.scratch);
+          PBATCH_RETURN_IF_ERROR(reader.read(call.in[1], index));
+          if (bytes == 0) return Status::ok();
+          const std::int64_t picks = reader.count();
+          const char* const from = call.input<char>(0);
+          char* const to = call.output<char>(0);
+          call.pool.parallel_for(
+              rows, items_worth_a_thread(bytes), [&](std::int64_t begin, std::int64_t end) {
+                for (std::int64_t row = begin; row < end; ++row) {
+                  const std::int64_t source = row / picks * extent + index[row % picks];
+                  std::memcpy(to + row * bytes, from + source * bytes,
+                              static_cast<std::size_t>(bytes));
+                }
+              });
+          return Status::ok();
         });
-    return Status::ok();
+    plan.scratch_bytes = reader.bytes();
+    return plan;
   }
 
  private:

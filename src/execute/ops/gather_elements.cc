@@ -13,43 +13,44 @@ class GatherElements final : public Op {
  public:
   explicit GatherElements(std::int64_t axis) : axis_(axis) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    const Shape& shape = inputs[1]->shape();
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Shape& shape = request.inputs[1]->shape();
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
     bool fits = shape.size() == x.rank();
     for (std::size_t d = 0; fits && d < shape.size(); ++d) {
       fits = d == axis || shape[d] <= x.dim(d);
     }
     if (!fits) {
-      return {ErrorCode::shape_mismatch,
-              "indices of shape " + shape_to_string(shape) + " do not fit an input of shape " +
-                  shape_to_string(x.shape()),
-              "feed the shape that the network was exported for"};
+      return Status(ErrorCode::shape_mismatch,
+                    "indices of shape " + shape_to_string(shape) +
+                        " do not fit an input of shape " + shape_to_string(x.shape()),
+                    "feed the shape that the network was exported for");
     }
-    PBATCH_ASSIGN_OR_RETURN(const Tensor indices,
-                            absolute_indices(context, *inputs[1], x.dim(axis)));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), shape));
-
+    PBATCH_ASSIGN_OR_RETURN(const IndexReader reader,
+                            IndexReader::create(*request.inputs[1], x.dim(axis)));
     std::vector<std::int64_t> strides = row_major_strides(x.shape());
     const std::int64_t along_axis = strides[axis];
     strides[axis] = 0;  // there the index counts
     const std::size_t bytes = dtype_size(x.dtype());
-    const auto* const index = indices.data<std::int64_t>();
-    const auto* const from = static_cast<const char*>(x.raw());
-    auto* const to = static_cast<char*>(outputs[0].mutable_raw());
-    for (std::int64_t i = 0; i < indices.size(); ++i) {
-      std::int64_t source = index[i] * along_axis;
-      for (std::size_t d = shape.size(), rest = static_cast<std::size_t>(i); d-- > 0;) {
-        const auto extent = static_cast<std::size_t>(shape[d]);
-        source += static_cast<std::int64_t>(rest % extent) * strides[d];
-        rest /= extent;
-      }
-      std::memcpy(to + static_cast<std::size_t>(i) * bytes,
-                  from + static_cast<std::size_t>(source) * bytes, bytes);
-    }
-    return Status::ok();
+    StepPlan plan = StepPlan::of(
+        {x.dtype(), shape}, [reader, shape, strides, along_axis, bytes](const StepCall& call) {
+          auto* const index = static_cast<std::int64_t*>(call.scratch);
+          PBATCH_RETURN_IF_ERROR(reader.read(call.in[1], index));
+          for (std::int64_t i = 0; i < reader.count(); ++i) {
+            std::int64_t source = index[i] * along_axis;
+            for (std::size_t d = shape.size(), rest = static_cast<std::size_t>(i); d-- > 0;) {
+              const auto extent = static_cast<std::size_t>(shape[d]);
+              source += static_cast<std::int64_t>(rest % extent) * strides[d];
+              rest /= extent;
+            }
+            std::memcpy(call.output<char>(0) + static_cast<std::size_t>(i) * bytes,
+                        call.input<char>(0) + static_cast<std::size_t>(source) * bytes, bytes);
+          }
+          return Status::ok();
+        });
+    plan.scratch_bytes = reader.bytes();
+    return plan;
   }
 
  private:

@@ -24,13 +24,12 @@ bool broadcasts_to(const Shape& shape, std::int64_t m, std::int64_t n) {
 }
 
 // Y [m][n] = C, repeated as broadcasting asks.
-void broadcast(const Tensor& c, std::int64_t m, std::int64_t n, float* y) {
-  const Shape& shape = c.shape();
+void broadcast(const Shape& shape, const float* c, std::int64_t m, std::int64_t n, float* y) {
   const bool one_col = shape.empty() || shape.back() == 1;
   const bool one_row = shape.size() < 2 || shape[0] == 1;
   const std::int64_t c_cols = one_col ? 1 : n;
   for (std::int64_t i = 0; i < m; ++i, y += n) {
-    const float* row = c.data<float>() + (one_row ? 0 : i * c_cols);
+    const float* row = c + (one_row ? 0 : i * c_cols);
     if (one_col) {
       std::fill_n(y, n, *row);
     } else {
@@ -49,38 +48,44 @@ class Gemm final : public Op {
     if (bias != nullptr) bias_ = *bias;
   }
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* a = input_or_null(inputs, 0);
-    const Tensor* b = input_or_null(inputs, 1);
-    const Tensor* c = input_or_null(inputs, 2);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* a = input_or_null(request.inputs, 0);
+    const Tensor* b = input_or_null(request.inputs, 1);
+    const Tensor* c = input_or_null(request.inputs, 2);
     PBATCH_RETURN_IF_ERROR(expect_float(a, "input A"));
     PBATCH_RETURN_IF_ERROR(expect_float(b, "input B"));
     if (c != nullptr) PBATCH_RETURN_IF_ERROR(expect_float(c, "input C"));
     const bool ranks_fit = a->rank() == 2 && b->rank() == 2;
     if (!ranks_fit ||
         a->dim(attributes_.transpose_a ? 0 : 1) != b->dim(attributes_.transpose_b ? 1 : 0)) {
-      return {ErrorCode::shape_mismatch,
-              "A " + shape_to_string(a->shape()) + (attributes_.transpose_a ? " transposed" : "") +
-                  " does not multiply with B " + shape_to_string(b->shape()) +
-                  (attributes_.transpose_b ? " transposed" : ""),
-              "feed the shape that the network was trained on"};
+      return Status(ErrorCode::shape_mismatch,
+                    "A " + shape_to_string(a->shape()) +
+                        (attributes_.transpose_a ? " transposed" : "") +
+                        " does not multiply with B " + shape_to_string(b->shape()) +
+                        (attributes_.transpose_b ? " transposed" : ""),
+                    "feed the shape that the network was trained on");
     }
     const std::int64_t m = a->dim(attributes_.transpose_a ? 1 : 0);
     const std::int64_t k = a->dim(attributes_.transpose_a ? 0 : 1);
     const std::int64_t n = b->dim(attributes_.transpose_b ? 0 : 1);
     if (c != nullptr && !broadcasts_to(c->shape(), m, n)) {
-      return {ErrorCode::shape_mismatch,
-              "C " + shape_to_string(c->shape()) + " does not broadcast to the result " +
-                  shape_to_string({m, n}),
-              "feed the shape that the network was trained on"};
+      return Status(ErrorCode::shape_mismatch,
+                    "C " + shape_to_string(c->shape()) + " does not broadcast to the result " +
+                        shape_to_string({m, n}),
+                    "feed the shape that the network was trained on");
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, {m, n}));
-    float* const y = outputs[0].mutable_data<float>();
+    const TensorType y{DType::f32, {m, n}};
     if (matrix_ != nullptr) {
-      const float* const bias = bias_.size() != 0 ? bias_.data<float>() : nullptr;
-      return matrix_->multiply({a->data<float>(), m, y, bias, Activation::none},
-                               context.float_backend, context.pool, context.buffers);
+      FloatGemmCall product;
+      product.batch = m;
+      if (bias_.size() != 0) product.bias = bias_.data<float>();
+      return StepPlan::of(
+          y, [this, product, backend = request.context.float_backend](const StepCall& call) {
+            FloatGemmCall now = product;
+            now.x = call.input<float>(0);
+            now.y = call.output<float>(0);
+            return matrix_->multiply(now, backend, call.pool, call.buffers);
+          });
     }
     PBATCH_RETURN_IF_ERROR(check_sgemm(m, n, k));
     SgemmCall product;
@@ -90,16 +95,19 @@ class Gemm final : public Op {
     product.transpose_a = attributes_.transpose_a;
     product.transpose_b = attributes_.transpose_b;
     product.alpha = attributes_.alpha;
-    product.a = a->data<float>();
-    product.b = b->data<float>();
-    product.y = y;
-    if (c != nullptr && attributes_.beta != 0.0F) {
-      broadcast(*c, m, n, y);
-      product.beta = attributes_.beta;
-    }
-    const OpenblasThreads threads(context.pool.lend());
-    sgemm(product);
-    return Status::ok();
+    const bool adds = c != nullptr && attributes_.beta != 0.0F;
+    if (adds) product.beta = attributes_.beta;
+    return StepPlan::of(
+        y, [product, adds, c_shape = adds ? c->shape() : Shape{}](const StepCall& call) {
+          SgemmCall now = product;
+          now.a = call.input<float>(0);
+          now.b = call.input<float>(1);
+          now.y = call.output<float>(0);
+          if (adds) broadcast(c_shape, call.input<float>(2), now.m, now.n, now.y);
+          const OpenblasThreads threads(call.pool.lend());
+          sgemm(now);
+          return Status::ok();
+        });
   }
 
  private:

@@ -12,22 +12,24 @@ class GlobalPool final : public Op {
  public:
   explicit GlobalPool(Pooling pooling) : poolings_(pooling) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* x = input_or_null(inputs, 0);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* x = input_or_null(request.inputs, 0);
     PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     const Shape& shape = x->shape();
     if (shape.size() < 3 || std::count(shape.begin() + 2, shape.end(), 0) != 0) {
-      return {ErrorCode::shape_mismatch, "input X " + shape_to_string(shape) + " is no image",
-              "feed [batch, channels, height, width]"};
+      return Status(ErrorCode::shape_mismatch, "input X " + shape_to_string(shape) + " is no image",
+                    "feed [batch, channels, height, width]");
     }
     PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
                             make_geometry({}, shape, Shape(shape.begin() + 2, shape.end())));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0],
-                            context.allocate(DType::f32, geometry.output_shape(shape[1])));
-    if (outputs[0].size() == 0) return Status::ok();
-    return poolings_.run(geometry, DType::f32, x->raw(), outputs[0].mutable_raw(),
-                         context.pool.lend(), context.buffers);
+    TensorType y{DType::f32, geometry.output_shape(shape[1])};
+    if (shape[0] * shape[1] == 0) {
+      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
+    }
+    return StepPlan::of(std::move(y), [this, geometry](const StepCall& call) {
+      return poolings_.run(geometry, DType::f32, call.in[0], call.out[0], call.pool.lend(),
+                           call.buffers);
+    });
   }
 
  private:

@@ -23,55 +23,62 @@ class LayerNormalization final : public Op {
  public:
   LayerNormalization(std::int64_t axis, float epsilon) : axis_(axis), epsilon_(epsilon) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* x = input_or_null(inputs, 0);
-    const Tensor* scale = input_or_null(inputs, 1);
-    const Tensor* bias = input_or_null(inputs, 2);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* x = input_or_null(request.inputs, 0);
+    const Tensor* scale = input_or_null(request.inputs, 1);
+    const Tensor* bias = input_or_null(request.inputs, 2);
     PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(scale, "Scale"));
     if (bias != nullptr) PBATCH_RETURN_IF_ERROR(expect_float(bias, "B"));
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x->rank()));
     for (const Tensor* t : {scale, bias}) {
       if (t == nullptr || covers(*t, x->shape(), axis)) continue;
-      return {ErrorCode::shape_mismatch,
-              "Scale or B " + shape_to_string(t->shape()) + " does not cover the dimensions of X " +
-                  shape_to_string(x->shape()) + " from axis " + std::to_string(axis) + " on",
-              "feed the shape that the network was trained on"};
+      return Status(ErrorCode::shape_mismatch,
+                    "Scale or B " + shape_to_string(t->shape()) +
+                        " does not cover the dimensions of X " + shape_to_string(x->shape()) +
+                        " from axis " + std::to_string(axis) + " on",
+                    "feed the shape that the network was trained on");
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x->shape()));
     Shape statistics = x->shape();
     for (std::size_t i = axis; i < statistics.size(); ++i) statistics[i] = 1;
-    float* statistic[2] = {nullptr, nullptr};
-    for (std::size_t i = 1; i < outputs.size() && i < 3; ++i) {
-      PBATCH_ASSIGN_OR_RETURN(outputs[i], context.allocate(DType::f32, statistics));
-      statistic[i - 1] = outputs[i].mutable_data<float>();
-    }
-    if (x->size() == 0) return Status::ok();
-    const std::int64_t size = product_of(x->shape(), axis, x->rank());
-    const float* const factor = scale->data<float>();
-    const float* const offset = bias != nullptr ? bias->data<float>() : nullptr;
-    const float* const from = x->data<float>();
-    float* const to = outputs[0].mutable_data<float>();
-    const auto normalize = [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t v = begin; v < end; ++v) {
-        const float* const in = from + v * size;
-        float* const out = to + v * size;
-        const Moments m = moments_of(in, size, epsilon_);
-        for (std::int64_t i = 0; i < size; ++i) {
-          out[i] = (in[i] - m.mean) * m.inverse_deviation * factor[i];
-        }
-        for (std::int64_t i = 0; i < size && offset != nullptr; ++i) out[i] += offset[i];
-        if (statistic[0] != nullptr) statistic[0][v] = m.mean;
-        if (statistic[1] != nullptr) statistic[1][v] = m.inverse_deviation;
-      }
-    };
-    context.pool.parallel_for(x->size() / size, 1 + kGrain / size, normalize);
-    return Status::ok();
+    std::vector<TensorType> outputs{{DType::f32, x->shape()}};
+    outputs.resize(std::min<std::size_t>(request.outputs, 3), {DType::f32, statistics});
+    Vectors vectors{product_of(x->shape(), axis, x->rank()), 0, epsilon_, bias != nullptr,
+                    outputs.size()};
+    if (x->size() != 0) vectors.count = x->size() / vectors.size;
+    return StepPlan::of(std::move(outputs), [vectors](const StepCall& call) {
+      call.pool.parallel_for(
+          vectors.count, 1 + kGrain / std::max<std::int64_t>(1, vectors.size),
+          [&](std::int64_t begin, std::int64_t end) { vectors.normalize(call, begin, end); });
+      return Status::ok();
+    });
   }
 
  private:
   static constexpr std::int64_t kGrain = 1 << 13;
+
+  struct Vectors {
+    std::int64_t size, count;
+    float epsilon;
+    bool has_bias;
+    std::size_t outputs;
+
+    void normalize(const StepCall& call, std::int64_t begin, std::int64_t end) const {
+      const float* const factor = call.input<float>(1);
+      for (std::int64_t v = begin; v < end; ++v) {
+        const float* const in = call.input<float>(0) + v * size;
+        float* const out = call.output<float>(0) + v * size;
+        const Moments m = moments_of(in, size, epsilon);
+        for (std::int64_t i = 0; i < size; ++i) {
+          out[i] = (in[i] - m.mean) * m.inverse_deviation * factor[i];
+        }
+        const float* const offset = has_bias ? call.input<float>(2) : nullptr;
+        for (std::int64_t i = 0; i < size && has_bias; ++i) out[i] += offset[i];
+        if (outputs > 1) call.output<float>(1)[v] = m.mean;
+        if (outputs > 2) call.output<float>(2)[v] = m.inverse_deviation;
+      }
+    }
+  };
 
   std::int64_t axis_;
   float epsilon_;

@@ -14,29 +14,34 @@ class Linear final : public Op {
     if (bias != nullptr) bias_ = *bias;
   }
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* x = input_or_null(inputs, 0);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* x = input_or_null(request.inputs, 0);
     PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     if (x->rank() == 0 || x->shape().back() != matrix_->cols()) {
-      return {ErrorCode::shape_mismatch,
-              "input X is " + describe_tensor(*x) + ", but W is " +
-                  shape_to_string({matrix_->cols(), matrix_->rows()}),
-              "feed the shape that the network was trained on"};
+      return Status(ErrorCode::shape_mismatch,
+                    "input X is " + describe_tensor(*x) + ", but W is " +
+                        shape_to_string({matrix_->cols(), matrix_->rows()}),
+                    "feed the shape that the network was trained on");
     }
     Shape shape = x->shape();
     shape.back() = matrix_->rows();
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, shape));
     FloatGemmCall call;
-    call.x = x->data<float>();
     call.batch = product_of(shape, 0, shape.size() - 1);
-    call.y = outputs[0].mutable_data<float>();
     if (bias_.size() != 0) call.bias = bias_.data<float>();
     call.activation = activation_;
-    return matrix_->multiply(call, context.float_backend, context.pool, context.buffers);
+    const FloatBackend backend = request.context.float_backend;
+    StepPlan plan =
+        StepPlan::of({DType::f32, std::move(shape)}, [this, call, backend](const StepCall& step) {
+          FloatGemmCall now = call;
+          now.x = step.input<float>(0);
+          now.y = step.output<float>(0);
+          return matrix_->multiply(now, backend, step.pool, step.buffers);
+        });
+    PBATCH_ASSIGN_OR_RETURN(plan.info, describe({}, call.batch));
+    return plan;
   }
 
-  Result<PlanStep> plan(const LayerPrecision&, std::int64_t, int) const override {
+  Result<PlanStep> describe(const LayerPrecision&, std::int64_t) const override {
     PlanStep step;
     step.kernel = "float";
     step.rows = matrix_->rows();

@@ -66,16 +66,16 @@ class MatMul final : public Op {
  public:
   explicit MatMul(std::unique_ptr<FloatMatrix> matrix) : matrix_(std::move(matrix)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* a = input_or_null(inputs, 0);
-    const Tensor* b = input_or_null(inputs, 1);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* a = input_or_null(request.inputs, 0);
+    const Tensor* b = input_or_null(request.inputs, 1);
     PBATCH_RETURN_IF_ERROR(expect_float(a, "input A"));
     PBATCH_RETURN_IF_ERROR(expect_float(b, "input B"));
     PBATCH_ASSIGN_OR_RETURN(Stacks stacks, match(*a, *b));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, stacks.result));
-    if (outputs[0].size() == 0) return Status::ok();
-    float* const y = outputs[0].mutable_data<float>();
+    TensorType y{DType::f32, stacks.result};
+    if (product_of(y.shape, 0, y.shape.size()) == 0) {
+      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
+    }
     if (product_of(stacks.b, 0, stacks.b.size()) == 1) {  // one matrix on the right
       stacks.m *= product_of(stacks.a, 0, stacks.a.size());
       stacks.a.clear();
@@ -83,16 +83,25 @@ class MatMul final : public Op {
       stacks.batch.clear();
     }
     if (matrix_ != nullptr) {
-      return matrix_->multiply({a->data<float>(), stacks.m, y, nullptr, Activation::none},
-                               context.float_backend, context.pool, context.buffers);
+      return StepPlan::of(
+          std::move(y),
+          [this, m = stacks.m, backend = request.context.float_backend](const StepCall& call) {
+            return matrix_->multiply(
+                {call.input<float>(0), m, call.output<float>(0), nullptr, Activation::none},
+                backend, call.pool, call.buffers);
+          });
     }
-    return multiply(stacks, a->data<float>(), b->data<float>(), y, context.pool);
+    PBATCH_RETURN_IF_ERROR(check_sgemm(stacks.m, stacks.n, stacks.k));
+    return StepPlan::of(std::move(y), [stacks = std::move(stacks)](const StepCall& call) {
+      multiply(stacks, call.input<float>(0), call.input<float>(1), call.output<float>(0),
+               call.pool);
+      return Status::ok();
+    });
   }
 
  private:
-  static Status multiply(const Stacks& s, const float* a, const float* b, float* y,
-                         ThreadPool& pool) {
-    PBATCH_RETURN_IF_ERROR(check_sgemm(s.m, s.n, s.k));
+  static void multiply(const Stacks& s, const float* a, const float* b, float* y,
+                       ThreadPool& pool) {
     const std::int64_t count = product_of(s.batch, 0, s.batch.size());
     const auto products = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
@@ -114,7 +123,6 @@ class MatMul final : public Op {
     } else {
       products(0, count);
     }
-    return Status::ok();
   }
 
   std::unique_ptr<FloatMatrix> matrix_;

@@ -65,11 +65,18 @@ class OnnxRecurrent final : public Op {
     PBATCH_RETURN_IF_ERROR(
         w->multiply(product, context.float_backend, context.pool, context.buffers));
     PBATCH_ASSIGN_OR_RETURN(const auto r, FloatRecurrentWeights::create(gates, tiled.r));
-    FloatRecurrentProduct recurrent(r, gates, io.batch(), context);
+    FloatRecurrentProduct recurrent(r, gates, io.batch(), context.float_backend, context.pool,
+                                    context.buffers);
     RecurrentCall call = io.call(xw.data<float>(), gates.rows(), d, d);
     if (tiled.r_bias.size() != 0) call.r_bias = tiled.r_bias.data<float>();
     if (tiled.peephole.size() != 0) call.peephole = tiled.peephole.data<float>();
-    return run_recurrent(spec, call, recurrent, context.buffers);
+    const std::shared_ptr<void> states =
+        context.buffers.take(recurrent_scratch_bytes(spec, io.batch()));
+    if (states == nullptr) {
+      return {ErrorCode::out_of_memory, "no memory for the states of a recurrent layer",
+              "free memory or use a smaller batch"};
+    }
+    return run_recurrent(spec, call, recurrent, states.get());
   }
 
   std::array<RecurrentSpec, 2> specs_;

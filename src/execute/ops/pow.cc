@@ -49,9 +49,9 @@ bool power(T base, E exponent, T& y) {
 template <class T, class E>
 bool power_loop(std::int64_t count, const void* base, std::int64_t base_step, const void* exponent,
                 std::int64_t exponent_step, void* y) {
-  const T* __restrict pb = static_cast<const T*>(base);
-  const E* __restrict pe = static_cast<const E*>(exponent);
-  T* __restrict py = static_cast<T*>(y);
+  const T* const pb = static_cast<const T*>(base);
+  const E* const pe = static_cast<const E*>(exponent);
+  T* const py = static_cast<T*>(y);
   if constexpr (std::is_same_v<T, float>) {
     // Layer normalization and GELU are exported with these.
     if (exponent_step == 0 && *pe == E{2}) {
@@ -99,23 +99,19 @@ BinaryLoop find_loop(DType base, DType exponent) {
 
 class Pow final : public Op {
  public:
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+  Result<StepPlan> plan(const PlanRequest& request) const override {
     constexpr std::int64_t kGrain = std::int64_t{1} << 12;
-    const Tensor& base = *inputs[0];
-    const Tensor& exponent = *inputs[1];
+    const Tensor& base = *request.inputs[0];
+    const Tensor& exponent = *request.inputs[1];
     const BinaryLoop loop = find_loop(base.dtype(), exponent.dtype());
     if (loop == nullptr) {
-      return {ErrorCode::unsupported,
-              std::string("Pow does not raise ") + dtype_name(base.dtype()) + " to " +
-                  dtype_name(exponent.dtype()),
-              "put a Cast to float32 before it"};
+      return Status(ErrorCode::unsupported,
+                    std::string("Pow does not raise ") + dtype_name(base.dtype()) + " to " +
+                        dtype_name(exponent.dtype()),
+                    "put a Cast to float32 before it");
     }
-    PBATCH_ASSIGN_OR_RETURN(
-        outputs[0], apply_loop(loop, base.dtype(), kGrain,
-                               "Pow: an integer to that power is no integer of its type", context,
-                               base, exponent));
-    return Status::ok();
+    return plan_loop(loop, base.dtype(), kGrain,
+                     "Pow: an integer to that power is no integer of its type", base, exponent);
   }
 };
 

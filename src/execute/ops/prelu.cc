@@ -15,18 +15,16 @@ constexpr BinaryTable kPrelu = binary_table<SlopeBelowZero>(Types<float>{});
 
 class Prelu final : public Op {
  public:
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    PBATCH_ASSIGN_OR_RETURN(Tensor y,
-                            apply_binary(kPrelu, "PRelu", context, *inputs[0], *inputs[1]));
-    if (y.shape() != inputs[0]->shape()) {
-      return {ErrorCode::shape_mismatch,
-              "slope " + shape_to_string(inputs[1]->shape()) + " of PRelu does not broadcast to " +
-                  shape_to_string(inputs[0]->shape()),
-              "feed the shape that the network was trained on"};
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor &x = *request.inputs[0], &slope = *request.inputs[1];
+    PBATCH_ASSIGN_OR_RETURN(StepPlan plan, plan_binary(kPrelu, "PRelu", x, slope));
+    if (plan.outputs[0].shape != x.shape()) {
+      return Status(ErrorCode::shape_mismatch,
+                    "slope " + shape_to_string(slope.shape()) + " of PRelu does not broadcast to " +
+                        shape_to_string(x.shape()),
+                    "feed the shape that the network was trained on");
     }
-    outputs[0] = std::move(y);
-    return Status::ok();
+    return plan;
   }
 };
 

@@ -15,15 +15,21 @@ class Recurrent final : public Op {
   Recurrent(RecurrentNode node, FloatRecurrentWeights weights)
       : node_(std::move(node)), weights_(std::move(weights)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    PBATCH_ASSIGN_OR_RETURN(RecurrentIo io, node_.open(inputs));
-    PBATCH_RETURN_IF_ERROR(io.allocate(context, 1, node_.wanted(outputs)));
-    FloatRecurrentProduct product(weights_, node_.spec().gates, io.batch(), context);
-    return run_recurrent(node_.spec(), node_.call(io, inputs), product, context.buffers);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    PBATCH_ASSIGN_OR_RETURN(const RecurrentIo io, node_.open(request.inputs));
+    const FloatBackend backend = request.context.float_backend;
+    StepPlan plan =
+        node_.plan(request, io, [this, backend](const RecurrentCall& call, const StepCall& step) {
+          FloatRecurrentProduct product(weights_, node_.spec().gates, call.batch, backend,
+                                        step.pool, step.buffers);
+          return run_recurrent(node_.spec(), call, product, step.scratch);
+        });
+    plan.scratch_bytes = recurrent_scratch_bytes(node_.spec(), io.batch());
+    PBATCH_ASSIGN_OR_RETURN(plan.info, describe({}, io.batch()));
+    return plan;
   }
 
-  Result<PlanStep> plan(const LayerPrecision&, std::int64_t, int) const override {
+  Result<PlanStep> describe(const LayerPrecision&, std::int64_t) const override {
     PlanStep step;
     step.kernel = "float";
     step.rows = node_.spec().gates.rows();

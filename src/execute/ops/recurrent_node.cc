@@ -70,7 +70,23 @@ std::span<Tensor> RecurrentNode::wanted(std::span<Tensor> outputs) const {
 
 RecurrentCall RecurrentNode::call(const RecurrentIo& io,
                                   std::span<const Tensor* const> inputs) const {
-  RecurrentCall call = io.call(inputs[0]->data<float>(), spec_.gates.rows(), index_, 0);
+  return with_constants(io.call(inputs[0]->data<float>(), spec_.gates.rows(), index_, 0));
+}
+
+RecurrentCall RecurrentNode::call(const RecurrentIo& io, const StepCall& step,
+                                  std::size_t inputs) const {
+  const auto input = [&](std::size_t i) { return i < inputs ? step.in[i] : nullptr; };
+  RecurrentData data;
+  data.lengths = static_cast<const std::int32_t*>(input(first_ + 1));
+  data.initial_h = static_cast<const float*>(input(first_ + 2));
+  data.initial_c = static_cast<const float*>(input(first_ + 3));
+  data.y = step.output<float>(0);
+  data.y_h = step.output<float>(1);
+  if (spec_.gates.cell == CellType::lstm) data.y_c = step.output<float>(2);
+  return with_constants(io.call(data, step.input<float>(0), spec_.gates.rows(), index_, 0, 1));
+}
+
+RecurrentCall RecurrentNode::with_constants(RecurrentCall call) const {
   if (r_bias_.size() != 0) call.r_bias = r_bias_.data<float>();
   if (peephole_.size() != 0) call.peephole = peephole_.data<float>();
   return call;

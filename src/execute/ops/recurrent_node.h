@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "execute/op.h"
 #include "execute/recurrent_io.h"
@@ -19,10 +20,15 @@ class RecurrentNode {
   const RecurrentSpec& spec() const { return spec_; }
 
   /// Checks the inputs of a run.
-  Result<RecurrentIo> open(std::span<const Tensor* const> inputs) const;
-  /// The outputs that the cell has: an RNN and a GRU have no Y_c.
+  Result<RecurrentIo> open(std::span<const Tensor* const> inputs)
+      const;  /// The outputs that the cell has: an RNN and a GRU have no Y_c.
   std::span<Tensor> wanted(std::span<Tensor> outputs) const;
   RecurrentCall call(const RecurrentIo& io, std::span<const Tensor* const> inputs) const;
+
+  /// A plan whose step, once the lengths are checked, is run(RecurrentCall, StepCall). `io`: what
+  /// open() said of the same inputs.
+  template <class Run>
+  StepPlan plan(const PlanRequest& request, const RecurrentIo& io, Run run) const;
 
  private:
   RecurrentSpec spec_;
@@ -31,6 +37,20 @@ class RecurrentNode {
   int index_ = 0;       // of this direction in the initial states
   int directions_ = 1;  // that they hold
   Tensor r_bias_, peephole_;
+
+  RecurrentCall call(const RecurrentIo& io, const StepCall& step, std::size_t inputs) const;
+  RecurrentCall with_constants(RecurrentCall call) const;
 };
+
+template <class Run>
+StepPlan RecurrentNode::plan(const PlanRequest& request, const RecurrentIo& io, Run run) const {
+  const std::size_t count = spec_.gates.cell == CellType::lstm ? 3 : 2;
+  return StepPlan::of(io.types(1, count), [this, io, inputs = request.inputs.size(),
+                                           run = std::move(run)](const StepCall& step) {
+    const RecurrentCall now = call(io, step, inputs);
+    PBATCH_RETURN_IF_ERROR(io.check_lengths(now.lengths));
+    return run(now, step);
+  });
+}
 
 }  // namespace pbatch

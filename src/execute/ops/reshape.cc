@@ -56,12 +56,12 @@ class Reshape final : public Op {
  public:
   explicit Reshape(bool allow_zero) : allow_zero_(allow_zero) {}
 
-  Status run(RunContext&, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    PBATCH_ASSIGN_OR_RETURN(const Shape wanted, read_integers(*inputs[1], "the shape"));
-    PBATCH_ASSIGN_OR_RETURN(Shape shape, resolve_shape(*inputs[0], wanted, allow_zero_));
-    outputs[0] = inputs[0]->reshaped(std::move(shape));
-    return Status::ok();
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    if (!request.knows(1)) return StepPlan{};
+    const Tensor& x = *request.inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const Shape wanted, read_integers(*request.inputs[1], "the shape"));
+    PBATCH_ASSIGN_OR_RETURN(Shape shape, resolve_shape(x, wanted, allow_zero_));
+    return StepPlan::alias({x.dtype(), std::move(shape)});
   }
 
  private:

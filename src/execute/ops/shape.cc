@@ -13,15 +13,14 @@ class ShapeOp final : public Op {
  public:
   ShapeOp(std::int64_t start, std::int64_t end) : start_(start), end_(end) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Shape& dims = inputs[0]->shape();
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Shape& dims = request.inputs[0]->shape();
     const auto rank = static_cast<std::int64_t>(dims.size());
     const std::int64_t begin = clamp_to(rank, start_);
     const std::int64_t end = std::max(begin, clamp_to(rank, end_));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::i64, {end - begin}));
-    std::copy(dims.begin() + begin, dims.begin() + end, outputs[0].mutable_data<std::int64_t>());
-    return Status::ok();
+    PBATCH_ASSIGN_OR_RETURN(Tensor y, Tensor::create(DType::i64, {end - begin}));
+    std::copy(dims.begin() + begin, dims.begin() + end, y.mutable_data<std::int64_t>());
+    return StepPlan::constant(std::move(y));
   }
 
  private:

@@ -8,11 +8,10 @@ namespace {
 
 class Size final : public Op {
  public:
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::i64, {}));
-    *outputs[0].mutable_data<std::int64_t>() = inputs[0]->size();
-    return Status::ok();
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    PBATCH_ASSIGN_OR_RETURN(Tensor y, Tensor::create(DType::i64, {}));
+    *y.mutable_data<std::int64_t>() = request.inputs[0]->size();
+    return StepPlan::constant(std::move(y));
   }
 };
 

@@ -71,36 +71,31 @@ class Slice final : public Op {
  public:
   explicit Slice(Ranges fixed) : fixed_(std::move(fixed)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     Ranges ranges = fixed_;
-    if (inputs.size() > 1) {
-      PBATCH_ASSIGN_OR_RETURN(ranges, read_ranges(inputs));
+    if (request.inputs.size() > 1) {
+      for (std::size_t i = 1; i < request.inputs.size(); ++i) {
+        if (request.inputs[i] != nullptr && !request.knows(i)) return StepPlan{};
+      }
+      PBATCH_ASSIGN_OR_RETURN(ranges, read_ranges(request.inputs));
     }
     PBATCH_RETURN_IF_ERROR(complete_ranges(ranges, x.rank()));
 
-    StridedView view{nullptr, x.shape(), row_major_strides(x.shape())};
+    TensorType y{x.dtype(), x.shape()};
+    std::vector<std::int64_t> strides = row_major_strides(x.shape());
     std::int64_t offset = 0;
     bool everything = true;
     for (std::size_t i = 0; i < ranges.starts.size(); ++i) {
       PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(ranges.axes[i], x.rank()));
       const Range r = clamp_range(ranges.starts[i], ranges.ends[i], ranges.steps[i], x.dim(axis));
       everything = everything && r.count == x.dim(axis) && (r.step > 0 || r.count <= 1);
-      offset += r.first * view.strides[axis];
-      view.shape[axis] = r.count;
-      view.strides[axis] *= r.step;
+      offset += r.first * strides[axis];
+      y.shape[axis] = r.count;
+      strides[axis] *= r.step;
     }
-    if (everything) {
-      outputs[0] = x;
-      return Status::ok();
-    }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), view.shape));
-    if (outputs[0].size() == 0) return Status::ok();
-    view.first = static_cast<const char*>(x.raw()) +
-                 offset * static_cast<std::int64_t>(dtype_size(x.dtype()));
-    copy_strided(std::move(view), outputs[0], context.pool);
-    return Status::ok();
+    if (everything) return StepPlan::alias(std::move(y));
+    return plan_copy(std::move(y), strides, offset);
   }
 
  private:

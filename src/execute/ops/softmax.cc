@@ -32,32 +32,31 @@ class Softmax final : public Op {
   Softmax(std::int64_t axis, bool flattened, bool log)
       : axis_(axis), flattened_(flattened), log_(log) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* x = input_or_null(inputs, 0);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* x = input_or_null(request.inputs, 0);
     PBATCH_RETURN_IF_ERROR(expect_float(x, "the input"));
-    std::size_t axis = 0;
+    std::size_t axis = x->rank();
     // Flattening may also leave nothing on the right: axis may equal the rank.
     if (!flattened_ || axis_ != static_cast<std::int64_t>(x->rank())) {
       PBATCH_ASSIGN_OR_RETURN(axis, normalize_axis(axis_, x->rank()));
-    } else {
-      axis = x->rank();
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x->shape()));
-    if (x->size() == 0) return Status::ok();
     const std::size_t end_axis = flattened_ ? x->rank() : axis + 1;
     const std::int64_t count = product_of(x->shape(), axis, end_axis);
     const std::int64_t stride = product_of(x->shape(), end_axis, x->rank());
-    const float* const from = x->data<float>();
-    float* const to = outputs[0].mutable_data<float>();
-    const auto vectors = [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t v = begin; v < end; ++v) {
-        const std::int64_t at = v / stride * count * stride + v % stride;
-        softmax(from + at, count, stride, log_, to + at);
-      }
-    };
-    context.pool.parallel_for(x->size() / count, 1 + kGrain / count, vectors);
-    return Status::ok();
+    const std::int64_t vectors = x->size() == 0 ? 0 : x->size() / count;
+    return StepPlan::of({DType::f32, x->shape()}, [count, stride, vectors,
+                                                   log = log_](const StepCall& call) {
+      const float* const from = call.input<float>(0);
+      float* const to = call.output<float>(0);
+      call.pool.parallel_for(vectors, 1 + kGrain / std::max<std::int64_t>(1, count),
+                             [&](std::int64_t begin, std::int64_t end) {
+                               for (std::int64_t v = begin; v < end; ++v) {
+                                 const std::int64_t at = v / stride * count * stride + v % stride;
+                                 softmax(from + at, count, stride, log, to + at);
+                               }
+                             });
+      return Status::ok();
+    });
   }
 
  private:

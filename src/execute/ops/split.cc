@@ -21,32 +21,43 @@ class Split final : public Op {
   Split(std::int64_t axis, std::vector<std::int64_t> sizes, bool last_is_smaller)
       : axis_(axis), sizes_(std::move(sizes)), last_is_smaller_(last_is_smaller) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
     std::vector<std::int64_t> sizes = sizes_;
-    if (const Tensor* given = input_or_null(inputs, 1); given != nullptr) {
+    if (const Tensor* given = input_or_null(request.inputs, 1); given != nullptr) {
+      if (!request.knows(1)) return StepPlan{};
       PBATCH_ASSIGN_OR_RETURN(sizes, read_integers(*given, "the list of sizes"));
     } else if (sizes.empty()) {
-      PBATCH_ASSIGN_OR_RETURN(sizes, even_sizes(x.dim(axis), outputs.size()));
+      PBATCH_ASSIGN_OR_RETURN(sizes, even_sizes(x.dim(axis), request.outputs));
     }
-    PBATCH_RETURN_IF_ERROR(check_sizes(sizes, x.dim(axis), outputs.size()));
+    PBATCH_RETURN_IF_ERROR(check_sizes(sizes, x.dim(axis), request.outputs));
 
     const std::vector<std::int64_t> strides = row_major_strides(x.shape());
-    const auto* from = static_cast<const char*>(x.raw());
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      StridedView view{from, x.shape(), strides};
-      view.shape[axis] = sizes[i];
-      PBATCH_ASSIGN_OR_RETURN(outputs[i], context.allocate(x.dtype(), view.shape));
-      if (outputs[i].size() == 0) continue;
-      copy_strided(std::move(view), outputs[i], context.pool);
-      from += sizes[i] * strides[axis] * static_cast<std::int64_t>(dtype_size(x.dtype()));
+    std::vector<Part> parts;
+    std::vector<TensorType> outputs;
+    std::int64_t offset = 0;  // bytes
+    for (const std::int64_t size : sizes) {
+      Shape shape = x.shape();
+      shape[axis] = size;
+      parts.push_back({StridedCopy(shape, strides, dtype_size(x.dtype())), offset});
+      outputs.push_back({x.dtype(), std::move(shape)});
+      offset += size * strides[axis] * static_cast<std::int64_t>(dtype_size(x.dtype()));
     }
-    return Status::ok();
+    return StepPlan::of(std::move(outputs), [parts = std::move(parts)](const StepCall& call) {
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        parts[i].copy.run(call.input<char>(0) + parts[i].offset, call.out[i], call.pool);
+      }
+      return Status::ok();
+    });
   }
 
  private:
+  struct Part {
+    StridedCopy copy;
+    std::int64_t offset;  // bytes
+  };
+
   Result<std::vector<std::int64_t>> even_sizes(std::int64_t extent, std::size_t parts) const {
     const auto count = static_cast<std::int64_t>(parts);
     const std::int64_t size = (extent + count - 1) / count;

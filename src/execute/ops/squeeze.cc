@@ -15,11 +15,11 @@ class Squeeze final : public Op {
  public:
   explicit Squeeze(Axes axes) : axes_(std::move(axes)) {}
 
-  Status run(RunContext&, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     Axes axes = axes_;
-    if (const Tensor* given = input_or_null(inputs, 1); given != nullptr) {
+    if (const Tensor* given = input_or_null(request.inputs, 1); given != nullptr) {
+      if (!request.knows(1)) return StepPlan{};
       PBATCH_ASSIGN_OR_RETURN(axes, read_integers(*given, "the list of axes"));
     }
     PBATCH_ASSIGN_OR_RETURN(const std::vector<bool> marked,
@@ -29,14 +29,13 @@ class Squeeze final : public Op {
       if (axes ? !marked[d] : x.dim(d) != 1) {
         shape.push_back(x.dim(d));
       } else if (x.dim(d) != 1) {
-        return {ErrorCode::shape_mismatch,
-                "axis " + std::to_string(d) + " of shape " + shape_to_string(x.shape()) +
-                    " is not 1 and cannot be squeezed",
-                "feed the shape that the network was exported for"};
+        return Status(ErrorCode::shape_mismatch,
+                      "axis " + std::to_string(d) + " of shape " + shape_to_string(x.shape()) +
+                          " is not 1 and cannot be squeezed",
+                      "feed the shape that the network was exported for");
       }
     }
-    outputs[0] = x.reshaped(std::move(shape));
-    return Status::ok();
+    return StepPlan::alias({x.dtype(), std::move(shape)});
   }
 
  private:

@@ -25,33 +25,28 @@ class Transpose final : public Op {
  public:
   explicit Transpose(std::vector<std::size_t> order) : order_(std::move(order)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     std::vector<std::size_t> order = order_;
     if (order.empty()) {
       order.resize(x.rank());
       std::iota(order.rbegin(), order.rend(), std::size_t{0});
     }
     if (order.size() != x.rank()) {
-      return {ErrorCode::shape_mismatch,
-              "perm has " + std::to_string(order.size()) + " axes, but the input has shape " +
-                  shape_to_string(x.shape()),
-              "feed the rank that the network was exported for"};
+      return Status(ErrorCode::shape_mismatch,
+                    "perm has " + std::to_string(order.size()) + " axes, but the input has shape " +
+                        shape_to_string(x.shape()),
+                    "feed the rank that the network was exported for");
     }
-    const std::vector<std::int64_t> strides = row_major_strides(x.shape());
-    StridedView view{x.raw(), {}, {}};
+    const std::vector<std::int64_t> x_strides = row_major_strides(x.shape());
+    TensorType y{x.dtype(), {}};
+    std::vector<std::int64_t> strides;
     for (const std::size_t from : order) {
-      view.shape.push_back(x.dim(from));
-      view.strides.push_back(strides[from]);
+      y.shape.push_back(x.dim(from));
+      strides.push_back(x_strides[from]);
     }
-    if (keeps_order(x.shape(), order)) {
-      outputs[0] = x.reshaped(std::move(view.shape));
-      return Status::ok();
-    }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), view.shape));
-    copy_strided(std::move(view), outputs[0], context.pool);
-    return Status::ok();
+    if (keeps_order(x.shape(), order)) return StepPlan::alias(std::move(y));
+    return plan_copy(std::move(y), strides);
   }
 
  private:

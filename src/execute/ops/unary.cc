@@ -10,19 +10,22 @@ class UnaryOp final : public Op {
   UnaryOp(const UnaryTable& table, std::string op_type, const UnaryParams& params)
       : table_(table), op_type_(std::move(op_type)), params_(params) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     const UnaryLoop loop = table_.loops[dtype_index(x.dtype())];
     if (loop == nullptr) return unsupported_type(op_type_, x.dtype());
     const DType type = table_.makes_bool ? DType::boolean : x.dtype();
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(type, x.shape()));
-    void* const y = outputs[0].mutable_raw();
-    context.pool.parallel_for(x.size(), table_.grain, [&](std::int64_t begin, std::int64_t end) {
-      loop(end - begin, element_at(x.raw(), begin, dtype_size(x.dtype())),
-           element_at(y, begin, dtype_size(type)), params_);
-    });
-    return Status::ok();
+    const std::size_t x_size = dtype_size(x.dtype()), y_size = dtype_size(type);
+    return StepPlan::of({type, x.shape()},
+                        [this, loop, x_size, y_size, count = x.size()](const StepCall& call) {
+                          call.pool.parallel_for(
+                              count, table_.grain, [&](std::int64_t begin, std::int64_t end) {
+                                loop(end - begin, element_at(call.in[0], begin, x_size),
+                                     element_at(call.out[0], begin, y_size), params_);
+                              });
+                          return Status::ok();
+                        })
+        .in_place_of(0);
   }
 
  private:

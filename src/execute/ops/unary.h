@@ -15,6 +15,7 @@ struct UnaryParams {
   float alpha = 0, beta = 0;
 };
 
+/// y may be x.
 using UnaryLoop = void (*)(std::int64_t count, const void* x, void* y, const UnaryParams& params);
 
 /// One operator: its loop per element type, null where it takes no such type.
@@ -31,9 +32,10 @@ Result<std::unique_ptr<Op>> make_unary(const UnaryTable& table, const Node& node
 /// F::apply(T x, const UnaryParams&) returns the R that belongs to x.
 template <class F, class T, class R>
 void unary_loop(std::int64_t count, const void* x, void* y, const UnaryParams& params) {
-  const T* __restrict px = static_cast<const T*>(x);
-  R* __restrict py = static_cast<R*>(y);
+  const T* px = static_cast<const T*>(x);
+  R* py = static_cast<R*>(y);
   const UnaryParams p = params;
+  PBATCH_INDEPENDENT
   for (std::int64_t i = 0; i < count; ++i) py[i] = F::apply(px[i], p);
 }
 

@@ -11,11 +11,11 @@ class Unsqueeze final : public Op {
  public:
   explicit Unsqueeze(std::vector<std::int64_t> axes) : axes_(std::move(axes)) {}
 
-  Status run(RunContext&, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     std::vector<std::int64_t> axes = axes_;
-    if (const Tensor* given = input_or_null(inputs, 1); given != nullptr) {
+    if (const Tensor* given = input_or_null(request.inputs, 1); given != nullptr) {
+      if (!request.knows(1)) return StepPlan{};
       PBATCH_ASSIGN_OR_RETURN(axes, read_integers(*given, "the list of axes"));
     }
     const std::size_t rank = x.rank() + axes.size();
@@ -24,8 +24,7 @@ class Unsqueeze final : public Op {
     for (std::size_t d = 0, from = 0; d < rank; ++d) {
       shape.push_back(added[d] ? 1 : x.dim(from++));
     }
-    outputs[0] = x.reshaped(std::move(shape));
-    return Status::ok();
+    return StepPlan::alias({x.dtype(), std::move(shape)});
   }
 
  private:

@@ -1,4 +1,9 @@
 // Min, Max, Sum and Mean of one input or more.
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "execute/op.h"
 #include "execute/ops/arithmetic.h"
 #include "execute/ops/node_checks.h"
@@ -26,52 +31,82 @@ struct Max {
 constexpr BinaryTable kMin = binary_table<Min>(NumberTypes{});
 constexpr BinaryTable kMax = binary_table<Max>(NumberTypes{});
 
-class Variadic : public Op {
+// A loop for every input but the first, each over what came out of the one before.
+class Variadic final : public Op {
  public:
-  Variadic(const BinaryTable& table, std::string op_type)
-      : table_(table), op_type_(std::move(op_type)) {}
+  Variadic(const BinaryTable& table, std::string op_type, bool mean)
+      : table_(table), op_type_(std::move(op_type)), mean_(mean) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    if (table_.loops[dtype_index(inputs[0]->dtype())] == nullptr) {
-      return unsupported_type(op_type_, inputs[0]->dtype());
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const std::span<const Tensor* const> inputs = request.inputs;
+    const DType type = inputs[0]->dtype();
+    if (table_.loops[dtype_index(type)] == nullptr || (mean_ && type != DType::f32)) {
+      return unsupported_type(op_type_, type);
     }
+    if (inputs.size() == 1) return StepPlan::alias({type, inputs[0]->shape()});
+    if (inputs.size() == 2 && !mean_) return plan_binary(table_, op_type_, *inputs[0], *inputs[1]);
+    Chain chain;
+    std::size_t bytes = 0;  // of the largest result in between
     Tensor result = *inputs[0];
     for (std::size_t i = 1; i < inputs.size(); ++i) {
-      PBATCH_ASSIGN_OR_RETURN(result, apply_binary(table_, op_type_, context, result, *inputs[i]));
+      PBATCH_ASSIGN_OR_RETURN(StepPlan next, plan_binary(table_, op_type_, result, *inputs[i]));
+      result = Tensor::view(type, next.outputs[0].shape, nullptr, nullptr);
+      PBATCH_ASSIGN_OR_RETURN(chain.size,
+                              checked_element_count(next.outputs[0].shape, dtype_size(type)));
+      if (i + 1 < inputs.size()) {
+        bytes = std::max(bytes, static_cast<std::size_t>(chain.size) * dtype_size(type));
+      }
+      chain.steps.push_back(std::move(next.step));
     }
-    outputs[0] = std::move(result);
-    return Status::ok();
+    chain.half = (bytes + 63) / 64 * 64;
+    chain.divisor = mean_ ? static_cast<float>(inputs.size()) : 1.0F;
+    const std::size_t scratch = 2 * chain.half;
+    StepPlan plan = StepPlan::of({type, result.shape()},
+                                 [chain = std::make_shared<const Chain>(std::move(chain))](
+                                     const StepCall& call) { return chain->run(call); });
+    plan.scratch_bytes = scratch;
+    return plan;
   }
 
  private:
+  struct Chain {
+    std::vector<std::unique_ptr<Step>> steps;
+    std::size_t half = 0;  // bytes of scratch memory for one result in between
+    std::int64_t size = 0;
+    float divisor = 1.0F;
+
+    Status run(const StepCall& call) const {
+      const void* in[2] = {call.in[0], nullptr};
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        void* out = static_cast<char*>(call.scratch) + i % 2 * half;
+        if (i + 1 == steps.size()) out = call.out[0];
+        in[1] = call.in[i + 1];
+        StepCall one = call;
+        one.in = in;
+        one.out = &out;
+        PBATCH_RETURN_IF_ERROR(steps[i]->run(one));
+        in[0] = out;
+      }
+      if (divisor == 1.0F) return Status::ok();
+      float* const y = call.output<float>(0);
+      for (std::int64_t i = 0; i < size; ++i) y[i] /= divisor;
+      return Status::ok();
+    }
+  };
+
   const BinaryTable& table_;
   std::string op_type_;
-};
-
-class Mean final : public Variadic {
- public:
-  explicit Mean(std::string op_type) : Variadic(kAdd, std::move(op_type)) {}
-
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    if (inputs[0]->dtype() != DType::f32) return unsupported_type("Mean", inputs[0]->dtype());
-    PBATCH_RETURN_IF_ERROR(Variadic::run(context, inputs, outputs));
-    if (inputs.size() == 1) return Status::ok();
-    const auto n = static_cast<float>(inputs.size());
-    float* const y = outputs[0].mutable_data<float>();
-    for (std::int64_t i = 0; i < outputs[0].size(); ++i) y[i] /= n;
-    return Status::ok();
-  }
+  bool mean_;
 };
 
 Status check_inputs_present(const Node& node) {
   return check_arity(node, std::max<std::size_t>(node.inputs.size(), 1), kAnyCount);
 }
 
-Result<std::unique_ptr<Op>> make_variadic(const BinaryTable& table, const Node& node) {
+Result<std::unique_ptr<Op>> make_variadic(const BinaryTable& table, const Node& node,
+                                          bool mean = false) {
   PBATCH_RETURN_IF_ERROR(check_inputs_present(node));
-  return std::unique_ptr<Op>(new Variadic(table, node.op_type));
+  return std::unique_ptr<Op>(new Variadic(table, node.op_type, mean));
 }
 
 }  // namespace
@@ -86,8 +121,7 @@ Result<std::unique_ptr<Op>> make_sum(const Graph&, const Node& node) {
   return make_variadic(kAdd, node);
 }
 Result<std::unique_ptr<Op>> make_mean(const Graph&, const Node& node) {
-  PBATCH_RETURN_IF_ERROR(check_inputs_present(node));
-  return std::unique_ptr<Op>(new Mean(node.op_type));
+  return make_variadic(kAdd, node, true);
 }
 
 }  // namespace pbatch

@@ -38,36 +38,36 @@ auto select_of(std::size_t element_size) {
 
 class Where final : public Op {
  public:
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+  Result<StepPlan> plan(const PlanRequest& request) const override {
     constexpr std::int64_t kGrain = std::int64_t{1} << 15;
-    const Tensor& condition = *inputs[0];
-    const Tensor& x = *inputs[1];
-    const Tensor& y = *inputs[2];
+    const Tensor& condition = *request.inputs[0];
+    const Tensor& x = *request.inputs[1];
+    const Tensor& y = *request.inputs[2];
     if (condition.dtype() != DType::boolean) {
-      return {
+      return Status(
           ErrorCode::shape_mismatch,
           std::string("the condition of Where is ") + dtype_name(condition.dtype()) + ", not bool",
-          "put a Cast to bool before it"};
+          "put a Cast to bool before it");
     }
     PBATCH_RETURN_IF_ERROR(expect_same_type("Where", x.dtype(), y.dtype()));
-    PBATCH_ASSIGN_OR_RETURN(const Broadcast broadcast,
+    PBATCH_ASSIGN_OR_RETURN(Broadcast broadcast,
                             Broadcast::create({&condition.shape(), &x.shape(), &y.shape()}));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), broadcast.shape()));
     const std::size_t size = dtype_size(x.dtype());
-    const auto loop = select_of(size);
-    void* const out = outputs[0].mutable_raw();
-    context.pool.parallel_for(broadcast.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      broadcast.for_each_run(
-          begin, end,
-          [&](std::int64_t position, std::int64_t count, const Broadcast::Offsets& offsets) {
-            loop(count, condition.data<Bool>() + offsets[0], broadcast.step(0),
-                 element_at(x.raw(), offsets[1], size), broadcast.step(1),
-                 element_at(y.raw(), offsets[2], size), broadcast.step(2),
-                 element_at(out, position, size));
-          });
+    TensorType made{x.dtype(), broadcast.shape()};
+    return StepPlan::of(std::move(made), [broadcast = std::move(broadcast), size,
+                                          loop = select_of(size)](const StepCall& call) {
+      call.pool.parallel_for(broadcast.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        broadcast.for_each_run(
+            begin, end,
+            [&](std::int64_t position, std::int64_t count, const Broadcast::Offsets& offsets) {
+              loop(count, call.input<Bool>(0) + offsets[0], broadcast.step(0),
+                   element_at(call.in[1], offsets[1], size), broadcast.step(1),
+                   element_at(call.in[2], offsets[2], size), broadcast.step(2),
+                   element_at(call.out[0], position, size));
+            });
+      });
+      return Status::ok();
     });
-    return Status::ok();
   }
 };
 
