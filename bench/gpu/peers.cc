@@ -11,6 +11,7 @@
 #include "bench/gpu/graph_timer.h"
 #include "bench/gpu/half_gemv.h"
 #include "bench/gpu/parts.h"
+#include "bench/gpu/time_row.h"
 
 namespace pbatch::bench {
 namespace {
@@ -96,17 +97,12 @@ Status measure(const char* name, PeerType type, const Numbers& n,
         const Times times, time_graph(launches(static_cast<int>(used)), [&](int i, cudaStream_t s) {
           return work(weights[static_cast<std::size_t>(i) % used], s);
         }));
-    rows.add(
-        JsonRow()
-            .add("what", name)
-            .add("rows", static_cast<long long>(n.rows))
-            .add("cols", static_cast<long long>(n.cols))
-            .add("batch", static_cast<long long>(n.batch))
-            .add("cold", static_cast<long long>(cold))
-            .add("bytes", static_cast<long long>(bytes))
-            .add("median_us", times.median)
-            .add("least_us", times.least)
-            .add("of_copy_bandwidth", static_cast<double>(bytes) / times.median * 1e6 / bandwidth));
+    JsonRow row;
+    row.add("what", name)
+        .add("rows", static_cast<long long>(n.rows))
+        .add("cols", static_cast<long long>(n.cols))
+        .add("batch", static_cast<long long>(n.batch));
+    rows.add(add_times(row, cold, bytes, times, bandwidth));
   }
   return Status::ok();
 }

@@ -8,6 +8,7 @@
 #include "bench/gpu/graph_timer.h"
 #include "bench/gpu/parts.h"
 #include "bench/gpu/random_weights.h"
+#include "bench/gpu/time_row.h"
 #include "cuda/device_product.h"
 #include "kernel/epilogue.h"
 #include "kernel/registry.h"
@@ -136,20 +137,15 @@ Status measure_case(const Case& c, cuda::Device& device, const DeviceBuffer& fla
           const Times times, time_graph(launches(used), [&](int i, cudaStream_t s) {
             return run_once(c, products[static_cast<std::size_t>(i % used)], whole, s);
           }));
-      const double rate = static_cast<double>(bytes) / times.median * 1e6;
-      rows.add(JsonRow()
-                   .add("what", whole ? "quantize and multiply" : "multiply")
-                   .add("method", method_name(c.method))
-                   .add("rows", static_cast<long long>(w.rows))
-                   .add("cols", static_cast<long long>(w.cols))
-                   .add("weight_bits", static_cast<long long>(c.weight_bits))
-                   .add("activation_bits", static_cast<long long>(c.activation_bits))
-                   .add("batch", static_cast<long long>(c.batch))
-                   .add("cold", static_cast<long long>(cold))
-                   .add("bytes", static_cast<long long>(bytes))
-                   .add("median_us", times.median)
-                   .add("least_us", times.least)
-                   .add("of_copy_bandwidth", rate / bandwidth));
+      JsonRow row;
+      row.add("what", whole ? "quantize and multiply" : "multiply")
+          .add("method", method_name(c.method))
+          .add("rows", static_cast<long long>(w.rows))
+          .add("cols", static_cast<long long>(w.cols))
+          .add("weight_bits", static_cast<long long>(c.weight_bits))
+          .add("activation_bits", static_cast<long long>(c.activation_bits))
+          .add("batch", static_cast<long long>(c.batch));
+      rows.add(add_times(row, cold, bytes, times, bandwidth));
     }
   }
   return Status::ok();

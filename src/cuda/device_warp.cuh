@@ -4,7 +4,7 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
-#include "kernel/hd.h"
+#include "cuda/warp_code.h"
 
 namespace pbatch::cuda {
 

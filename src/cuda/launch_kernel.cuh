@@ -1,7 +1,8 @@
-// How every kernel is launched. From compute capability 9.0 on a kernel may begin while the one
-// before it on its stream ends: it reads and writes nothing that others write before it has called
+// How kernels are launched. From compute capability 9.0 on a kernel may begin while the one before
+// it on its stream ends: it reads and writes nothing that others write before it has called
 // wait_for_earlier_work(), and lets its successor begin as early. So what a launch costs, and the
-// first weights' way from memory, pass beside the end of the kernel before.
+// first weights' way from memory, pass beside the end of the kernel before. Not so repack.cu's,
+// which makes the planes that products read before they wait.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -29,6 +29,7 @@
 
 #include <stdint.h>
 
+#include "cuda/warp_code.h"
 #include "kernel/hd.h"
 
 namespace pbatch::cuda {

@@ -1,7 +1,7 @@
 // Adding up over the four lanes of a row.
 #pragma once
 
-#include "kernel/hd.h"
+#include "cuda/warp_code.h"
 
 namespace pbatch::cuda {
 

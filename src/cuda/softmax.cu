@@ -1,24 +1,19 @@
-#include "cuda/launch_kernel.cuh"
+#include "cuda/items.cuh"
 
 namespace pbatch::cuda {
 namespace {
 
-constexpr int kWarps = 8;  // of a block
-
-__global__ void __launch_bounds__(kWarps* kLanes)
+__global__ void __launch_bounds__(kItemThreads)
     softmax_kernel(const __grid_constant__ SoftmaxArgs args) {
-  follow_earlier_work();
-  const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kLanes;
+  const int64_t row = item_of_warp();
   if (row < args.rows) softmax_row<DeviceWarp>(args, row);
 }
 
 }  // namespace
 
 Status launch_softmax(const SoftmaxArgs& args, Stream stream) {
-  if (args.rows == 0 || args.cols == 0) return Status::ok();
-  const std::int64_t blocks = (args.rows + kWarps - 1) / kWarps;
-  return launch_kernel(softmax_kernel, static_cast<unsigned>(blocks), kWarps * kLanes, 0, args,
-                       stream, "computing a softmax");
+  if (args.cols == 0) return Status::ok();
+  return launch_items(softmax_kernel, args, args.rows, kLanes, stream, "computing a softmax");
 }
 
 }  // namespace pbatch::cuda

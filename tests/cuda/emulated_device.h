@@ -28,8 +28,6 @@ class EmulatedDevice final : public cuda::Device {
   /// Allocations of the device's and the host's memory that nobody has given back, and streams and
   /// recordings.
   std::int64_t held() const { return held_; }
-  /// Kernels that have run.
-  std::int64_t launches() const { return launches_; }
 
   Status use() override;
   Result<void*> allocate(std::int64_t bytes) override;
@@ -72,7 +70,7 @@ class EmulatedDevice final : public cuda::Device {
   std::mt19937_64 rng_{20030822};
   std::map<cuda::Stream, std::vector<Work>> recording_;
   std::map<void*, std::int64_t> sizes_;  // of what is taken
-  std::int64_t calls_left_ = -1, held_ = 0, launches_ = 0;
+  std::int64_t calls_left_ = -1, held_ = 0;
   std::int64_t bytes_ = 0, most_bytes_ = std::int64_t{1} << 40;
 };
 

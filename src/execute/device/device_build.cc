@@ -23,7 +23,7 @@ const LayerPrecision& DeviceBuild::precision() const { return precision_.of(node
 
 Status DeviceBuild::allocate_flags() {
   const auto nodes = static_cast<std::int64_t>(std::max<std::size_t>(1, graph_.nodes.size()));
-  PBATCH_ASSIGN_OR_RETURN(flags_, cuda::DeviceBuffer::zeros(device(), nodes * 4));
+  PBATCH_ASSIGN_OR_RETURN(flags_, cuda::DeviceBuffer::allocate(device(), nodes * 4));
   return Status::ok();
 }
 
@@ -43,13 +43,7 @@ Result<DeviceTensor> DeviceBuild::upload(const Tensor& tensor) {
 
 Result<DeviceTensor> DeviceBuild::on_device(const BuildValue& value) {
   if (value.device) return *value.device;
-  const auto is_constant = [&](const Value& v) {
-    return v.constant && v.constant->raw() == value.host->raw();
-  };
-  if (std::any_of(graph_.values.begin(), graph_.values.end(), is_constant)) {
-    return weights_.constant(*value.host);
-  }
-  return upload(*value.host);
+  return value.is_constant ? weights_.constant(*value.host) : upload(*value.host);
 }
 
 }  // namespace pbatch

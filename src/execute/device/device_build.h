@@ -23,6 +23,7 @@ namespace pbatch {
 struct BuildValue {
   std::optional<Tensor> host;
   std::optional<DeviceTensor> device;
+  bool is_constant = false;  ///< of the network: its copy on the device serves all runs
 
   bool is_absent() const { return !host && !device; }
   const Shape& shape() const { return host ? host->shape() : device->shape(); }

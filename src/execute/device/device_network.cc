@@ -37,7 +37,7 @@ Status check_operators_on_device(const Graph& graph) {
       return id == kNoValue || known[static_cast<std::size_t>(id)];
     });
     if (on_host) continue;
-    if (Status s = check_device_op(node); !s) {
+    if (Status s = find_device_op(node).status(); !s) {
       return std::move(s).at_node(node.name).in_file(graph.source_file);
     }
   }
@@ -83,7 +83,7 @@ Result<std::vector<Tensor>> DeviceNetwork::run(RunContext& host, std::span<const
   PBATCH_RETURN_IF_ERROR(weights_.device()->use());
   Result<std::shared_ptr<const DeviceRun>> ready = find_or_make(host, inputs);
   if (!ready) return ready.status().in_file(file);
-  Result<std::vector<Tensor>> outputs = (*ready)->run(inputs);
+  Result<std::vector<Tensor>> outputs = (*ready)->run(host, inputs);
   if (!outputs) return outputs.status().in_file(file);
   return outputs;
 }

@@ -39,10 +39,4 @@ Result<std::shared_ptr<void>> DevicePool::take(std::int64_t bytes) {
                                [shelf = shelf_, best](void*) { shelf->slots[best].free = true; });
 }
 
-std::int64_t DevicePool::bytes() const {
-  std::int64_t bytes = 0;
-  for (const Shelf::Slot& slot : shelf_->slots) bytes += slot.memory.bytes();
-  return bytes;
-}
-
 }  // namespace pbatch

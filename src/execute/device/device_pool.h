@@ -21,8 +21,6 @@ class DevicePool {
   /// At least `bytes` bytes; given back with the last reference. The memory stays with the pool and
   /// all that was given out.
   Result<std::shared_ptr<void>> take(std::int64_t bytes);
-  /// Device memory held.
-  std::int64_t bytes() const;
 
  private:
   struct Shelf;

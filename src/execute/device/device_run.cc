@@ -26,7 +26,8 @@ Status status_of_flag(std::uint32_t flag) {
       return {ErrorCode::invalid_argument, "an index is out of the range of its table",
               "feed indices that the table has"};
     default:
-      return {ErrorCode::invalid_argument, "sequence_lens holds more than the input has steps",
+      return {ErrorCode::invalid_argument,
+              "sequence_lens holds a length below 0 or beyond the steps of the input",
               "feed lengths from 0 to the steps of the input"};
   }
 }
@@ -43,7 +44,9 @@ class DeviceRun::Builder {
     PBATCH_RETURN_IF_ERROR(build_.allocate_flags());
     values_.resize(graph_.values.size());
     for (std::size_t i = 0; i < values_.size(); ++i) {
-      if (graph_.values[i].constant) values_[i].host = *graph_.values[i].constant;
+      if (!graph_.values[i].constant) continue;
+      values_[i].host = *graph_.values[i].constant;
+      values_[i].is_constant = true;
     }
     PBATCH_RETURN_IF_ERROR(add_inputs(inputs));
     for (std::size_t n = 0; n < program_.size(); ++n) {
@@ -62,8 +65,7 @@ class DeviceRun::Builder {
       run_.input_offsets_.push_back(bytes);
       bytes += aligned(static_cast<std::int64_t>(input.bytes()));
     }
-    PBATCH_ASSIGN_OR_RETURN(run_.arguments_.memory, build_.device()->allocate_host(bytes));
-    run_.arguments_.bytes = bytes;
+    PBATCH_ASSIGN_OR_RETURN(run_.arguments_, build_.device()->allocate_host(bytes));
     std::uint32_t* const flags = build_.first_flag();
     const std::int64_t flag_bytes = flag_bytes_of(graph_);
     build_.add([flags, flag_bytes](cuda::Device& device, cuda::Stream stream) {
@@ -72,8 +74,7 @@ class DeviceRun::Builder {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       PBATCH_ASSIGN_OR_RETURN(DeviceTensor there,
                               build_.allocate(inputs[i].dtype(), inputs[i].shape()));
-      add_copy(there.data<void>(), byte_at(run_.arguments_.memory, run_.input_offsets_[i]),
-               there.bytes());
+      add_copy(there.data<void>(), byte_at(run_.arguments_, run_.input_offsets_[i]), there.bytes());
       at(graph_.inputs[i]).device = std::move(there);
     }
     return Status::ok();
@@ -91,9 +92,8 @@ class DeviceRun::Builder {
     if (known && node.matrix == nullptr) {
       PBATCH_RETURN_IF_ERROR(run_on_host(inputs, outputs));
     } else {
-      const DeviceOp op = find_device_op(node);
-      if (op == nullptr) return only_on_the_cpu("operator " + node.op_type + " runs");
-      PBATCH_RETURN_IF_ERROR(op(build_, node, inputs, outputs));
+      PBATCH_ASSIGN_OR_RETURN(const DeviceOpEntry* op, find_device_op(node));
+      PBATCH_RETURN_IF_ERROR(op->build(build_, node, inputs, outputs));
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (node.outputs[i] != kNoValue) at(node.outputs[i]) = std::move(outputs[i]);
@@ -127,15 +127,14 @@ class DeviceRun::Builder {
     }
     run_.flags_offset_ = bytes;
     bytes += flag_bytes_of(graph_);
-    PBATCH_ASSIGN_OR_RETURN(run_.results_.memory, build_.device()->allocate_host(bytes));
-    run_.results_.bytes = bytes;
+    PBATCH_ASSIGN_OR_RETURN(run_.results_, build_.device()->allocate_host(bytes));
     for (std::size_t i = 0; i < run_.outputs_.size(); ++i) {
       const BuildValue& value = at(graph_.outputs[i]);
       if (value.host) continue;
-      add_copy(byte_at(run_.results_.memory, run_.outputs_[i].offset), value.device->data<void>(),
+      add_copy(byte_at(run_.results_, run_.outputs_[i].offset), value.device->data<void>(),
                value.device->bytes());
     }
-    add_copy(byte_at(run_.results_.memory, run_.flags_offset_), build_.first_flag(),
+    add_copy(byte_at(run_.results_, run_.flags_offset_), build_.first_flag(),
              flag_bytes_of(graph_));
     return Status::ok();
   }
@@ -185,37 +184,38 @@ Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Program& program, Dev
 DeviceRun::~DeviceRun() {
   device_->destroy_recording(recording_);
   device_->destroy_stream(stream_);
-  device_->release_host(arguments_.memory);
-  device_->release_host(results_.memory);
+  device_->release_host(arguments_);
+  device_->release_host(results_);
 }
 
-Result<std::vector<Tensor>> DeviceRun::run(std::span<const Tensor> inputs) const {
+Result<std::vector<Tensor>> DeviceRun::run(RunContext& host, std::span<const Tensor> inputs) const {
   std::vector<Tensor> results;
   for (const Output& output : outputs_) {
-    Tensor result = output.known;
-    if (result.raw() == nullptr) {
-      PBATCH_ASSIGN_OR_RETURN(result, Tensor::create(output.type, output.shape));
+    if (output.known) {
+      results.push_back(*output.known);
+    } else {
+      PBATCH_ASSIGN_OR_RETURN(Tensor result, host.allocate(output.type, output.shape));
+      results.push_back(std::move(result));
     }
-    results.push_back(std::move(result));
   }
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].bytes() == 0) continue;
-    std::memcpy(byte_at(arguments_.memory, input_offsets_[i]), inputs[i].raw(), inputs[i].bytes());
+    std::memcpy(byte_at(arguments_, input_offsets_[i]), inputs[i].raw(), inputs[i].bytes());
   }
   PBATCH_RETURN_IF_ERROR(device_->replay(recording_, stream_));
   PBATCH_RETURN_IF_ERROR(device_->synchronize(stream_));
   PBATCH_RETURN_IF_ERROR(check_flags());
   for (std::size_t i = 0; i < results.size(); ++i) {
-    if (outputs_[i].known.raw() != nullptr || results[i].bytes() == 0) continue;
-    std::memcpy(results[i].mutable_raw(), byte_at(results_.memory, outputs_[i].offset),
+    if (outputs_[i].known || results[i].bytes() == 0) continue;
+    std::memcpy(results[i].mutable_raw(), byte_at(results_, outputs_[i].offset),
                 results[i].bytes());
   }
   return results;
 }
 
 Status DeviceRun::check_flags() const {
-  const char* const flags = byte_at(results_.memory, flags_offset_);
+  const char* const flags = byte_at(results_, flags_offset_);
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     std::uint32_t flag = 0;
     std::memcpy(&flag, flags + n * sizeof flag, sizeof flag);
@@ -223,7 +223,5 @@ Status DeviceRun::check_flags() const {
   }
   return Status::ok();
 }
-
-std::int64_t DeviceRun::bytes() const { return pool_->bytes() + flags_.bytes(); }
 
 }  // namespace pbatch

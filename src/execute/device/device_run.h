@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,22 +27,14 @@ class DeviceRun {
   DeviceRun(const DeviceRun&) = delete;
   DeviceRun& operator=(const DeviceRun&) = delete;
 
-  /// The outputs, in memory of their own. Thread-safe.
-  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) const;
-
-  /// Device memory in use, without the weights.
-  std::int64_t bytes() const;
+  /// The outputs, in memory of `host`. Thread-safe.
+  Result<std::vector<Tensor>> run(RunContext& host, std::span<const Tensor> inputs) const;
 
  private:
   class Builder;
 
-  /// Memory of the host that the device copies from or to.
-  struct HostBuffer {
-    void* memory = nullptr;
-    std::int64_t bytes = 0;
-  };
   struct Output {
-    Tensor known;  // of the host, if it does not depend on the inputs
+    std::optional<Tensor> known;  // if it does not depend on the inputs' values
     DType type = DType::f32;
     Shape shape;
     std::int64_t offset = 0;  // in results_
@@ -55,7 +48,8 @@ class DeviceRun {
   const std::shared_ptr<cuda::Device> device_;
   cuda::Stream stream_ = nullptr;
   cuda::Recording recording_ = nullptr;
-  HostBuffer arguments_, results_;  // the inputs; the outputs, then a flag for each node
+  // Of the host, for the device's copies: the inputs; the outputs, then a flag for each node.
+  void *arguments_ = nullptr, *results_ = nullptr;
   std::vector<std::int64_t> input_offsets_;
   std::int64_t flags_offset_ = 0;
   std::vector<Output> outputs_;

@@ -16,7 +16,6 @@ class ResidentMatrix {
  public:
   ResidentMatrix(std::shared_ptr<const BitMatrix> matrix, std::shared_ptr<cuda::Device> device);
 
-  const BitMatrix& matrix() const { return *matrix_; }
   /// With the planes and scales of `weight_bits`, 1 to 16. An error if fewer planes are at hand, or
   /// they fail their checksums. Valid as long as this object.
   Result<const cuda::DeviceMatrix*> get(int weight_bits);

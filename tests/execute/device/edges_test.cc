@@ -262,53 +262,6 @@ TEST(DeviceEdges, PlanesAreAddedWhileOthersRun) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST(DeviceEdges, LayersOfNoStepsGiveTheirStates) {
-  for (const char* cell : {"RNN", "LSTM", "GRU"}) {
-    SCOPED_TRACE(cell);
-    testing::RecurrentCase c;
-    c.cell = cell;
-    c.steps = 0;
-    const testing::RecurrentTensors t = random_tensors(c);
-    OnBoth both(recurrent_graph(c, t));
-    both.expect_same_bits(recurrent_inputs(c, t), Precision::bits(4));
-  }
-}
-
-TEST(DeviceEdges, LayersOfNoVectorsGiveNone) {
-  for (const char* cell : {"RNN", "LSTM", "GRU"}) {
-    SCOPED_TRACE(cell);
-    testing::RecurrentCase c;
-    c.cell = cell;
-    c.batch = 0;
-    const testing::RecurrentTensors t = random_tensors(c);
-    OnBoth both(recurrent_graph(c, t));
-    both.expect_same_bits(recurrent_inputs(c, t), Precision::bits(4));
-  }
-}
-
-TEST(DeviceEdges, LengthsAreAsManyAsVectors) {
-  testing::RecurrentCase c;
-  c.lengths = {5, 2, 4};
-  const testing::RecurrentTensors t = random_tensors(c);
-  OnBoth both(recurrent_graph(c, t));
-  std::vector<Tensor> inputs = recurrent_inputs(c, t);
-  inputs[1] = testing::make_tensor<std::int32_t>(DType::i32, {4}, {5, 2, 4, 1});
-  const auto got = both.on_device(inputs, Precision::bits(4));
-  ASSERT_FALSE(got);
-  EXPECT_EQ(got.status().code(), ErrorCode::shape_mismatch);
-}
-
-TEST(DeviceEdges, NegativeLengthsAreAnError) {
-  testing::RecurrentCase c;
-  c.lengths = {5, -1, 4};
-  const testing::RecurrentTensors t = random_tensors(c);
-  OnBoth both(recurrent_graph(c, t));
-  const auto got = both.on_device(recurrent_inputs(c, t), Precision::bits(4));
-  ASSERT_FALSE(got);
-  EXPECT_EQ(got.status().code(), ErrorCode::invalid_argument);
-  EXPECT_NE(got.status().message().find("sequence_lens"), std::string::npos);
-}
-
 TEST(DeviceEdges, FloatWeightsOfOneLayerAreRefusedByItsName) {
   OnBoth both(testing::mlp({70, 60, 10}));
   Precision precision = Precision::bits(4);

@@ -38,6 +38,11 @@ Result<const std::int32_t*> index_of(DeviceBuild& build, const Shape& from, cons
 
 }  // namespace
 
+Status check_binary(const Node& node) {
+  if (node.inputs.size() == 2) return Status::ok();
+  return only_on_the_cpu(node.op_type + " of other than two inputs works");
+}
+
 Status build_binary(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
                     std::span<BuildValue> outputs) {
   cuda::ElementwiseArgs args = {};

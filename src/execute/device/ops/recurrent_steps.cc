@@ -128,6 +128,15 @@ Result<const std::int32_t*> lengths_of(DeviceBuild& build, std::span<const Build
 
 }  // namespace
 
+Status check_recurrent(const Node& node) {
+  PBATCH_ASSIGN_OR_RETURN(const std::string cell, node.string_attr("cell", ""));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t index, node.int_attr("direction_index", 0));
+  PBATCH_ASSIGN_OR_RETURN(const RecurrentSpec spec,
+                          read_recurrent_spec(node, cell, static_cast<int>(index)));
+  if (spec.default_activations()) return Status::ok();
+  return only_on_the_cpu("recurrent layers with other functions than sigmoid and tanh run");
+}
+
 Status build_steps(DeviceBuild& build, const Node& node, std::size_t first_optional,
                    std::span<const BuildValue> inputs, std::span<BuildValue> outputs,
                    const MakeRecurrentPart& make_part) {

@@ -74,6 +74,12 @@ Status read_function(const Node& node, std::span<const BuildValue> inputs,
 
 }  // namespace
 
+Status check_unary(const Node& node) {
+  PBATCH_ASSIGN_OR_RETURN(const std::string approximate, node.string_attr("approximate", "none"));
+  if (approximate == "none") return Status::ok();
+  return only_on_the_cpu("Gelu with an approximation works");
+}
+
 Status build_unary(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
                    std::span<BuildValue> outputs) {
   cuda::ElementwiseArgs args = {};
