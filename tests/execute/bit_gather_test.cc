@@ -138,13 +138,14 @@ class EmbeddingNetwork : public ::testing::Test {
 };
 
 TEST_F(EmbeddingNetwork, IsStoredAndSwitchedByItsName) {
-  const Result<Session> session = Session::load(model_, {.threads = 1});
+  const SessionOptions one_library{.threads = 1, .float_backend = FloatBackend::openblas};
+  const Result<Session> session = Session::load(model_, one_library);
   ASSERT_TRUE(session) << session.status().to_line();
   ASSERT_EQ(session->layers().size(), 2u);
   EXPECT_EQ(session->layers()[0].name, "embed");
   EXPECT_EQ(session->layers()[0].op_type, "BitGather");
   const Result<Session> in_memory =
-      Session::quantize_in_memory(path_, {.planes = 6}, {.threads = 1});
+      Session::quantize_in_memory(path_, {.planes = 6}, one_library);
   ASSERT_TRUE(in_memory);
   Precision mixed = Precision::bits(6);
   mixed.layers["embed"] = {1, 16};

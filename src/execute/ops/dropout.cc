@@ -1,5 +1,6 @@
 // Dropout at inference: the input itself, and a mask that keeps everything.
 #include <algorithm>
+#include <cstring>
 
 #include "execute/op.h"
 #include "execute/ops/data_checks.h"
@@ -26,15 +27,20 @@ class Dropout final : public Op {
  public:
   explicit Dropout(bool makes_mask) : makes_mask_(makes_mask) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    PBATCH_RETURN_IF_ERROR(expect_inference(input_or_null(inputs, 2)));
-    if (makes_mask_) {
-      PBATCH_ASSIGN_OR_RETURN(outputs[1], context.allocate(DType::boolean, inputs[0]->shape()));
-      std::fill_n(outputs[1].mutable_data<std::uint8_t>(), outputs[1].size(), std::uint8_t{1});
-    }
-    outputs[0] = *inputs[0];
-    return Status::ok();
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* training = input_or_null(request.inputs, 2);
+    if (training != nullptr && !request.knows(2)) return StepPlan{};
+    PBATCH_RETURN_IF_ERROR(expect_inference(training));
+    const Tensor& x = *request.inputs[0];
+    const TensorType y{x.dtype(), x.shape()};
+    if (!makes_mask_) return StepPlan::alias(y);
+    const TensorType mask{DType::boolean, x.shape()};
+    return StepPlan::of({y, mask}, [count = x.size(), bytes = x.bytes()](const StepCall& call) {
+      if (count == 0) return Status::ok();
+      std::memcpy(call.out[0], call.in[0], bytes);
+      std::fill_n(call.output<std::uint8_t>(1), count, std::uint8_t{1});
+      return Status::ok();
+    });
   }
 
  private:

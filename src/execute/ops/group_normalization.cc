@@ -1,5 +1,7 @@
 // InstanceNormalization and GroupNormalization: groups of channels of each image
 // get mean 0 and deviation 1.
+#include <algorithm>
+
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
@@ -14,11 +16,10 @@ class GroupNormalization final : public Op {
   GroupNormalization(std::int64_t groups, bool per_channel, float epsilon)
       : groups_(groups), per_channel_(per_channel), epsilon_(epsilon) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* x = input_or_null(inputs, 0);
-    const Tensor* scale = input_or_null(inputs, 1);
-    const Tensor* bias = input_or_null(inputs, 2);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* x = input_or_null(request.inputs, 0);
+    const Tensor* scale = input_or_null(request.inputs, 1);
+    const Tensor* bias = input_or_null(request.inputs, 2);
     PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(scale, "the scale"));
     PBATCH_RETURN_IF_ERROR(expect_float(bias, "the bias"));
@@ -27,35 +28,49 @@ class GroupNormalization final : public Op {
     const Shape wanted{per_channel_ ? channels : groups};
     if (x->rank() < 2 || (groups != 0 && channels % groups != 0) || scale->shape() != wanted ||
         bias->shape() != wanted) {
-      return {ErrorCode::shape_mismatch,
-              "scale " + shape_to_string(scale->shape()) + ", bias " +
-                  shape_to_string(bias->shape()) + " and " + std::to_string(groups) +
-                  " groups do not fit X " + shape_to_string(x->shape()),
-              "feed the shape that the network was trained on"};
+      return Status(ErrorCode::shape_mismatch,
+                    "scale " + shape_to_string(scale->shape()) + ", bias " +
+                        shape_to_string(bias->shape()) + " and " + std::to_string(groups) +
+                        " groups do not fit X " + shape_to_string(x->shape()),
+                    "feed the shape that the network was trained on");
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x->shape()));
-    if (x->size() == 0) return Status::ok();
-    const std::int64_t plane = product_of(x->shape(), 2, x->rank());
-    const std::int64_t size = channels / groups * plane;
-    const float* const from = x->data<float>();
-    float* const to = outputs[0].mutable_data<float>();
-    const auto normalize = [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t g = begin; g < end; ++g) {
-        const Moments m = moments_of(from + g * size, size, epsilon_);
-        for (std::int64_t i = 0; i < size; ++i) {
-          const std::int64_t group = g % groups;
-          const std::int64_t at = per_channel_ ? group * (channels / groups) + i / plane : group;
-          to[g * size + i] =
-              (from[g * size + i] - m.mean) * m.inverse_deviation * scale->data<float>()[at] +
-              bias->data<float>()[at];
-        }
-      }
-    };
-    context.pool.parallel_for(x->dim(0) * groups, 1, normalize);
-    return Status::ok();
+    Groups g;
+    g.plane = product_of(x->shape(), 2, x->rank());
+    g.count = x->size() == 0 ? 0 : x->dim(0) * groups;
+    g.groups = std::max<std::int64_t>(groups, 1);
+    g.channels = channels / g.groups;
+    g.per_channel = per_channel_;
+    g.epsilon = epsilon_;
+    return StepPlan::of({DType::f32, x->shape()}, [g](const StepCall& call) {
+      call.pool.parallel_for(
+          g.count, 1, [&](std::int64_t begin, std::int64_t end) { g.normalize(call, begin, end); });
+      return Status::ok();
+    });
   }
 
  private:
+  struct Groups {
+    std::int64_t plane = 0, count = 0;      // elements of a channel; groups of all images
+    std::int64_t groups = 1, channels = 0;  // of an image, of a group
+    bool per_channel = false;
+    float epsilon = 0.0F;
+
+    void normalize(const StepCall& call, std::int64_t begin, std::int64_t end) const {
+      const std::int64_t size = channels * plane;
+      for (std::int64_t g = begin; g < end; ++g) {
+        const float* const from = call.input<float>(0) + g * size;
+        float* const to = call.output<float>(0) + g * size;
+        const Moments m = moments_of(from, size, epsilon);
+        for (std::int64_t i = 0; i < size; ++i) {
+          const std::int64_t group = g % groups;
+          const std::int64_t at = per_channel ? group * channels + i / plane : group;
+          to[i] = (from[i] - m.mean) * m.inverse_deviation * call.input<float>(1)[at] +
+                  call.input<float>(2)[at];
+        }
+      }
+    }
+  };
+
   std::int64_t groups_;
   bool per_channel_;
   float epsilon_;

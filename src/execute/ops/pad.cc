@@ -85,12 +85,13 @@ Result<PadPlan> make_plan(const Shape& shape, const std::vector<std::int64_t>& p
 
 class RowWriter {
  public:
-  RowWriter(const PadPlan& plan, PadMode mode, const Tensor& x, const void* constant)
+  RowWriter(const PadPlan& plan, PadMode mode, const void* x, std::size_t element,
+            const void* constant)
       : plan_(plan),
         mode_(mode),
-        element_(dtype_size(x.dtype())),
-        unit_(plan.unit_elements * static_cast<std::int64_t>(element_)),
-        from_(static_cast<const char*>(x.raw())),
+        element_(element),
+        unit_(plan.unit_elements * static_cast<std::int64_t>(element)),
+        from_(static_cast<const char*>(x)),
         constant_(constant) {}
 
   std::int64_t row_bytes() const { return plan_.axes.back().out * unit_; }
@@ -142,39 +143,46 @@ class Pad final : public Op {
   Pad(PadMode mode, std::vector<std::int64_t> pads, float value)
       : mode_(mode), pads_(std::move(pads)), value_(value) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> pads, all_pads(inputs));
-    const std::int64_t zero = 0;
-    const void* constant = &zero;
-    if (const Tensor* given = input_or_null(inputs, 2); given != nullptr) {
-      if (given->dtype() != x.dtype() || given->size() != 1) {
-        return {ErrorCode::shape_mismatch,
-                "the constant is " + describe_tensor(*given) + ", but must be one " +
-                    dtype_name(x.dtype()),
-                "export the network again"};
-      }
-      constant = given->raw();
-    } else if (value_ != 0.0F) {
-      PBATCH_RETURN_IF_ERROR(expect_float(&x, "an input padded by a number"));
-      constant = &value_;
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    for (const std::size_t i : {1, 3}) {
+      const Tensor* given = input_or_null(request.inputs, i);
+      if (given != nullptr && !request.knows(i)) return StepPlan{};
     }
-    PBATCH_ASSIGN_OR_RETURN(PadPlan plan, make_plan(x.shape(), pads, mode_));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), plan.shape));
-    if (outputs[0].size() == 0) return Status::ok();
-
-    const RowWriter writer(plan, mode_, x, constant);
-    const std::int64_t row_bytes = writer.row_bytes();
-    auto* const to = static_cast<char*>(outputs[0].mutable_raw());
-    const std::int64_t rows = static_cast<std::int64_t>(outputs[0].bytes()) / row_bytes;
-    context.pool.parallel_for(rows, items_worth_a_thread(row_bytes),
-                              [&](std::int64_t begin, std::int64_t end) {
-                                for (std::int64_t row = begin; row < end; ++row) {
-                                  writer.write(row, to + row * row_bytes);
-                                }
-                              });
-    return Status::ok();
+    const Tensor& x = *request.inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> pads, all_pads(request.inputs));
+    const Tensor* given = input_or_null(request.inputs, 2);
+    if (given != nullptr && (given->dtype() != x.dtype() || given->size() != 1)) {
+      return Status(ErrorCode::shape_mismatch,
+                    "the constant is " + describe_tensor(*given) + ", but must be one " +
+                        dtype_name(x.dtype()),
+                    "export the network again");
+    }
+    if (given == nullptr && value_ != 0.0F) {
+      PBATCH_RETURN_IF_ERROR(expect_float(&x, "an input padded by a number"));
+    }
+    PBATCH_ASSIGN_OR_RETURN(PadPlan pad, make_plan(x.shape(), pads, mode_));
+    TensorType y{x.dtype(), pad.shape};
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t count,
+                            checked_element_count(y.shape, dtype_size(y.dtype)));
+    return StepPlan::of(
+        std::move(y), [this, pad = std::move(pad), count, has_value = given != nullptr,
+                       element = dtype_size(x.dtype())](const StepCall& call) {
+          if (count == 0) return Status::ok();
+          const std::int64_t zero = 0;
+          const void* constant = value_ != 0.0F ? static_cast<const void*>(&value_) : &zero;
+          if (has_value) constant = call.in[2];
+          const RowWriter writer(pad, mode_, call.in[0], element, constant);
+          const std::int64_t row_bytes = writer.row_bytes();
+          char* const to = call.output<char>(0);
+          const std::int64_t rows = count * static_cast<std::int64_t>(element) / row_bytes;
+          call.pool.parallel_for(rows, items_worth_a_thread(row_bytes),
+                                 [&](std::int64_t begin, std::int64_t end) {
+                                   for (std::int64_t row = begin; row < end; ++row) {
+                                     writer.write(row, to + row * row_bytes);
+                                   }
+                                 });
+          return Status::ok();
+        });
   }
 
  private:

@@ -127,7 +127,6 @@ struct Min {
 struct Dimension {
   std::int64_t size = 1;
   std::int64_t stride = 0;  // in the output; 0 if reduced
-  std::int64_t index = 0;
 };
 
 std::vector<Dimension> merge(const Shape& shape, const std::vector<bool>& reduced) {
@@ -137,7 +136,7 @@ std::vector<Dimension> merge(const Shape& shape, const std::vector<bool>& reduce
     if (!kinds.empty() && kinds.back() == reduced[i]) {
       dims.back().size *= shape[i];
     } else {
-      dims.push_back({shape[i], 0, 0});
+      dims.push_back({shape[i], 0});
       kinds.push_back(reduced[i]);
     }
   }
@@ -151,13 +150,20 @@ std::vector<Dimension> merge(const Shape& shape, const std::vector<bool>& reduce
   return dims;
 }
 
+// What a reduction goes over; `x` elements become `y`.
+struct Walk {
+  std::vector<Dimension> dims;
+  std::int64_t x = 0, y = 0;
+};
+
 template <class T, class Reducer>
-void accumulate(const T* x, std::int64_t count, std::vector<Dimension> dims,
-                typename Reducer::Acc* acc) {
-  const Dimension inner = dims.back();
-  dims.pop_back();
-  std::int64_t at = 0;
-  for (const T* const end = x + count; x != end; x += inner.size) {
+void accumulate(const T* x, const Walk& walk, typename Reducer::Acc* acc) {
+  const Dimension inner = walk.dims.back();
+  for (std::int64_t row = 0; row < walk.x / inner.size; ++row, x += inner.size) {
+    std::int64_t at = 0, rest = row;
+    for (std::size_t d = walk.dims.size() - 1; d-- > 0; rest /= walk.dims[d].size) {
+      at += rest % walk.dims[d].size * walk.dims[d].stride;
+    }
     if (inner.stride == 0) {
       typename Reducer::Acc a = acc[at];
       for (std::int64_t i = 0; i < inner.size; ++i) a = Reducer::step(a, x[i]);
@@ -165,33 +171,27 @@ void accumulate(const T* x, std::int64_t count, std::vector<Dimension> dims,
     } else {
       for (std::int64_t i = 0; i < inner.size; ++i) acc[at + i] = Reducer::step(acc[at + i], x[i]);
     }
-    for (std::size_t d = dims.size(); d-- > 0;) {
-      at += dims[d].stride;
-      if (++dims[d].index < dims[d].size) break;
-      at -= dims[d].index * dims[d].stride;
-      dims[d].index = 0;
-    }
   }
 }
 
+// Accumulators are scratch memory.
 template <class T, class Reducer>
-Status reduce(RunContext& context, const Tensor& x, const std::vector<bool>& reduced, Tensor& y) {
-  using Acc = typename Reducer::Acc;
-  const std::int64_t outputs = y.size();
-  if (outputs == 0) return Status::ok();
-  const std::shared_ptr<void> memory =
-      context.buffers.take(static_cast<std::size_t>(outputs) * sizeof(Acc));
-  if (memory == nullptr) {
-    return {ErrorCode::out_of_memory, "no memory for a reduction", "use a smaller batch"};
-  }
-  Acc* const acc = static_cast<Acc*>(memory.get());
-  std::fill_n(acc, outputs, Reducer::kInit);
-  if (x.size() != 0) {
-    accumulate<T, Reducer>(x.data<T>(), x.size(), merge(x.shape(), reduced), acc);
-  }
-  T* const to = y.mutable_data<T>();
-  for (std::int64_t i = 0; i < outputs; ++i) to[i] = Reducer::finish(acc[i], x.size() / outputs);
-  return Status::ok();
+void reduce(const Walk& walk, const StepCall& call) {
+  auto* const acc = static_cast<typename Reducer::Acc*>(call.scratch);
+  std::fill_n(acc, walk.y, Reducer::kInit);
+  if (walk.x != 0) accumulate<T, Reducer>(call.input<T>(0), walk, acc);
+  T* const to = call.output<T>(0);
+  for (std::int64_t i = 0; i < walk.y; ++i) to[i] = Reducer::finish(acc[i], walk.x / walk.y);
+}
+
+struct Reduction {
+  void (*run)(const Walk& walk, const StepCall& call) = nullptr;
+  std::size_t accumulator_bytes = 0;
+};
+
+template <class T, class Reducer>
+constexpr Reduction reduction() {
+  return {&reduce<T, Reducer>, sizeof(typename Reducer::Acc)};
 }
 
 enum class Takes { floats, numbers, numbers_and_bool };
@@ -202,10 +202,10 @@ class Reduce final : public Op {
   Reduce(IntegerList axes, bool keep, bool empty_is_none)
       : axes_(std::move(axes)), keep_(keep), empty_is_none_(empty_is_none) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    PBATCH_ASSIGN_OR_RETURN(const auto given, axes_.get(inputs));
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    if (!axes_.known() && axes_.present() && !request.knows(1)) return StepPlan{};
+    PBATCH_ASSIGN_OR_RETURN(const auto given, axes_.get(request.inputs));
     std::vector<bool> reduced(x.rank(), false);
     if (given && !given->empty()) {
       PBATCH_ASSIGN_OR_RETURN(const auto axes, normalize_axes(*given, x.rank()));
@@ -213,42 +213,51 @@ class Reduce final : public Op {
     } else if (!empty_is_none_) {
       reduced.assign(x.rank(), true);
     }
-    Shape shape;
+    TensorType y{x.dtype(), {}};
+    Walk walk{merge(x.shape(), reduced), x.size(), 1};
     for (std::size_t i = 0; i < x.rank(); ++i) {
-      if (!reduced[i]) shape.push_back(x.dim(i));
-      if (reduced[i] && keep_) shape.push_back(1);
+      if (!reduced[i]) y.shape.push_back(x.dim(i));
+      if (!reduced[i]) walk.y *= x.dim(i);
+      if (reduced[i] && keep_) y.shape.push_back(1);
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), shape));
-    return dispatch(context, x, reduced, outputs[0]);
+    const Reduction reduction = reduction_of(x.dtype());
+    if (reduction.run == nullptr) return unsupported_type("this reduction", x.dtype());
+    const std::size_t scratch = static_cast<std::size_t>(walk.y) * reduction.accumulator_bytes;
+    StepPlan plan = StepPlan::of(
+        std::move(y), [walk = std::move(walk), run = reduction.run](const StepCall& call) {
+          if (walk.y != 0) run(walk, call);
+          return Status::ok();
+        });
+    plan.scratch_bytes = scratch;
+    return plan;
   }
 
  private:
   template <class T>
   using Reducer = typename Family::template Of<T>;
 
-  static Status dispatch(RunContext& context, const Tensor& x, const std::vector<bool>& reduced,
-                         Tensor& y) {
-    if (x.dtype() == DType::f32) return reduce<float, Reducer<float>>(context, x, reduced, y);
+  static Reduction reduction_of(DType type) {
+    if (type == DType::f32) return reduction<float, Reducer<float>>();
     if constexpr (takes != Takes::floats) {
-      switch (x.dtype()) {
+      switch (type) {
         case DType::i64:
-          return reduce<std::int64_t, Reducer<std::int64_t>>(context, x, reduced, y);
+          return reduction<std::int64_t, Reducer<std::int64_t>>();
         case DType::i32:
-          return reduce<std::int32_t, Reducer<std::int32_t>>(context, x, reduced, y);
+          return reduction<std::int32_t, Reducer<std::int32_t>>();
         case DType::i8:
-          return reduce<std::int8_t, Reducer<std::int8_t>>(context, x, reduced, y);
+          return reduction<std::int8_t, Reducer<std::int8_t>>();
         case DType::u8:
-          return reduce<std::uint8_t, Reducer<std::uint8_t>>(context, x, reduced, y);
+          return reduction<std::uint8_t, Reducer<std::uint8_t>>();
         case DType::boolean:
           if constexpr (takes == Takes::numbers_and_bool) {
-            return reduce<std::uint8_t, Reducer<std::uint8_t>>(context, x, reduced, y);
+            return reduction<std::uint8_t, Reducer<std::uint8_t>>();
           }
           break;
         default:
           break;
       }
     }
-    return unsupported_type("this reduction", x.dtype());
+    return {};
   }
 
   IntegerList axes_;

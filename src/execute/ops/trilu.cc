@@ -14,41 +14,40 @@ class Trilu final : public Op {
  public:
   explicit Trilu(bool upper) : upper_(upper) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     if (x.rank() < 2) {
-      return {ErrorCode::shape_mismatch,
-              "an input of shape " + shape_to_string(x.shape()) + " is not a matrix",
-              "feed at least two dimensions"};
+      return Status(ErrorCode::shape_mismatch,
+                    "an input of shape " + shape_to_string(x.shape()) + " is not a matrix",
+                    "feed at least two dimensions");
     }
+    const std::int64_t rows = x.dim(x.rank() - 2), cols = x.dim(x.rank() - 1);
     std::int64_t diagonal = 0;
-    if (const Tensor* k = input_or_null(inputs, 1); k != nullptr) {
+    if (const Tensor* k = input_or_null(request.inputs, 1); k != nullptr) {
+      if (!request.knows(1)) return StepPlan{};
       PBATCH_ASSIGN_OR_RETURN(diagonal, read_integer(*k, "the diagonal k"));
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), x.shape()));
-    if (outputs[0].size() == 0) return Status::ok();
-
-    const std::int64_t rows = x.dim(x.rank() - 2), cols = x.dim(x.rank() - 1);
     diagonal = std::clamp(diagonal, -rows - 1, cols + 1);
-    const std::size_t element = dtype_size(x.dtype());
-    const auto* from = static_cast<const char*>(x.raw());
-    auto* to = static_cast<char*>(outputs[0].mutable_raw());
-    for (std::int64_t i = 0; i < x.size() / cols; ++i) {
-      const std::int64_t r = i % rows;
-      const std::int64_t edge = std::clamp<std::int64_t>(r + diagonal + (upper_ ? 0 : 1), 0, cols);
-      const auto left = static_cast<std::size_t>(edge) * element;
-      const auto all = static_cast<std::size_t>(cols) * element;
-      std::memcpy(to, from, all);
-      if (upper_) {
-        std::memset(to, 0, left);
-      } else {
-        std::memset(to + left, 0, all - left);
-      }
-      from += all;
-      to += all;
-    }
-    return Status::ok();
+    const std::int64_t all_rows = x.size() == 0 ? 0 : x.size() / cols;
+    return StepPlan::of(
+        {x.dtype(), x.shape()}, [rows, cols, all_rows, diagonal, upper = upper_,
+                                 element = dtype_size(x.dtype())](const StepCall& call) {
+          const char* from = call.input<char>(0);
+          char* to = call.output<char>(0);
+          const auto all = static_cast<std::size_t>(cols) * element;
+          for (std::int64_t i = 0; i < all_rows; ++i, from += all, to += all) {
+            const std::int64_t edge =
+                std::clamp<std::int64_t>(i % rows + diagonal + (upper ? 0 : 1), 0, cols);
+            const auto left = static_cast<std::size_t>(edge) * element;
+            std::memcpy(to, from, all);
+            if (upper) {
+              std::memset(to, 0, left);
+            } else {
+              std::memset(to + left, 0, all - left);
+            }
+          }
+          return Status::ok();
+        });
   }
 
  private:
