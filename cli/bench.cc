@@ -86,7 +86,7 @@ void BenchCommand::parse() {
 }
 
 Status BenchCommand::run() const {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {}));
   if (!options.cpus.empty()) PBATCH_RETURN_IF_ERROR(confine_process(options.cpus));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());

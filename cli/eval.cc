@@ -13,10 +13,11 @@ struct EvalCommand {
 };
 
 Status EvalCommand::run() const {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, flags.sources()));
   const std::unique_ptr<EvalTask> task = make_task(flags);
   PBATCH_RETURN_IF_ERROR(task->load());
   PBATCH_ASSIGN_OR_RETURN(const auto nets, open_networks(flags.network, task->layer_names()));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, nets->files()));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions,
                           conditions_here(nets->quantized->threads()));
   Result<TaskReport> report = [&] {

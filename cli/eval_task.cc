@@ -184,6 +184,16 @@ void EvalFlags::parse() {
   }
 }
 
+std::vector<std::string> EvalFlags::sources() const {
+  std::vector<std::string> files = data.sources();
+  for (const auto& file :
+       {network.file, network.float_file, seq2seq.decoder, seq2seq.decoder_float}) {
+    files.push_back(file);
+  }
+  for (const auto& [input, file] : stream.constants) files.push_back(file);
+  return files;
+}
+
 std::unique_ptr<EvalTask> make_task(const EvalFlags& flags) {
   if (flags.task == "stream") return make_stream_task(flags);
   if (flags.task == "control") return make_control_task(flags);

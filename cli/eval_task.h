@@ -65,6 +65,7 @@ struct EvalFlags {
   void add_to(CLI::App& command);
   /// Throws CLI::ValidationError.
   void parse();
+  std::vector<std::string> sources() const;  ///< files that the task reads, as they are named
 
  private:
   struct TaskOption {

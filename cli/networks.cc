@@ -74,6 +74,15 @@ Status add_contenders(const NetworkFlags& flags, Networks* nets) {
 
 }  // namespace
 
+std::vector<std::string> Networks::files() const {
+  std::vector<std::string> all;
+  for (const std::optional<Session>* session : {&quantized, &float_net}) {
+    if (!*session) continue;
+    all.insert(all.end(), (*session)->files().begin(), (*session)->files().end());
+  }
+  return all;
+}
+
 void QuantizeFlags::add_to(CLI::App& command) {
   const auto add = [this](CLI::Option* option) { flags_.push_back(option); };
   add(command.add_option("--planes", options.planes, "Bit-layers per matrix, 1 to 16")

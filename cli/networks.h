@@ -62,6 +62,9 @@ struct Networks {
 
   /// The float network first, then each width with each activation width.
   std::vector<Contender> contenders;
+
+  /// Files that the sessions were loaded from.
+  std::vector<std::string> files() const;
 };
 
 /// Opens FILE, a model or a float network (which is then quantized in memory),

@@ -34,12 +34,11 @@ std::string shell_word(const std::string& word) {
 
 }  // namespace
 
-Status check_output_files(const OutputOptions& options, const std::vector<std::string>& files) {
-  for (const std::string& file : files) {
-    if (!file.empty()) PBATCH_RETURN_IF_ERROR(OutputFiles::check(file));
-  }
-  if (options.json.empty() || options.json == "-") return Status::ok();
-  return OutputFiles::check(options.json);
+Status check_output_files(const OutputOptions& options, std::vector<std::string> files,
+                          const std::vector<std::string>& sources) {
+  if (options.json != "-") files.push_back(options.json);
+  std::erase(files, "");
+  return OutputFiles::check_all(files, sources);
 }
 
 Status deliver(const OutputOptions& options, const std::string& text, const nlohmann::json& json,

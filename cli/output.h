@@ -15,8 +15,10 @@ struct OutputOptions {
   std::string json;  ///< file, "-" for the standard output, empty for none
 };
 
-/// Whether the files could be written: called before long work.
-Status check_output_files(const OutputOptions& options, const std::vector<std::string>& files = {});
+/// Whether `files` and the JSON file could be written, are different files, and none of `sources`,
+/// which the command reads: called before long work.
+Status check_output_files(const OutputOptions& options, std::vector<std::string> files,
+                          const std::vector<std::string>& sources);
 
 /// Writes `files` (path, bytes) and the JSON file, all or none, and then the
 /// text; where JSON goes to the standard output the text is left out.

@@ -32,10 +32,11 @@ void PlanCommand::parse() {
 }
 
 Status PlanCommand::run() const {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {file}));
   PBATCH_ASSIGN_OR_RETURN(SessionOptions options, threads.session_options());
   options.device = device.device;
   PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, options));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, session.files()));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
   const Precision precision{bits, overrides.layers};

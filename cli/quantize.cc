@@ -65,7 +65,7 @@ std::string to_text(const QuantizeReport& report) {
 }
 
 Status QuantizeCommand::run() const {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output, {output_path}));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {output_path}, {input}));
   QuantizeOptions options = flags.options;
   PBATCH_ASSIGN_OR_RETURN(options.threads, threads.settle());
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads));
@@ -76,6 +76,9 @@ Status QuantizeCommand::run() const {
 }
 
 }  // namespace
+  std::vector<std::string> kept = report.source_files;
+  kept.insert(kept.end(), {report.model_path, report.data_path});
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, kept));
 
 void add_quantize(CLI::App& app, Work& work) {
   auto command = std::make_shared<QuantizeCommand>();

@@ -80,7 +80,7 @@ nlohmann::json changes_json(const std::vector<ChangedChoice>& changes) {
 }  // namespace
 
 Status tune(double seconds, const OutputOptions& output) {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {}));
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   PBATCH_ASSIGN_OR_RETURN(const std::string path, tuned_costs_path(isa));
   PBATCH_RETURN_IF_ERROR(prepare_tuned_costs(path));

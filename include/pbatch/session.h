@@ -107,6 +107,8 @@ class PBATCH_API Session {
   int threads() const;
   const DeviceInfo& device() const;
   /// The table that chooses the kernels: "built-in", perhaps with a reason, or "tuned on DATE".
+  /// The files that it was loaded from: the network or model, and its data.
+  const std::vector<std::string>& files() const;
   /// Empty for a float network and on a GPU.
   const std::string& kernel_costs() const;
   /// The greatest width that every layer can run at; 0 for a float network.

@@ -9,15 +9,17 @@ namespace pbatch {
 
 Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::string& out_path,
                                      const QuantizeOptions& options) try {
-  PBATCH_RETURN_IF_ERROR(check_model_path(out_path, onnx_path));
+  PBATCH_RETURN_IF_ERROR(check_model_path(out_path, {&onnx_path, 1}));
   PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(onnx_path));
   if (graph.metadata.contains("pbatch.format_version")) {
     return Status(ErrorCode::invalid_argument, "it is a pbatch model already",
                   "quantize the float network that it was made from")
         .in_file(onnx_path);
   }
-  PBATCH_RETURN_IF_ERROR(simplify(graph));
+  PBATCH_RETURN_IF_ERROR(check_model_path(out_path, graph.files));
+  PBATCH_RETURN_IF_ERROR(simplify_to_quantize(graph));
   QuantizeReport report;
+  report.source_files = graph.files;
   PBATCH_ASSIGN_OR_RETURN(report.layers, quantize_graph(graph, options));
   PBATCH_ASSIGN_OR_RETURN(const SavedModel saved, save_model(graph, out_path, onnx_path));
   report.model_path = saved.model_path;

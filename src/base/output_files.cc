@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 namespace pbatch {
@@ -21,11 +22,34 @@ Status write_error(const std::string& path, int error) {
       .in_file(path);
 }
 
-// The file a chain of links ends at, so that renaming replaces the file and not the link.
+// The file a chain of links ends at, so that renaming replaces the file and not the link. Of a
+// file that is not there yet, its place.
 std::string resolve_links(const std::string& path) {
+  namespace fs = std::filesystem;
   std::error_code error;
-  const std::filesystem::path real = std::filesystem::canonical(path, error);
-  return error ? path : real.string();
+  fs::path real = fs::canonical(path, error);
+  if (!error) return real.string();
+  const fs::path name(path);
+  real = fs::canonical(name.has_parent_path() ? name.parent_path() : fs::path("."), error);
+  return error ? path : (real / name.filename()).string();
+}
+
+// Whether writing makes a file that replaces what is there: not so with devices and pipes.
+bool is_file_to_be(const std::string& target) {
+  struct stat info {};
+  return stat(target.c_str(), &info) != 0 || S_ISREG(info.st_mode);
+}
+
+Status check_harmless(const std::string& path, std::span<const std::string> sources) {
+  if (!is_file_to_be(resolve_links(path))) return Status::ok();
+  for (const std::string& source : sources) {
+    std::error_code error;
+    if (!std::filesystem::equivalent(path, source, error) || error) continue;
+    return Status(ErrorCode::invalid_argument,
+                  "the output is a file that is read: '" + source + "'", "choose another name")
+        .in_file(path);
+  }
+  return Status::ok();
 }
 
 int write_all(int fd, std::string_view bytes) {
@@ -54,7 +78,8 @@ OutputFiles::~OutputFiles() {
   }
 }
 
-Status OutputFiles::check(const std::string& path) {
+Status OutputFiles::check(const std::string& path, std::span<const std::string> sources) {
+  PBATCH_RETURN_IF_ERROR(check_harmless(path, sources));
   struct stat info {};
   const std::string target = resolve_links(path);
   if (stat(target.c_str(), &info) == 0) {
@@ -64,6 +89,21 @@ Status OutputFiles::check(const std::string& path) {
   std::string folder = std::filesystem::path(target).parent_path().string();
   if (folder.empty()) folder = ".";
   if (access(folder.c_str(), W_OK | X_OK) != 0) return write_error(path, errno);
+  return Status::ok();
+}
+
+Status OutputFiles::check_all(std::span<const std::string> paths,
+                              std::span<const std::string> sources) {
+  std::set<std::string> targets;
+  for (const std::string& path : paths) {
+    PBATCH_RETURN_IF_ERROR(check(path, sources));
+    const std::string target = resolve_links(path);
+    if (is_file_to_be(target) && !targets.insert(target).second) {
+      return Status(ErrorCode::invalid_argument, "two outputs would be this one file",
+                    "choose another name for one of them")
+          .in_file(path);
+    }
+  }
   return Status::ok();
 }
 

@@ -21,8 +21,12 @@ class OutputFiles {
   OutputFiles(const OutputFiles&) = delete;
   OutputFiles& operator=(const OutputFiles&) = delete;
 
-  /// Whether a file could be made there; called before long work.
-  static Status check(const std::string& path);
+  /// Whether a file could be made there without harm to `sources`, the files that the work reads:
+  /// the path may be none of them, links and hard links included. Called before long work.
+  static Status check(const std::string& path, std::span<const std::string> sources = {});
+  /// The same for several files, which must be different ones.
+  static Status check_all(std::span<const std::string> paths,
+                          std::span<const std::string> sources = {});
 
   Status stage(const std::string& path, std::string_view bytes) { return stage(path, {&bytes, 1}); }
   /// The parts one after another, without joining them in memory.

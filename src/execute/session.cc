@@ -325,3 +325,4 @@ Result<std::int64_t> Session::weight_bytes(const Precision& precision) const {
 }
 
 }  // namespace pbatch
+const std::vector<std::string>& Session::files() const { return impl_->program.graph().files; }

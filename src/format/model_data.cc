@@ -22,6 +22,12 @@ std::string ModelData::checksum(const std::string& tensor_name) const {
   return it == file_->metadata().end() ? std::string() : it->second;
 }
 
+std::vector<std::string> ModelData::files() const {
+  std::vector<std::string> files = files_.files();
+  if (file_) files.push_back(file_->path());
+  return files;
+}
+
 Result<Tensor> ModelData::load(const std::string& tensor_name, DType type, const Shape& shape,
                                const std::string& location, std::int64_t offset,
                                std::int64_t length) {

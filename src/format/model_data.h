@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "format/safetensors.h"
 #include "onnx/external_data.h"
@@ -23,6 +24,7 @@ class ModelData : public ExternalData {
   Result<Tensor> load(const std::string& tensor_name, DType type, const Shape& shape,
                       const std::string& location, std::int64_t offset,
                       std::int64_t length) override;
+  std::vector<std::string> files() const override;
 
   /// Our data file, once a tensor has been loaded from it; else null.
   const SafetensorsFile* file() const { return file_ && is_ours_ ? &*file_ : nullptr; }

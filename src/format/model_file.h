@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "graph/graph.h"
@@ -13,8 +14,8 @@ namespace pbatch {
 inline constexpr const char* kFormatVersion = "1";
 
 /// Whether `path` may become a model: it ends in .onnx, its folder can be written,
-/// and it is not the file `source_path`. Called before long work.
-Status check_model_path(const std::string& path, const std::string& source_path);
+/// and neither it nor its data file is one of `sources`. Called before long work.
+Status check_model_path(const std::string& path, std::span<const std::string> sources);
 
 struct SavedModel {
   std::string model_path, data_path;
@@ -24,7 +25,8 @@ struct SavedModel {
 /// Writes `graph`, whose pbatch nodes have their matrix, as `path` and the same
 /// name with .safetensors. An error leaves neither, and older files as they were.
 /// `source_path`: the float network it came from, recorded with its checksum;
-/// empty for none. Paths that check_model_path() refuses are refused.
+/// empty for none. Paths that check_model_path() refuses, for that
+/// network and the files of `graph`, are refused.
 Result<SavedModel> save_model(const Graph& graph, const std::string& path,
                               const std::string& source_path);
 

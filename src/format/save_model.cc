@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <map>
 #include <set>
-#include <system_error>
 
 #include "base/output_files.h"
 #include "format/model_file.h"
@@ -248,24 +247,21 @@ std::string data_path_of(const std::string& model_path) {
 
 }  // namespace
 
-Status check_model_path(const std::string& path, const std::string& source_path) {
+Status check_model_path(const std::string& path, std::span<const std::string> sources) {
   if (!path.ends_with(kSuffix)) {
     return Status(ErrorCode::invalid_argument, "the output's name must end in .onnx",
                   "name it e.g. " + path + kSuffix)
         .in_file(path);
   }
-  std::error_code error;
-  if (!source_path.empty() && std::filesystem::equivalent(path, source_path, error) && !error) {
-    return Status(ErrorCode::invalid_argument, "the output is the input", "choose another name")
-        .in_file(path);
-  }
-  PBATCH_RETURN_IF_ERROR(OutputFiles::check(path));
-  return OutputFiles::check(data_path_of(path));
+  const std::string outputs[] = {path, data_path_of(path)};
+  return OutputFiles::check_all(outputs, sources);
 }
 
 Result<SavedModel> save_model(const Graph& graph, const std::string& path,
                               const std::string& source_path) {
-  PBATCH_RETURN_IF_ERROR(check_model_path(path, source_path));
+  std::vector<std::string> sources = graph.files;
+  if (!source_path.empty()) sources.push_back(source_path);
+  PBATCH_RETURN_IF_ERROR(check_model_path(path, sources));
   Layout layout(graph);
   if (!source_path.empty()) {
     PBATCH_RETURN_IF_ERROR(record_source(layout.graph(), source_path, path));

@@ -74,6 +74,7 @@ struct Graph {
   std::string name;
   std::string source_file;                 ///< path it was read from, for messages
   std::map<std::string, int> opsets;       ///< domain -> version
+  std::vector<std::string> files;          ///< all files it was read from, that one among them
   std::map<std::string, std::string> metadata;   ///< the model's metadata_props
   std::vector<Value> values;
   std::vector<Node> nodes;

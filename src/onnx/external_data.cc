@@ -72,6 +72,7 @@ Result<Tensor> ExternalFiles::load(const std::string& tensor_name, DType type, c
                       " bytes at offset " + std::to_string(offset) + " of '" + location +
                       "', which has " + std::to_string(file.size()),
                   "the data file was cut short or belongs to another model; copy it again");
+  files_.insert(path);
   }
   PBATCH_ASSIGN_OR_RETURN(Tensor tensor, Tensor::create(type, shape));
   PBATCH_RETURN_IF_ERROR(file.read(offset, wanted, tensor.mutable_raw()));

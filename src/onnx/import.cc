@@ -75,7 +75,11 @@ Result<Graph> import_model(const char* data, std::size_t size, const std::string
     return not_a_model(data, size);
   }
   ExternalFiles beside_the_model(path);
-  return read_model(model, path, external != nullptr ? external : &beside_the_model);
+  if (external == nullptr) external = &beside_the_model;
+  PBATCH_ASSIGN_OR_RETURN(Graph graph, read_model(model, path, external));
+  graph.files = external->files();
+  graph.files.push_back(path);
+  return graph;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "graph/graph.h"
 #include "pbatch/status.h"
@@ -22,6 +23,8 @@ class ExternalData {
   virtual Result<Tensor> load(const std::string& tensor_name, DType type, const Shape& shape,
                               const std::string& location, std::int64_t offset,
                               std::int64_t length) = 0;
+  /// The files that were read.
+  virtual std::vector<std::string> files() const { return {}; }
 };
 
 /// Reads a model, opset 7 and later. Trusts nothing in the file: sizes are

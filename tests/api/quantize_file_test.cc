@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "onnx/onnx.pb.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "tests/support/networks.h"
@@ -66,6 +67,44 @@ TEST_F(QuantizeFile, RefusesPathsBeforeItReadsTheNetwork) {
   expect_refused(source_, path("absent/q.onnx"), {}, ErrorCode::io);
   expect_refused(path("absent.onnx"), path("q.onnx"), {}, ErrorCode::not_found);
   expect_refused(path("absent.onnx"), path("absent/q.onnx"), {}, ErrorCode::io);
+}
+
+// The network's weights lie in another file, which has the name of an output or leads to it.
+TEST_F(QuantizeFile, NeverOverwritesWhatItReads) {
+  const std::string weights(64 * 96 * 4, '\1');
+  onnx::ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(before_));
+  for (const char* data : {"q.safetensors", "weights.bin", "linked.bin"}) {
+    write(data, weights);
+    onnx::TensorProto& w = *model.mutable_graph()->mutable_initializer(0);
+    ASSERT_EQ(w.dims(0) * w.dims(1), 64 * 96);
+    w.clear_raw_data();
+    w.clear_float_data();
+    w.set_data_location(onnx::TensorProto::EXTERNAL);
+    w.clear_external_data();
+    onnx::StringStringEntryProto& location = *w.add_external_data();
+    location.set_key("location");
+    location.set_value(data);
+    source_ = write("net.onnx", model.SerializeAsString());
+    before_ = read(source_);
+    ASSERT_TRUE(quantize_file(source_, path("other.onnx"), {})) << data;
+    std::filesystem::remove(path("other.onnx"));
+    std::filesystem::remove(path("other.safetensors"));
+    if (data == std::string("weights.bin")) {
+      std::filesystem::create_symlink(data, path("q.safetensors"));
+    } else if (data == std::string("linked.bin")) {
+      std::filesystem::create_hard_link(path(data), path("q.safetensors"));
+    }
+    expect_refused(source_, path("q.onnx"), {}, ErrorCode::invalid_argument);
+    EXPECT_EQ(read(path(data)), weights);
+    std::filesystem::remove(path("q.safetensors"));
+    std::filesystem::create_symlink(data, path("q.onnx"));
+    if (std::filesystem::exists(path("q.onnx"))) {
+      expect_refused(source_, path("q.onnx"), {}, ErrorCode::invalid_argument);
+      EXPECT_EQ(read(path(data)), weights);
+    }
+    std::filesystem::remove(path("q.onnx"));
+  }
 }
 
 TEST_F(QuantizeFile, RefusesWhatItCannotQuantize) {

@@ -46,6 +46,36 @@ TEST_F(OutputFilesTest, KeepModeAndLinks) {
   EXPECT_EQ(info.st_mode & 0777, 0640U);
 }
 
+TEST_F(OutputFilesTest, AreNoneOfTheSources) {
+  const std::vector<std::string> sources{write("a", "source"), path("absent")};
+  std::filesystem::create_symlink("a", path("link"));
+  std::filesystem::create_symlink("link", path("link2"));
+  std::filesystem::create_hard_link(path("a"), path("hard"));
+  write("b", "other");
+  for (const char* name : {"a", "link", "link2", "hard", "./a"}) {
+    const Status status = OutputFiles::check(path(name), sources);
+    EXPECT_EQ(status.code(), ErrorCode::invalid_argument) << name;
+    EXPECT_NE(status.message().find(path("a")), std::string::npos) << status.to_line();
+  }
+  for (const char* name : {"b", "absent", "new"}) {
+    EXPECT_TRUE(OutputFiles::check(path(name), sources)) << name;
+  }
+  EXPECT_TRUE(OutputFiles::check("/dev/null", std::vector<std::string>{"/dev/null"}));
+}
+
+TEST_F(OutputFilesTest, AreDifferentFiles) {
+  write("a", "old");
+  std::filesystem::create_symlink("a", path("link"));
+  std::filesystem::create_symlink(folder_, path("folder"));
+  const auto check = [](const std::vector<std::string>& paths) {
+    return OutputFiles::check_all(paths).code();
+  };
+  EXPECT_EQ(check({path("a"), path("link")}), ErrorCode::invalid_argument);
+  EXPECT_EQ(check({path("new"), path("folder/new")}), ErrorCode::invalid_argument);
+  EXPECT_EQ(check({path("a"), path("b")}), ErrorCode::ok);
+  EXPECT_EQ(check({"/dev/null", "/dev/null"}), ErrorCode::ok);
+}
+
 TEST_F(OutputFilesTest, SayWhatIsWrong) {
   EXPECT_TRUE(OutputFiles::check(path("new")));
   const Status folder = OutputFiles::check(folder_.string());

@@ -143,13 +143,13 @@ TEST_F(ModelFile, AFullDiskLeavesNothingAndSparesWhatWasThere) {
 
 TEST_F(ModelFile, PathsAreCheckedBeforeWork) {
   const std::string source = write("float.onnx", "x");
-  EXPECT_EQ(check_model_path(path("q.bin"), source).code(), ErrorCode::invalid_argument);
-  EXPECT_EQ(check_model_path(source, source).code(), ErrorCode::invalid_argument);
-  EXPECT_EQ(
-      check_model_path(path("../") + folder_.filename().string() + "/float.onnx", source).code(),
-      ErrorCode::invalid_argument);
-  EXPECT_EQ(check_model_path(path("no/such/q.onnx"), source).code(), ErrorCode::io);
-  EXPECT_TRUE(check_model_path(path("q.onnx"), source));
+  const auto check = [&](const std::string &to) { return check_model_path(to, {&source, 1}); };
+  EXPECT_EQ(check(path("q.bin")).code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(check(source).code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(check(path("../") + folder_.filename().string() + "/float.onnx").code(),
+            ErrorCode::invalid_argument);
+  EXPECT_EQ(check(path("no/such/q.onnx")).code(), ErrorCode::io);
+  EXPECT_TRUE(check(path("q.onnx")));
   EXPECT_FALSE(save_model(quantized(), path("q.bin"), ""));
   EXPECT_FALSE(save_model(quantized(), source, source));
   EXPECT_EQ(read(source), "x");
