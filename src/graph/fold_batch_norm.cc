@@ -54,20 +54,15 @@ Result<std::optional<Affine>> affine_of(const Graph& graph, const Node& node) {
   return std::optional<Affine>(std::move(affine));
 }
 
-bool rank_is_two(const Graph& graph, ValueId id) {
-  const auto& dims = graph.values[static_cast<std::size_t>(id)].dims;
-  return dims && dims->size() == 2;
-}
-
 // True if the channel axis of the normalization is the axis along which the
 // layer's weights belong to one output: always so for Conv, and for matrices of outputs.
-bool fits(const Graph& graph, const Node& layer, std::int64_t channels) {
+bool fits(const Graph& graph, const KnownRanks& ranks, const Node& layer, std::int64_t channels) {
   const Tensor* weights = float_constant(graph, layer, 1);
   if (weights == nullptr || layer.outputs.size() != 1) return false;
   const bool conv = is_onnx(layer, "Conv") && weights->rank() >= 3 && weights->dim(0) == channels;
   const bool linear = is_pbatch(layer, "Linear") && weights->rank() == 2 &&
                       weights->dim(1) == channels && !layer.has_attr("activation") &&
-                      rank_is_two(graph, layer.outputs[0]);
+                      ranks.of(layer.outputs[0]) == 2U;
   if (!conv && !linear) return false;
   if (input_or_none(layer, 2) == kNoValue) return true;
   const Tensor* bias = float_constant(graph, layer, 2);
@@ -100,11 +95,13 @@ Status fold(Graph& graph, NewConstants& constants, Node& layer, const Affine& af
   return Status::ok();
 }
 
-}  // namespace
-
-Status fold_batch_norm(Graph& graph) {
-  PBATCH_RETURN_IF_ERROR(change_subgraphs(graph, fold_batch_norm));
-  PBATCH_RETURN_IF_ERROR(make_linear(graph));
+Status fold_all(Graph& graph, const KnownRanks& ranks) {
+  for (Node& node : graph.nodes) {
+    PBATCH_RETURN_IF_ERROR(change_subgraphs(node, [&](Graph& subgraph) {
+      return fold_all(subgraph, ranks.of_subgraph(node, subgraph));
+    }));
+  }
+  PBATCH_RETURN_IF_ERROR(make_linear(graph, ranks));
   const Uses uses(graph);
   NewConstants constants(graph);
   std::vector<std::int32_t> producers = graph.producers();
@@ -118,7 +115,7 @@ Status fold_batch_norm(Graph& graph) {
     if (before < 0 || uses.sole_consumer(norm.inputs[0]) != static_cast<std::int32_t>(n)) continue;
     PBATCH_ASSIGN_OR_RETURN(const std::optional<Affine> affine, affine_of(graph, norm));
     Node& layer = graph.nodes[static_cast<std::size_t>(before)];
-    if (!affine || !fits(graph, layer, affine->channels())) continue;
+    if (!affine || !fits(graph, ranks, layer, affine->channels())) continue;
     PBATCH_RETURN_IF_ERROR(fold(graph, constants, layer, *affine));
     layer.outputs[0] = norm.outputs[0];
     producers[static_cast<std::size_t>(norm.outputs[0])] = before;
@@ -127,5 +124,9 @@ Status fold_batch_norm(Graph& graph) {
   erase_nodes(graph, dead);
   return Status::ok();
 }
+
+}  // namespace
+
+Status fold_batch_norm(Graph& graph) { return fold_all(graph, KnownRanks::of_network(graph)); }
 
 }  // namespace pbatch

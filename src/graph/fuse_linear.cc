@@ -31,13 +31,18 @@ void fuse_relu(Graph& graph) {
   erase_nodes(graph, dead);
 }
 
-}  // namespace
-
-Status fuse_linear(Graph& graph) {
-  PBATCH_RETURN_IF_ERROR(change_subgraphs(graph, fuse_linear));
-  PBATCH_RETURN_IF_ERROR(make_linear(graph));
+Status fuse(Graph& graph, const KnownRanks& ranks) {
+  for (Node& node : graph.nodes) {
+    PBATCH_RETURN_IF_ERROR(change_subgraphs(
+        node, [&](Graph& subgraph) { return fuse(subgraph, ranks.of_subgraph(node, subgraph)); }));
+  }
+  PBATCH_RETURN_IF_ERROR(make_linear(graph, ranks));
   fuse_relu(graph);
   return Status::ok();
 }
+
+}  // namespace
+
+Status fuse_linear(Graph& graph) { return fuse(graph, KnownRanks::of_network(graph)); }
 
 }  // namespace pbatch

@@ -49,15 +49,20 @@ bool adds_along_last_axis(const Tensor& bias, std::int64_t n, std::size_t rank) 
 
 class LinearMaker {
  public:
-  explicit LinearMaker(Graph& graph)
-      : graph_(graph), uses_(graph), constants_(graph), dead_(graph.nodes.size(), false) {}
+  LinearMaker(Graph& graph, const KnownRanks& ranks)
+      : graph_(graph),
+        ranks_(ranks),
+        uses_(graph),
+        constants_(graph),
+        dead_(graph.nodes.size(), false) {}
 
   Status run() {
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       Node& node = graph_.nodes[n];
-      const Tensor* matrix = float_constant(graph_, node, 1);
-      if (matrix == nullptr || matrix->rank() != 2 || node.outputs.size() != 1) continue;
+      if (float_constant(graph_, node, 1) == nullptr || node.outputs.size() != 1) continue;
       if (input_or_none(node, 0) == kNoValue || node.outputs[0] == kNoValue) continue;
+      if (is_onnx(node, "MatMul")) drop_leading_ones(node);
+      if (float_constant(graph_, node, 1)->rank() != 2) continue;
       if (is_onnx(node, "MatMul") && node.inputs.size() == 2) {
         PBATCH_RETURN_IF_ERROR(from_matmul(node));
       } else if (is_onnx(node, "Gemm")) {
@@ -71,7 +76,16 @@ class LinearMaker {
  private:
   Value& value(ValueId id) { return graph_.values[static_cast<std::size_t>(id)]; }
 
-  std::size_t known_rank(ValueId id) { return value(id).dims ? value(id).dims->size() : 0; }
+  // A matrix [1, K, N] is one [K, N] where its rank does not make that of the product.
+  void drop_leading_ones(Node& node) {
+    const Tensor& matrix = *float_constant(graph_, node, 1);
+    const std::size_t rank = matrix.rank();
+    if (rank < 3 || ranks_.of(node.inputs[0]).value_or(0) < rank) return;
+    const Shape& shape = matrix.shape();
+    if (std::any_of(shape.begin(), shape.end() - 2, [](std::int64_t d) { return d != 1; })) return;
+    Tensor flat = matrix.reshaped({shape[rank - 2], shape[rank - 1]});
+    node.inputs[1] = constants_.add(value(node.inputs[1]).name + "_matrix", std::move(flat));
+  }
 
   // The constant `id` as a vector of n numbers times `factor`.
   Result<ValueId> bias_vector(ValueId id, std::int64_t n, float factor) {
@@ -90,7 +104,7 @@ class LinearMaker {
     const std::int32_t consumer = uses_.sole_consumer(product);
     if (consumer >= 0) {
       const Node& add = graph_.nodes[static_cast<std::size_t>(consumer)];
-      const std::size_t rank = std::max(known_rank(product), known_rank(node.inputs[0]));
+      const std::size_t rank = ranks_.of(node.inputs[0]).value_or(0);
       if (const ValueId addend = constant_addend(add, product);
           addend != kNoValue && adds_along_last_axis(*graph_.constant(addend), n, rank)) {
         PBATCH_ASSIGN_OR_RETURN(const ValueId bias, bias_vector(addend, n, 1));
@@ -132,9 +146,6 @@ class LinearMaker {
     }
     node.attributes.clear();
     make_pbatch(graph_, node, "Linear");
-    // Gemm's result is a matrix; a Linear's need not be, so write down what is known.
-    Value& result = value(node.outputs[0]);
-    if (!result.dims) result.dims = std::vector<Dim>{Dim{}, Dim{n, {}}};
     return Status::ok();
   }
 
@@ -158,6 +169,7 @@ class LinearMaker {
   }
 
   Graph& graph_;
+  const KnownRanks& ranks_;
   Uses uses_;
   NewConstants constants_;
   std::vector<bool> dead_;
@@ -166,6 +178,8 @@ class LinearMaker {
 
 }  // namespace
 
-Status make_linear(Graph& graph) { return LinearMaker(graph).run(); }
+Status make_linear(Graph& graph, const KnownRanks& ranks) {
+  return LinearMaker(graph, ranks).run();
+}
 
 }  // namespace pbatch

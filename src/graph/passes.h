@@ -17,7 +17,7 @@ Status widen_to_float32(Graph& graph);
 /// product before it. Matrix products with a constant become pbatch.Linear on the way.
 Status fold_batch_norm(Graph& graph);
 
-/// Every MatMul with a constant matrix on its right becomes pbatch.Linear
+/// Every MatMul with a constant matrix (perhaps [1, K, N]) on its right becomes pbatch.Linear
 /// (inputs X [..., K], W [K, N], optional bias [N]; Y = X W + bias), and takes
 /// over an Add of a constant vector behind it if broadcasting stays the same.
 /// So does Gemm with a constant matrix, transA = 0, and a bias that is constant

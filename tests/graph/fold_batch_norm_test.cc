@@ -61,7 +61,6 @@ TEST(FoldBatchNorm, GemmAndMatMulWithBias) {
     } else {
       const ValueId product = b.node("MatMul", "fc", {x, b.constant("w", {5, 4})});
       h = b.node("Add", "add", {product, b.constant("b", {4})});
-      b.graph.values[std::size_t(h)].dims = std::vector<Dim>{{-1, "N"}, {4, ""}};
     }
     b.output(b.node("BatchNormalization", "bn", with_statistics(b, h, 4, "bn")));
     expect_same_function(b.graph, fold_batch_norm, kMatrix);
@@ -77,6 +76,22 @@ TEST(FoldBatchNorm, ChannelsThatAreNotTheMatrixsColumnsStay) {
   b.output(b.node("BatchNormalization", "bn", with_statistics(b, h, 4, "bn")));
   expect_same_function(b.graph, fold_batch_norm, {{"x", random_array({2, 4, 5}, 3)}});
   EXPECT_EQ(ops(b.graph), "pbatch.Linear BatchNormalization");
+}
+
+// A file may declare any shape for a value inside; what is fed decides.
+TEST(FoldBatchNorm, DeclaredRanksInsideAreNotBelieved) {
+  for (const bool declares_input : {false, true}) {
+    GraphBuilder b;
+    ValueId x = b.input("x");
+    if (declares_input) x = b.node("Relu", "act", {x});
+    const ValueId h = b.node("MatMul", "mm", {x, b.constant("w", {5, 4})});
+    b.graph.values[std::size_t(declares_input ? x : h)].dims =
+        std::vector<Dim>{{-1, "N"}, {declares_input ? 5 : 4, ""}};
+    b.output(b.node("BatchNormalization", "bn", with_statistics(b, h, 4, "bn")));
+    if (declares_input) b.output(x);
+    expect_same_function(b.graph, fold_batch_norm, {{"x", random_array({2, 4, 5}, 3)}});
+    EXPECT_NE(ops(b.graph).find("BatchNormalization"), std::string::npos);
+  }
 }
 
 TEST(FoldBatchNorm, SharedWeightsAreNotChanged) {
