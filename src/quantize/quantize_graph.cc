@@ -18,6 +18,9 @@
 #include "quantize/quantize_matrix.h"
 
 namespace pbatch {
+#include "quantize/same_matrix.h"
+#include "quantize/unusual_error.h"
+#include "quantize/weight_values.h"
 namespace {
 
 // A node whose weight may become bit-layers.
@@ -92,7 +95,22 @@ Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const C
       return std::string("its bias is not a constant vector");
     }
   }
-  return std::string();
+  const std::span<const float> values = c.weight->span<float>();
+  std::string reason = c.weight_input == 0 ? reason_of_table(values) : std::string();
+  return reason.empty() ? reason_of_weights(values) : reason;
+}
+
+// Without what quantization makes of it.
+Result<LayerReport> report_of(const Graph& graph, const Node& node, const Candidate& c,
+                              const QuantizeOptions& options) {
+  LayerReport report;
+  report.name = node.name;
+  report.op_type = c.reported;
+  report.rows = c.view.rows;
+  report.cols = c.view.cols;
+  report.float_bytes = c.view.rows * c.view.cols * 4;
+  PBATCH_ASSIGN_OR_RETURN(report.reason, reason_to_stay(graph, node, c, options));
+  return report;
 }
 
 void describe(const BitMatrix& m, LayerReport& report) {
@@ -141,18 +159,20 @@ class GraphQuantizer {
   Status quantize_node(const Graph& graph, Node& node) {
     const std::optional<Candidate> c = candidate(graph, node);
     if (!c) return Status::ok();
-    LayerReport report;
-    report.name = node.name;
-    report.op_type = c->reported;
-    report.rows = c->view.rows;
-    report.cols = c->view.cols;
-    report.float_bytes = c->view.rows * c->view.cols * 4;
-    PBATCH_ASSIGN_OR_RETURN(report.reason, reason_to_stay(graph, node, *c, options_));
+    PBATCH_ASSIGN_OR_RETURN(LayerReport report, report_of(graph, node, *c, options_));
     if (report.reason.empty()) {
-      PBATCH_ASSIGN_OR_RETURN(const QuantizedMatrix* made, matrix_of(*c));
-      describe(*made->matrix, report);
-      report.sqnr_db = made->sqnr_db;
-      node = bit_node(node, *c, made->matrix);
+      const Result<const QuantizedMatrix*> made = matrix_of(*c);
+      if (made) {
+        describe(*(*made)->matrix, report);
+        report.sqnr_db = (*made)->sqnr_db;
+        const std::string& first = names_.emplace((*made)->matrix.get(), node.name).first->second;
+        if (first != node.name) report.same_as = first;
+        node = bit_node(node, *c, (*made)->matrix);
+      } else if (made.status().code() == ErrorCode::not_finite) {
+        report.reason = made.status().message();  // the other layers need not suffer
+      } else {
+        return made.status();
+      }
     }
     reports.push_back(std::move(report));
     return Status::ok();
@@ -199,3 +219,23 @@ Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOpti
 }
 
 }  // namespace pbatch
+Result<std::vector<LayerReport>> list_candidates(const Graph& graph,
+                                                 const QuantizeOptions& options) {
+  std::vector<LayerReport> reports;
+  Status status;
+  visit_graphs(graph, [&](const Graph& g) {
+    for (const Node& node : g.nodes) {
+      const std::optional<Candidate> c = candidate(g, node);
+      if (!c || !status) continue;
+      Result<LayerReport> report = report_of(g, node, *c, options);
+      if (!report) {
+        status = report.status().at_node(node.name);
+        continue;
+      }
+      reports.push_back(*std::move(report));
+    }
+  });
+  PBATCH_RETURN_IF_ERROR(status);
+  return reports;
+}
+
