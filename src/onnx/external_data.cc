@@ -15,8 +15,13 @@ namespace fs = std::filesystem;
 Status leaves_folder(const std::string& location) {
   return Status(ErrorCode::malformed,
                 "external data '" + location + "' lies outside the model's folder",
-                "put the data file itself (not a link) beside the model and name it by a relative "
-                "path without '..'");
+                "put the data file itself (not a link) beside the model, or where a linked model "
+                "leads, and name it by a relative path without '..'");
+}
+
+bool lies_in(const fs::path& file, const fs::path& folder) {
+  const fs::path relative = file.lexically_relative(folder);
+  return !relative.empty() && *relative.begin() != "..";
 }
 
 }  // namespace
@@ -47,9 +52,10 @@ Result<std::string> resolve_external_path(const std::string& model_path,
                   "external data file '" + location + "' cannot be opened: " + error.message(),
                   "copy it beside the model");
   }
-  const fs::path from_root = target.lexically_relative(root);
-  if (from_root.empty() || *from_root.begin() == "..") return leaves_folder(location);
-  return target.string();
+  if (lies_in(target, root)) return target.string();
+  const fs::path model = fs::canonical(model_path, error);
+  if (!error && lies_in(target, model.parent_path())) return target.string();
+  return leaves_folder(location);
 }
 
 Result<Tensor> ExternalFiles::load(const std::string& tensor_name, DType type, const Shape& shape,
@@ -66,13 +72,13 @@ Result<Tensor> ExternalFiles::load(const std::string& tensor_name, DType type, c
   }
   PBATCH_ASSIGN_OR_RETURN(const std::string path, resolve_external_path(model_path_, location));
   PBATCH_ASSIGN_OR_RETURN(const FileBytes file, FileBytes::open(path));
+  files_.insert(path);
   if (offset < 0 || offset > file.size() || wanted > file.size() - offset) {
     return Status(ErrorCode::malformed,
                   "tensor '" + tensor_name + "' needs " + std::to_string(wanted) +
                       " bytes at offset " + std::to_string(offset) + " of '" + location +
                       "', which has " + std::to_string(file.size()),
                   "the data file was cut short or belongs to another model; copy it again");
-  files_.insert(path);
   }
   PBATCH_ASSIGN_OR_RETURN(Tensor tensor, Tensor::create(type, shape));
   PBATCH_RETURN_IF_ERROR(file.read(offset, wanted, tensor.mutable_raw()));

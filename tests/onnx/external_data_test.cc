@@ -87,6 +87,35 @@ TEST_F(OnnxExternalData, PlacesOutsideTheFolderAreRefused) {
   expect_error({{"location", "folder/secret"}}, ErrorCode::malformed, "outside");
 }
 
+// Hubs keep files by their hash in one folder and link to them from folders of each revision.
+TEST_F(OnnxExternalData, LinkedModelsMayHaveTheirDataWhereTheyLead) {
+  const TemporaryFolder outside;
+  outside.write("secret", std::string(100, 'x'));
+  namespace fs = std::filesystem;
+  set_place(*w, {{"location", "model.onnx.data"}, {"offset", "4"}});
+  fs::create_directories(folder / "snapshots/abc");
+  fs::create_directory(folder / "blobs");
+  folder.write("blobs/hash1", builder.bytes());
+  fs::rename(folder / "weights.bin", folder / "blobs/hash2");
+  const std::string model = folder / "snapshots/abc/model.onnx";
+  const std::string data = model + ".data";
+  fs::create_symlink("../../blobs/hash1", model);
+  fs::create_symlink("../../blobs/hash2", data);
+  const Result<Graph> graph = import_onnx(model);
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  EXPECT_EQ(find_value(*graph, "w")->constant->data<float>()[0], 1.5F);
+  EXPECT_EQ(graph->files.size(), 2U);
+
+  fs::remove(data);
+  fs::create_symlink(outside / "secret", data);
+  EXPECT_EQ(import_onnx(model).status().code(), ErrorCode::malformed);
+  fs::remove(model);  // a model that is no link: the data of others is not its own
+  folder.write("snapshots/abc/model.onnx", builder.bytes());
+  fs::remove(data);
+  fs::create_symlink("../../blobs/hash2", data);
+  EXPECT_EQ(import_onnx(model).status().code(), ErrorCode::malformed);
+}
+
 TEST_F(OnnxExternalData, MissingFileDirectoryAndNoName) {
   expect_error({{"location", "none.bin"}}, ErrorCode::not_found, "none.bin");
   std::filesystem::create_directory(folder / "data");
