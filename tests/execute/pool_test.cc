@@ -1,6 +1,10 @@
 // Pools against numbers worked out by hand.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+#include <random>
+
 #include "tests/execute/one_op.h"
 
 namespace pbatch::testing {
@@ -42,6 +46,89 @@ TEST(MaxPool, WorksInTwoDimensionsAndOnBytes) {
   ASSERT_EQ(y.dtype(), DType::u8);
   EXPECT_EQ(y.data<std::uint8_t>()[0], 200);
   EXPECT_EQ(y.data<std::uint8_t>()[1], 255);
+}
+
+// The window's greatest element by its definition: every tap, those outside left out.
+float naive_maximum(const Tensor& x, const Ints& start, const Ints& kernel, const Ints& dilations,
+                    std::int64_t image) {
+  std::int64_t taps = 1;
+  for (const std::int64_t k : kernel) taps *= k;
+  float most = -INFINITY;
+  for (std::int64_t t = 0; t < taps; ++t) {
+    std::int64_t rest = t, offset = 0, stride = 1;
+    bool inside = true;
+    for (std::size_t d = kernel.size(); d-- > 0;) {
+      const std::int64_t at = start[d] + rest % kernel[d] * dilations[d];
+      inside = inside && at >= 0 && at < x.dim(d + 2);
+      offset += at * stride;
+      stride *= x.dim(d + 2);
+      rest /= kernel[d];
+    }
+    if (!inside) continue;
+    const float v = x.data<float>()[image * (x.size() / (x.dim(0) * x.dim(1))) + offset];
+    if (std::isnan(v)) return v;
+    most = std::max(most, v);
+  }
+  return most;
+}
+
+void expect_same_floats(const Tensor& got, const std::vector<float>& want) {
+  ASSERT_EQ(static_cast<std::size_t>(got.size()), want.size());
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    const float y = got.data<float>()[i];
+    EXPECT_TRUE(y == want[i] || (std::isnan(y) && std::isnan(want[i])))
+        << "at element " << i << ": " << y << ", not " << want[i];
+  }
+}
+
+struct MaxCase {
+  Shape x;
+  Ints kernel, strides, dilations, pads;
+  std::int64_t ceil_mode = 0;
+};
+
+TEST(MaxPool, KeepsNanAndMinusInfinity) {
+  const std::vector<MaxCase> cases{{{2, 2, 11}, {3}, {1}, {1}, {0, 0}},
+                                   {{2, 2, 11}, {3}, {2}, {2}, {1, 1}},
+                                   {{1, 3, 7, 9}, {2, 3}, {2, 2}, {1, 1}, {0, 1, 1, 2}, 1},
+                                   {{1, 2, 9, 9}, {2, 2}, {1, 3}, {3, 2}, {0, 0, 0, 0}},
+                                   {{1, 2, 5, 4, 6}, {2, 2, 3}, {1, 2, 2}, {1, 1, 1}, {}}};
+  std::mt19937 random(7);
+  for (const MaxCase& c : cases) {
+    for (const int odd : {0, 1, 2, 3}) {  // which odd numbers are there: NaN, -inf, both
+      Result<Tensor> x = Tensor::create(DType::f32, c.x);
+      for (std::int64_t i = 0; i < x->size(); ++i) {
+        const unsigned r = random() % 8;
+        float v = static_cast<float>(random() % 100) - 50;
+        if (r == 0 && (odd & 1) != 0) v = std::numeric_limits<float>::quiet_NaN();
+        if (r > 1 && (odd & 2) != 0) v = -INFINITY;
+        x->mutable_data<float>()[i] = v;
+      }
+      OneOp op = pool("MaxPool", c.kernel, c.strides);
+      op.attr("dilations", c.dilations).attr("ceil_mode", c.ceil_mode).input(*x);
+      if (!c.pads.empty()) op.attr("pads", c.pads);
+      const Tensor y = op.result();
+      std::vector<float> want;
+      const std::int64_t images = y.dim(0) * y.dim(1), positions = y.size() / images;
+      for (std::int64_t n = 0; n < y.size(); ++n) {
+        Ints start(c.kernel.size());
+        std::int64_t rest = n % positions;
+        for (std::size_t d = start.size(); d-- > 0;) {
+          start[d] = rest % y.dim(d + 2) * c.strides[d] - (c.pads.empty() ? 0 : c.pads[d]);
+          rest /= y.dim(d + 2);
+        }
+        want.push_back(naive_maximum(*x, start, c.kernel, c.dilations, n / positions));
+      }
+      expect_same_floats(y, want);
+    }
+  }
+}
+
+TEST(GlobalPool, KeepsNanAndMinusInfinity) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor x = floats({1, 3, 2, 2}, {1, nan, 3, 6, -INFINITY, -INFINITY, -INFINITY, -INFINITY,
+                                         -INFINITY, -7, -8, -9});
+  expect_same_floats(OneOp("GlobalMaxPool").input(x).result(), {nan, -INFINITY, -7});
 }
 
 TEST(MaxPool, RefusesWhatItCannotDo) {

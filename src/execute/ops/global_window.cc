@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "execute/max_windows.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
 
@@ -10,7 +11,7 @@ namespace {
 
 class GlobalPool final : public Op {
  public:
-  explicit GlobalPool(Pooling pooling) : poolings_(pooling) {}
+  explicit GlobalPool(Pooling pooling) : pooling_(pooling), poolings_(pooling) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor* x = input_or_null(request.inputs, 0);
@@ -26,13 +27,20 @@ class GlobalPool final : public Op {
     if (shape[0] * shape[1] == 0) {
       return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
     }
-    return StepPlan::of(std::move(y), [this, geometry](const StepCall& call) {
-      return poolings_.run(geometry, DType::f32, call.in[0], call.out[0], call.pool.lend(),
-                           call.buffers);
-    });
+    return StepPlan::of(
+        std::move(y), [this, geometry, count = x->size()](const StepCall& call) -> Status {
+          PBATCH_RETURN_IF_ERROR(poolings_.run(geometry, DType::f32, call.in[0], call.out[0],
+                                               call.pool.lend(), call.buffers));
+          const std::span<const float> in(call.input<float>(0), static_cast<std::size_t>(count));
+          if (pooling_ == Pooling::max && needs_max_windows(in)) {
+            max_windows(geometry, in.data(), call.output<float>(0));
+          }
+          return Status::ok();
+        });
   }
 
  private:
+  const Pooling pooling_;
   mutable DnnlPoolings poolings_;
 };
 

@@ -1,5 +1,6 @@
 // MaxPool and GlobalMaxPool.
 #include "execute/dnnl_pooling.h"
+#include "execute/max_windows.h"
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/global_window.h"
@@ -12,18 +13,25 @@ class MaxPool final : public Op {
  public:
   explicit MaxPool(WindowAttributes window) : window_(std::move(window)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor* x = input_or_null(inputs, 0);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* x = input_or_null(request.inputs, 0);
     const bool bytes = x != nullptr && (x->dtype() == DType::u8 || x->dtype() == DType::i8);
     if (!bytes) PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
                             make_geometry(window_, x->shape(), window_.kernel));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0],
-                            context.allocate(x->dtype(), geometry.output_shape(x->dim(1))));
-    if (outputs[0].size() == 0) return Status::ok();
-    return poolings_.run(geometry, x->dtype(), x->raw(), outputs[0].mutable_raw(),
-                         context.pool.lend(), context.buffers);
+    TensorType y{x->dtype(), geometry.output_shape(x->dim(1))};
+    if (product_of(y.shape, 0, y.shape.size()) == 0) {
+      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
+    }
+    return StepPlan::of(std::move(y), [this, geometry, bytes, type = x->dtype(),
+                                       count = x->size()](const StepCall& call) -> Status {
+      PBATCH_RETURN_IF_ERROR(poolings_.run(geometry, type, call.in[0], call.out[0],
+                                           call.pool.lend(), call.buffers));
+      const std::span<const float> in(call.input<float>(0),
+                                      bytes ? 0 : static_cast<std::size_t>(count));
+      if (needs_max_windows(in)) max_windows(geometry, in.data(), call.output<float>(0));
+      return Status::ok();
+    });
   }
 
  private:
