@@ -137,6 +137,8 @@ typedef struct pbatch_port {
 } pbatch_port;
 
 PBATCH_API size_t pbatch_input_count(const pbatch_session* session);
+/* So many of the inputs, the first ones, must be fed; the others have values where none are. */
+PBATCH_API size_t pbatch_required_input_count(const pbatch_session* session);
 PBATCH_API size_t pbatch_output_count(const pbatch_session* session);
 /* PBATCH_INVALID_ARGUMENT if there is no port of that index. */
 PBATCH_API pbatch_code pbatch_input(const pbatch_session* session, size_t index, pbatch_port* port,

@@ -50,6 +50,8 @@ struct PortInfo {
   std::string name;
   DType dtype = DType::f32;
   Shape shape;
+  std::vector<std::string> dim_names;   ///< of each dimension; empty where the network gives none
+  bool optional = false;                ///< an input that has a value where none is fed
 };
 
 /// A matrix held as bit-layers.
@@ -117,8 +119,8 @@ class PBATCH_API Session {
   /// one and a file with the recorded checksum is there; else empty.
   std::string float_source() const;
 
-  /// Runs the network. Inputs in any order, by name; results in the order of
-  /// outputs(). Any number of threads may call run() on one session at once,
+  /// Runs the network. Inputs in any order, by name, optional ones or not; results in the order
+  /// of outputs(). Any number of threads may call run() on one session at once,
   /// each with its own precision; the same inputs and precision give the same
   /// bits. A float network ignores `precision`. With weight_bits 32 a
   /// quantized network runs on floats rebuilt from all its bit-layers, on the CPU only. A GPU keeps

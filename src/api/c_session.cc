@@ -1,6 +1,7 @@
 // Loading and describing networks from C.
 #include "api/c_session.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <memory>
@@ -111,6 +112,13 @@ pbatch_code pbatch_session_device(const pbatch_session* session, pbatch_device_i
 
 size_t pbatch_input_count(const pbatch_session* session) {
   return session == nullptr ? 0 : session->session.inputs().size();
+}
+
+size_t pbatch_required_input_count(const pbatch_session* session) {
+  if (session == nullptr) return 0;
+  const std::vector<pbatch::PortInfo>& inputs = session->session.inputs();
+  return static_cast<size_t>(std::count_if(inputs.begin(), inputs.end(),
+                                           [](const auto& port) { return !port.optional; }));
 }
 
 size_t pbatch_output_count(const pbatch_session* session) {

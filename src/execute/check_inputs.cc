@@ -45,9 +45,12 @@ bool shape_fits(const Shape& shape, const std::vector<Dim>& dims,
 
 PortInfo describe_port(const Graph& graph, ValueId id) {
   const Value& value = graph.values[static_cast<std::size_t>(id)];
-  PortInfo port{value.name, value.dtype, {}};
+  PortInfo port{value.name, value.dtype, {}, {}, value.fallback.has_value()};
   if (value.dims) {
-    for (const Dim& d : *value.dims) port.shape.push_back(d.value);
+    for (const Dim& d : *value.dims) {
+      port.shape.push_back(d.value);
+      port.dim_names.push_back(d.symbol);
+    }
   }
   return port;
 }
@@ -65,6 +68,10 @@ Result<std::vector<Tensor>> check_inputs(const Graph& graph, std::span<const Nam
                       "give each input once");
       }
       found = &given.tensor;
+    }
+    if (found == nullptr && value.fallback) {
+      ordered.push_back(*value.fallback);
+      continue;
     }
     if (found == nullptr) {
       return Status(ErrorCode::invalid_argument, "input '" + value.name + "' is missing",

@@ -10,8 +10,8 @@
 
 namespace pbatch {
 
-/// The tensors in the order of graph.inputs. Refuses unknown, missing and
-/// doubled names, wrong types, and shapes that contradict the declared ones (a
+/// The tensors in the order of graph.inputs, with fallbacks where none is given. Refuses
+/// unknown, missing and doubled names, wrong types, and shapes that contradict the declared ones (a
 /// dimension named alike in two inputs must be equal in both).
 Result<std::vector<Tensor>> check_inputs(const Graph& graph, std::span<const NamedTensor> inputs);
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <mutex>
 #include <set>
+#include <optional>
 #include <shared_mutex>
 
 #include "base/buffer_pool.h"
@@ -16,6 +17,8 @@
 #include "execute/simplify.h"
 #include "format/model_file.h"
 #include "graph/subgraphs.h"
+#include "graph/fallbacks.h"
+#include "graph/passes.h"
 #include "isa/isa.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
@@ -47,6 +50,14 @@ struct Session::Impl {
   bool left_running = false;
 
   std::shared_mutex prepared_mutex;
+  /// The float network as it was, where optional inputs are none of `program`: it takes their
+  /// values for constants. Runs that are fed one go to a session of its own, made when it is
+  /// needed.
+  std::optional<Graph> with_optional_inputs;
+  SessionOptions options;
+  std::mutex fed_mutex;
+  std::unique_ptr<Session> fed;
+
   std::set<Precision> prepared;
 
   void describe();
@@ -58,10 +69,20 @@ struct Session::Impl {
   Status check_precision(const Precision& precision) const;
   Status prepare(const Precision& precision);
 };
+  bool feeds_optional(std::span<const NamedTensor> given) const;
+  Result<const Session*> taking_optional_inputs();
 
 namespace {
 
 Result<std::shared_ptr<ThreadPool>> pool_for(const SessionOptions& options) {
+// Optional ones stand behind the others.
+std::vector<PortInfo> describe_inputs(const Graph& graph) {
+  std::vector<PortInfo> ports;
+  for (const ValueId id : graph.inputs) ports.push_back(describe_port(graph, id));
+  std::stable_partition(ports.begin(), ports.end(), [](const PortInfo& p) { return !p.optional; });
+  return ports;
+}
+
   if (options.pool == nullptr) return make_thread_pool({options.threads, options.cpus});
   if (options.threads == 0 && options.cpus.empty()) return options.pool;
   return Status(ErrorCode::invalid_argument,
@@ -129,7 +150,7 @@ std::int64_t saved_by_int8(const Graph& graph) {
 
 void Session::Impl::describe() {
   const Graph& graph = program.graph();
-  for (const ValueId id : graph.inputs) inputs.push_back(describe_port(graph, id));
+  inputs = describe_inputs(graph);
   for (const ValueId id : graph.outputs) outputs.push_back(describe_port(graph, id));
   visit_nodes(graph, [this](const Node& node) {
     if (node.matrix != nullptr) layers.push_back(describe_layer(node));
@@ -230,6 +251,27 @@ Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) 
   if (!impl->layers.empty()) {
     PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa, options.kernel_costs));
     impl->kernel_costs = std::move(source.origin);
+// Whether `given` has an input that `program` does not take.
+bool Session::Impl::feeds_optional(std::span<const NamedTensor> given) const {
+  if (!with_optional_inputs) return false;
+  return std::any_of(given.begin(), given.end(), [this](const NamedTensor& tensor) {
+    return std::any_of(inputs.begin(), inputs.end(), [&](const PortInfo& port) {
+      return port.optional && port.name == tensor.name;
+    });
+  });
+}
+
+Result<const Session*> Session::Impl::taking_optional_inputs() {
+  const std::lock_guard lock(fed_mutex);
+  if (fed == nullptr) {
+    Graph graph = *with_optional_inputs;
+    PBATCH_RETURN_IF_ERROR(simplify(graph));
+    PBATCH_ASSIGN_OR_RETURN(Session session, from_graph(std::move(graph), options));
+    fed = std::make_unique<Session>(std::move(session));
+  }
+  return fed.get();
+}
+
     KernelPolicy policy{isa, std::move(source.costs), impl->pool->threads()};
     for (const LayerInfo& layer : impl->layers) {
       if (layer.op_type != "BitGather") policy.network_plane_bytes += layer.plane_bytes;
@@ -244,15 +286,32 @@ Result<Session> Session::load(const std::string& path, const SessionOptions& opt
   PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(path));
   bool is_float = true;
   visit_nodes(graph, [&](const Node& n) { is_float = is_float && n.matrix == nullptr; });
-  if (is_float) PBATCH_RETURN_IF_ERROR(simplify(graph));
-  return from_graph(std::move(graph), options);
+  if (!is_float) return from_graph(std::move(graph), options);
+  std::optional<Graph> whole;
+  if (has_fallbacks(graph)) {
+    whole = graph;
+    PBATCH_RETURN_IF_ERROR(widen_to_float32(*whole));
+    freeze_fallbacks(graph, Freeze::all);
+  }
+  PBATCH_RETURN_IF_ERROR(simplify(graph));
+  PBATCH_ASSIGN_OR_RETURN(Session session, from_graph(std::move(graph), options));
+  if (whole) {
+    Impl& impl = *session.impl_;
+    impl.inputs = describe_inputs(*whole);
+    impl.with_optional_inputs = std::move(whole);
+    impl.options = options;
+    impl.options.pool = impl.pool;
+    impl.options.threads = 0;
+    impl.options.cpus.clear();
+  }
+  return session;
 }
 
 Result<Session> Session::quantize_in_memory(const std::string& path,
                                             const QuantizeOptions& quantize,
                                             const SessionOptions& options) {
   PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(path));
-  PBATCH_RETURN_IF_ERROR(simplify(graph));
+  PBATCH_RETURN_IF_ERROR(simplify_to_quantize(graph));
   if (auto report = quantize_graph(graph, quantize); !report) return report.status();
   return from_graph(std::move(graph), options);
 }
@@ -301,6 +360,10 @@ Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int
     }
     step.node = node.name;
     step.op_type = node.op_type;
+  if (impl_->feeds_optional(inputs)) {
+    PBATCH_ASSIGN_OR_RETURN(const Session* fed, impl_->taking_optional_inputs());
+    return fed->run_timed(inputs, precision, times);
+  }
     if (step.kernel.empty()) step.kernel = "float";
     steps.push_back(std::move(step));
     return Status::ok();

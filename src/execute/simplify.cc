@@ -2,6 +2,8 @@
 
 #include "execute/fold_constants.h"
 #include "execute/op.h"
+#include "execute/program.h"
+#include "graph/fallbacks.h"
 #include "graph/passes.h"
 
 namespace pbatch {
@@ -15,6 +17,18 @@ Status simplify(Graph& graph) {
   PBATCH_RETURN_IF_ERROR(fuse_linear(graph));
   PBATCH_RETURN_IF_ERROR(split_recurrent(graph));
   return remove_unused(graph);
+}
+
+Status simplify_to_quantize(Graph& graph) {
+  if (!has_fallbacks(graph)) return simplify(graph);
+  Graph open = graph;
+  freeze_fallbacks(open, Freeze::parameters);
+  if (simplify(open) && Program::build(open)) {
+    graph = std::move(open);
+    return Status::ok();
+  }
+  freeze_fallbacks(graph, Freeze::all);
+  return simplify(graph);
 }
 
 }  // namespace pbatch

@@ -11,4 +11,8 @@ namespace pbatch {
 /// into the layer before them, biases and Relu fuse, what nothing needs goes.
 Status simplify(Graph& graph);
 
+/// The same before quantization, which optional inputs outlive: those stay inputs that are no
+/// layer's parameters, if the network runs like that; all others become constants.
+Status simplify_to_quantize(Graph& graph);
+
 }  // namespace pbatch

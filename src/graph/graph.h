@@ -36,6 +36,7 @@ struct Value {
   DType dtype = DType::f32;
   std::optional<std::vector<Dim>> dims;   ///< declared shape; none if the file gives none
   std::optional<Tensor> constant;         ///< an initializer's or a folded value
+  std::optional<Tensor> fallback;         ///< of a graph input: its value where none is fed
 };
 
 using Attribute = std::variant<std::int64_t, float, std::string, Tensor, std::vector<std::int64_t>,
@@ -73,8 +74,8 @@ struct Node {
 struct Graph {
   std::string name;
   std::string source_file;                 ///< path it was read from, for messages
-  std::map<std::string, int> opsets;       ///< domain -> version
   std::vector<std::string> files;          ///< all files it was read from, that one among them
+  std::map<std::string, int> opsets;       ///< domain -> version
   std::map<std::string, std::string> metadata;   ///< the model's metadata_props
   std::vector<Value> values;
   std::vector<Node> nodes;

@@ -62,6 +62,9 @@ Status widen_to_float32(Graph& graph) {
   for (Value& value : graph.values) {
     if (value.constant && is_other_float(value.constant->dtype())) {
       PBATCH_ASSIGN_OR_RETURN(value.constant, to_float32(*value.constant));
+    if (value.fallback && is_other_float(value.fallback->dtype())) {
+      PBATCH_ASSIGN_OR_RETURN(value.fallback, to_float32(*value.fallback));
+    }
     }
     if (is_other_float(value.dtype)) value.dtype = DType::f32;
   }

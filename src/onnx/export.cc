@@ -170,13 +170,16 @@ class GraphWriter {
     for (std::size_t i = 0; i + captures_ < graph_.inputs.size(); ++i) {
       write_type(value(graph_.inputs[i]), to_->add_input());
     }
+    for (const ValueId id : graph_.inputs) {
+      if (value(id).fallback) PBATCH_RETURN_IF_ERROR(write_initializer(id, *value(id).fallback));
+    }
     for (const ValueId id : graph_.outputs) write_type(value(id), to_->add_output());
     for (std::size_t v = 0; v < roles.size(); ++v) {
       const Value& held = graph_.values[v];
       if (roles[v] == Role::unused && !(held.constant && inside.count(held.name) != 0)) continue;
       if (held.constant) {
         if (around_.count(held.name) != 0) continue;  // one of the graphs around has it
-        PBATCH_RETURN_IF_ERROR(write_constant(static_cast<ValueId>(v)));
+        PBATCH_RETURN_IF_ERROR(write_initializer(static_cast<ValueId>(v), *held.constant));
       } else if (roles[v] == Role::inner && held.dims) {
         write_type(held, to_->add_value_info());
       }
@@ -184,8 +187,7 @@ class GraphWriter {
     return Status::ok();
   }
 
-  Status write_constant(ValueId id) {
-    const Tensor& tensor = *value(id).constant;
+  Status write_initializer(ValueId id, const Tensor& tensor) {
     const std::optional<ExternalPlace> place = place_ ? place_(id) : std::nullopt;
     if (!place) {
       *inline_bytes_ += tensor.bytes();

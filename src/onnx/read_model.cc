@@ -45,6 +45,8 @@ struct ModelContext {
   std::map<std::string, int> opsets;                        // domain -> version
   std::set<std::pair<std::string, std::string>> functions;  // domain, name
   ExternalData* external = nullptr;
+  // Files before IR version 4 list constants as inputs, since all initializers must be there.
+  bool inputs_may_have_values = true;
   std::unordered_set<std::string> node_names;
 };
 
@@ -167,8 +169,10 @@ class GraphReader {
       const ValueId id = value_id(info.name());
       if (!seen.insert(id).second)
         return malformed("graph input '" + info.name() + "' is there twice");
-      // An input with an initializer is a constant that old files list twice.
-      if (value(id).constant) continue;
+      if (value(id).constant) {
+        if (depth_ == 0 && context_.inputs_may_have_values) take_fallback(info, id);
+        continue;
+      }
       // The type of a subgraph's input is that of what its node hands in.
       if (depth_ == 0 || is_declared(info)) PBATCH_RETURN_IF_ERROR(read_type(info, &value(id)));
       graph_.inputs.push_back(id);
@@ -188,6 +192,25 @@ class GraphReader {
 
   Status read_node(onnx::NodeProto& proto, const std::string& name) {
     Node node;
+  // An input with an initializer may be fed, or not. Its type is that of the initializer; a
+  // declared shape that this contradicts is wrong.
+  void take_fallback(const onnx::ValueInfoProto& info, ValueId id) {
+    Value& input = value(id);
+    Value declared = input;
+    const Shape& shape = input.constant->shape();
+    const auto fits = [&](const std::vector<Dim>& dims) {
+      return std::equal(dims.begin(), dims.end(), shape.begin(), shape.end(),
+                        [](const Dim& d, std::int64_t n) { return d.value < 0 || d.value == n; });
+    };
+    if (is_declared(info) && read_type(info, &declared) && declared.dtype == input.dtype &&
+        declared.dims && fits(*declared.dims)) {
+      input.dims = declared.dims;
+    }
+    input.fallback = std::exchange(input.constant, std::nullopt);
+    graph_.inputs.push_back(id);
+    made_.insert(id);
+  }
+
     node.name = name;
     node.op_type = proto.op_type();
     node.domain = canonical_domain(proto.domain());
@@ -360,6 +383,7 @@ Result<Graph> read_model(onnx::ModelProto& model, const std::string& path, Exter
   for (Node& node : graph.nodes) tell_subgraphs(graph, node);
   graph.opsets = context.opsets;
   for (const onnx::StringStringEntryProto& entry : model.metadata_props()) {
+  context.inputs_may_have_values = model.ir_version() >= 4;
     graph.metadata[entry.key()] = entry.value();
   }
   graph.source_file = path;

@@ -1,5 +1,6 @@
 #include "report/feed.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "report/convert.h"
@@ -52,8 +53,10 @@ Status Feed::add(const PortInfo& port, const InputData& given, bool alone) {
 
 Result<Feed> Feed::create(const std::vector<PortInfo>& inputs, const std::vector<InputData>& data) {
   Feed feed;
+  const auto required = std::count_if(inputs.begin(), inputs.end(),
+                                      [](const PortInfo& port) { return !port.optional; });
   for (const InputData& given : data) {
-    if (given.name.empty() && inputs.size() != 1) {
+    if (given.name.empty() && required != 1) {
       return Status(ErrorCode::invalid_argument, "which input the data is for must be said",
                     "give --data NAME=FILE for each of " + describe_ports(inputs));
     }
@@ -63,18 +66,19 @@ Result<Feed> Feed::create(const std::vector<PortInfo>& inputs, const std::vector
   for (const PortInfo& port : inputs) {
     const InputData* found = nullptr;
     for (const InputData& given : data) {
-      if (!given.name.empty() && given.name != port.name) continue;
+      if (given.name.empty() ? port.optional : given.name != port.name) continue;
       if (found != nullptr) {
         return Status(ErrorCode::invalid_argument, "input '" + port.name + "' is given twice",
                       "give each input once");
       }
       found = &given;
     }
+    if (found == nullptr && port.optional) continue;
     if (found == nullptr) {
       return Status(ErrorCode::invalid_argument, "input '" + port.name + "' is missing",
                     "give --data NAME=FILE for each of " + describe_ports(inputs));
     }
-    PBATCH_RETURN_IF_ERROR(feed.add(port, *found, inputs.size() == 1));
+    PBATCH_RETURN_IF_ERROR(feed.add(port, *found, required == 1));
   }
   return feed;
 }

@@ -23,7 +23,7 @@ struct InputData {
 
 class Feed {
  public:
-  /// Fits `data` to the inputs, one for each. Errors name the input.
+  /// Fits `data` to the inputs, one for each; optional ones may have none. Errors name the input.
   static Result<Feed> create(const std::vector<PortInfo>& inputs,
                              const std::vector<InputData>& data);
 

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "report/required_inputs.h"
+
 namespace pbatch {
 namespace {
 
@@ -17,13 +19,13 @@ bool same_names(const std::vector<PortInfo>& a, const std::vector<PortInfo>& b) 
 Status check_same_ports(std::span<const Contender> contenders) {
   const Session& first = *contenders[0].session;
   for (const Contender& c : contenders) {
-    if (same_names(first.inputs(), c.session->inputs()) &&
+    if (same_names(required_inputs(first), required_inputs(*c.session)) &&
         same_names(first.outputs(), c.session->outputs())) {
       continue;
     }
     return {ErrorCode::invalid_argument,
-            "the float network has other inputs or outputs: " + describe_ports(first.inputs()) +
-                " and " + describe_ports(first.outputs()),
+            "the float network has other inputs or outputs: " +
+                describe_ports(required_inputs(first)) + " and " + describe_ports(first.outputs()),
             "give --float the network that the model was made from"};
   }
   return Status::ok();
@@ -47,12 +49,13 @@ Result<StepPorts> find_step_ports(std::span<const Contender> contenders, const F
                                   const StepPortOptions& options, bool constants) {
   PBATCH_RETURN_IF_ERROR(check_same_ports(contenders));
   const Session& first = *contenders[0].session;
-  return find_step_ports(first.inputs(), first.outputs(), fed, options, constants);
+  return find_step_ports(required_inputs(first), first.outputs(), fed, options, constants);
 }
 
 Stepper::Stepper(const Contender& contender, const StepPorts& ports)
     : contender_(&contender), ports_(&ports) {
-  for (const PortInfo& port : contender.session->inputs()) inputs_.push_back({port.name, {}});
+  for (const PortInfo& port : required_inputs(*contender.session))
+    inputs_.push_back({port.name, {}});
 }
 
 Status Stepper::reset(std::int64_t batch) {

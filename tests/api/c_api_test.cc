@@ -163,6 +163,7 @@ TEST(CApiErrors, NullPointersAreRefused) {
   EXPECT_EQ(pbatch_run(nullptr, nullptr, 0, nullptr, nullptr, &error), PBATCH_INVALID_ARGUMENT);
   EXPECT_NE(std::strlen(error.message), 0u);
   EXPECT_EQ(pbatch_input_count(nullptr), 0u);
+  EXPECT_EQ(pbatch_required_input_count(nullptr), 0u);
   EXPECT_EQ(pbatch_outputs_count(nullptr), 0u);
   pbatch_session_free(nullptr);
   pbatch_outputs_free(nullptr);
@@ -172,6 +173,7 @@ TEST_F(CApi, DescribesThePorts) {
   const SessionPtr session = load(float_path_);
   ASSERT_NE(session, nullptr);
   ASSERT_EQ(pbatch_input_count(session.get()), 1u);
+  EXPECT_EQ(pbatch_required_input_count(session.get()), 1u);
   ASSERT_EQ(pbatch_output_count(session.get()), 1u);
   pbatch_port port;
   ASSERT_EQ(pbatch_input(session.get(), 0, &port, nullptr), PBATCH_OK);

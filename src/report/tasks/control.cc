@@ -7,6 +7,7 @@
 
 #include "report/convert.h"
 #include "report/environments/environment.h"
+#include "report/required_inputs.h"
 #include "report/stepper.h"
 
 namespace pbatch {
@@ -157,7 +158,7 @@ Result<Control> evaluate_control(std::span<const Contender> contenders,
 
   Control result;
   result.episodes = options.episodes;
-  result.states = describe_states(session.inputs(), session.outputs(), ports);
+  result.states = describe_states(required_inputs(session), session.outputs(), ports);
   std::vector<Tensor> observations;
   progress.begin("return", options.episodes * static_cast<std::int64_t>(contenders.size()));
   for (const Contender& c : contenders) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "report/edit_distance.h"
+#include "report/required_inputs.h"
 #include "report/tasks/transducer.h"
 
 namespace pbatch {
@@ -141,8 +142,9 @@ Result<Seq2Seq> evaluate_seq2seq(std::span<const Contender> encoders,
   const Session& encoder = *encoders[0].session;
   const Session& decoder = *decoders[0].session;
   result.layout = token_axes_name(ports.layout.axes);
-  result.states = describe_states(decoder.inputs(), decoder.outputs(), ports.decoder);
-  result.feeds = describe_states(decoder.inputs(), encoder.outputs(), {.states = ports.feeds});
+  result.states = describe_states(required_inputs(decoder), decoder.outputs(), ports.decoder);
+  result.feeds =
+      describe_states(required_inputs(decoder), encoder.outputs(), {.states = ports.feeds});
 
   progress.begin("decoding", static_cast<std::int64_t>(pairs.size() * encoders.size()));
   for (std::size_t i = 0; i < encoders.size(); ++i) {

@@ -8,6 +8,7 @@
 
 #include "report/convert.h"
 #include "report/item_fit.h"
+#include "report/required_inputs.h"
 #include "report/stepper.h"
 
 namespace pbatch {
@@ -156,19 +157,19 @@ Result<Stream> evaluate_stream(std::span<const Contender> contenders, const Tens
                                const std::vector<NamedTensor>& constants,
                                const StreamOptions& options, Progress& progress) {
   const Session& session = *contenders[0].session;
-  PBATCH_RETURN_IF_ERROR(check_steps(data, session.inputs(), options.ports.input));
+  PBATCH_RETURN_IF_ERROR(check_steps(data, required_inputs(session), options.ports.input));
   const FedInput fed{"stream", [&](const PortInfo& p) { return takes_step(p, data); }};
   PBATCH_ASSIGN_OR_RETURN(const StepPorts ports,
                           find_step_ports(contenders, fed, options.ports, true));
   PBATCH_ASSIGN_OR_RETURN(const std::vector<ConstantInput> fixed,
-                          constant_inputs(session.inputs(), ports, constants));
+                          constant_inputs(required_inputs(session), ports, constants));
   PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> steps,
                           split_steps(data, session.inputs()[ports.input], options.limit));
   Stream stream;
   stream.steps = static_cast<std::int64_t>(steps.size());
   stream.input = session.inputs()[ports.input].name;
   stream.output = session.outputs()[ports.output].name;
-  stream.states = describe_states(session.inputs(), session.outputs(), ports);
+  stream.states = describe_states(required_inputs(session), session.outputs(), ports);
 
   progress.begin("steps", stream.steps * static_cast<std::int64_t>(contenders.size()));
   std::vector<Tensor> reference;

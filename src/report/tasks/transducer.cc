@@ -5,12 +5,13 @@
 
 #include "report/convert.h"
 #include "report/match_ports.h"
+#include "report/required_inputs.h"
 
 namespace pbatch {
 namespace {
 
 Status find_encoder_inputs(const Session& encoder, TransducerPorts* ports) {
-  const std::vector<PortInfo>& inputs = encoder.inputs();
+  const std::vector<PortInfo> inputs = required_inputs(encoder);
   std::vector<std::size_t> tokens, lengths;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!holds_tokens(inputs[i])) continue;
@@ -37,7 +38,7 @@ Status find_feeds(const Session& encoder, const Session& decoder, const Seq2SeqO
   };
   for (const auto& [in, out] : options.feeds) {
     StatePair feed;
-    PBATCH_ASSIGN_OR_RETURN(feed.input, find_named_port(decoder.inputs(), in, "input"));
+    PBATCH_ASSIGN_OR_RETURN(feed.input, find_named_port(required_inputs(decoder), in, "input"));
     PBATCH_ASSIGN_OR_RETURN(feed.output, find_named_port(encoder.outputs(), out, "output"));
     if (feed.input == ports->decoder.input || taken(feed.input)) {
       return {ErrorCode::invalid_argument,
@@ -128,7 +129,7 @@ Status choose_layout(const Contender& encoder, const Session& decoder, FirstAxis
 
 Result<std::vector<Tensor>> encode(const Contender& encoder, const TransducerPorts& ports,
                                    std::span<const std::int64_t> source) {
-  const std::vector<PortInfo>& inputs = encoder.session->inputs();
+  const std::vector<PortInfo> inputs = required_inputs(*encoder.session);
   const auto length = static_cast<std::int64_t>(source.size());
   std::vector<NamedTensor> tensors;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
