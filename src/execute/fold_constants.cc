@@ -5,8 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "execute/generated_constants.h"
 #include "execute/known_dims.h"
 #include "execute/op.h"
+#include "execute/result_size.h"
 #include "graph/rewrite.h"
 #include "graph/subgraphs.h"
 
@@ -29,12 +31,17 @@ bool makes_a_graph_output(const Graph& graph, const Node& node) {
   return false;
 }
 
-Status fold_node(Graph& graph, const Node& node, OpFactory factory, RunContext& context) {
-  PBATCH_ASSIGN_OR_RETURN(const std::unique_ptr<Op> op, factory(graph, node));
+std::vector<const Tensor*> constant_inputs(const Graph& graph, const Node& node) {
   std::vector<const Tensor*> inputs;
   for (const ValueId id : node.inputs) {
     inputs.push_back(id == kNoValue ? nullptr : graph.constant(id));
   }
+  return inputs;
+}
+
+Status fold_node(Graph& graph, const Node& node, OpFactory factory, RunContext& context) {
+  PBATCH_ASSIGN_OR_RETURN(const std::unique_ptr<Op> op, factory(graph, node));
+  const std::vector<const Tensor*> inputs = constant_inputs(graph, node);
   std::vector<Tensor> outputs(node.outputs.size());
   PBATCH_RETURN_IF_ERROR(op->run(context, inputs, outputs));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -44,6 +51,14 @@ Status fold_node(Graph& graph, const Node& node, OpFactory factory, RunContext& 
     value.constant = std::move(outputs[i]);
   }
   return Status::ok();
+}
+
+// Results from this size on are not even made: perhaps no memory holds them.
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 28;
+
+bool is_far_too_large(const Graph& graph, const Node& node) {
+  const std::vector<const Tensor*> inputs = constant_inputs(graph, node);
+  return result_bytes(node, inputs).value_or(0) >= kMostBytes;
 }
 
 // The subgraph that an If of known condition runs; else null.
@@ -73,7 +88,9 @@ class Folder {
         return std::move(s).at_node(name).in_file(graph_.source_file);
       }
     }
-    graph_.nodes = std::move(kept_);
+    graph_.nodes = generated_.nodes_to_keep(graph_, kept_);
+    graph_.nodes.insert(graph_.nodes.end(), std::make_move_iterator(kept_.begin()),
+                        std::make_move_iterator(kept_.end()));
     return Status::ok();
   }
 
@@ -89,17 +106,18 @@ class Folder {
       return Status::ok();
     }
     const Result<OpFactory> factory = find_op(node);
-    if (factory && inner && inputs_are_constant(graph_, node)) {
+    if (factory && inner && inputs_are_constant(graph_, node) && !is_far_too_large(graph_, node)) {
       const Status folded = fold_node(graph_, node, *factory, context_);
-      // In a subgraph it is an error only once it runs.
-      if (folded || !inside_) return folded;
+      if (folded) generated_.note(graph_, std::move(node));
+      // In a subgraph it is an error only once it runs; and there it may run where memory is.
+      if (folded || (!inside_ && folded.code() != ErrorCode::out_of_memory)) return folded;
     }
     kept_.push_back(std::move(node));
     return Status::ok();
   }
 
   Status fold_subgraphs(Node node) {
-    tell_subgraphs(graph_, node);
+    generated_.tell_subgraphs(graph_, node);
     if (const auto branch = branch_taken(graph_, node)) {
       if (!inliner_) inliner_.emplace(graph_);
       std::vector<Node> nodes = inliner_->nodes_of(node, *branch);
@@ -121,6 +139,7 @@ class Folder {
   std::vector<Node> waiting_;  // the next one last
   std::vector<Node> kept_;
   std::optional<Inliner> inliner_;
+  GeneratedConstants generated_;
 };
 
 }  // namespace
