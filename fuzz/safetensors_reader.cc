@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,14 +15,20 @@ namespace {
 
 using namespace pbatch;  // NOLINT(google-build-using-namespace)
 
+using Bytes = std::vector<std::uint8_t>;
+
 // In a buffer of its own, so that sanitizers see a read behind its end.
-Result<SafetensorsFile> parse(const std::string& bytes) {
-  auto kept = std::make_shared<std::vector<std::uint8_t>>(bytes.begin(), bytes.end());
-  kept->shrink_to_fit();
-  return SafetensorsFile::parse(*kept, kept, "fuzz.safetensors");
+Bytes buffer_of(const std::string& bytes) {
+  Bytes buffer(bytes.begin(), bytes.end());
+  buffer.shrink_to_fit();
+  return buffer;
 }
 
-void check(const SafetensorsFile& file) {
+Result<SafetensorsFile> parse(const Bytes& bytes) {
+  return SafetensorsFile::parse(bytes, static_cast<std::int64_t>(bytes.size()), "fuzz.safetensors");
+}
+
+void check(const Bytes& whole, const SafetensorsFile& file) {
   std::vector<std::pair<std::int64_t, std::string>> order;
   for (const auto& [name, entry] : file.entries()) order.emplace_back(entry.begin, name);
   // Empty tensors share their place with the next one, so they go first.
@@ -35,14 +41,15 @@ void check(const SafetensorsFile& file) {
   for (const auto& [begin, name] : order) {
     const SafetensorsEntry& entry = *file.find(name);
     if (!file.holds(entry)) return;
-    const auto bytes = file.data(entry);
+    const auto bytes = std::span(whole).subspan(static_cast<std::size_t>(entry.begin),
+                                                static_cast<std::size_t>(entry.end - entry.begin));
     data.append(bytes.begin(), bytes.end());
     writer.add(name, entry.dtype, entry.shape, bytes);
   }
   for (const auto& [key, value] : file.metadata()) writer.set_metadata(key, value);
   const Result<std::string> header = writer.header();
   if (!header) std::abort();
-  const Result<SafetensorsFile> again = parse(*header + data);
+  const Result<SafetensorsFile> again = parse(buffer_of(*header + data));
   if (!again || again->entries().size() != file.entries().size()) std::abort();
   if (again->metadata() != file.metadata()) std::abort();
 }
@@ -51,13 +58,15 @@ void check(const SafetensorsFile& file) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string bytes(data, data + size);
-  if (const Result<SafetensorsFile> file = parse(bytes)) check(*file);
+  const Bytes plain = buffer_of(bytes);
+  if (const Result<SafetensorsFile> file = parse(plain)) check(plain, *file);
 
   // The same bytes as header and data with a length that fits, to get past the first check.
   const std::size_t json = std::min(size, bytes.rfind('}') + 1);
   std::string framed;
   for (int i = 0; i < 8; ++i) framed += static_cast<char>(json >> (8 * i) & 0xff);
-  if (const Result<SafetensorsFile> file = parse(framed + bytes)) check(*file);
+  const Bytes whole = buffer_of(framed + bytes);
+  if (const Result<SafetensorsFile> file = parse(whole)) check(whole, *file);
 
   const std::string name = printable_utf8(bytes);
   if (printable_utf8(name) != name) std::abort();

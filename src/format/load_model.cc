@@ -1,8 +1,11 @@
-#include <atomic>
 #include <cmath>
+#include <map>
+#include <memory>
+#include <span>
 
 #include "format/model_data.h"
 #include "format/model_file.h"
+#include "format/stored_plane.h"
 #include "graph/bit_operators.h"
 #include "graph/passes.h"
 #include "graph/subgraphs.h"
@@ -20,43 +23,6 @@ constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
 Status damaged(const std::string& what) {
   return {ErrorCode::malformed, what, "the model is damaged; make it anew with 'pbatch quantize'"};
 }
-
-// Checks the first n planes of a matrix against their checksums, each once.
-class PlaneVerifier {
- public:
-  PlaneVerifier(const BitMatrix& m, std::vector<std::string> names, std::vector<std::string> sums,
-                std::string file)
-      : planes_(m.planes),
-        owner_(m.owner),
-        names_(std::move(names)),
-        sums_(std::move(sums)),
-        file_(std::move(file)) {}
-
-  Status verify(int n) {
-    for (int i = verified_.load(std::memory_order_acquire); i < n; ++i) {
-      const auto p = static_cast<std::size_t>(i);
-      if (crc32_hex(planes_[p]) != sums_[p]) {
-        return Status(ErrorCode::malformed, "bit-layer '" + names_[p] + "' fails its checksum",
-                      "the data file is damaged; copy it again, or ask for fewer bits")
-            .in_file(file_);
-      }
-      // Two threads may check the same plane; the count only grows.
-      int seen = verified_.load(std::memory_order_relaxed);
-      while (seen < i + 1 &&
-             !verified_.compare_exchange_weak(seen, i + 1, std::memory_order_release,
-                                              std::memory_order_relaxed)) {
-      }
-    }
-    return Status::ok();
-  }
-
- private:
-  std::vector<std::span<const std::uint8_t>> planes_;
-  std::shared_ptr<const void> owner_;
-  std::vector<std::string> names_, sums_;
-  std::string file_;
-  std::atomic<int> verified_{0};
-};
 
 // The constant of input i, of the type and size it must have.
 Result<const Tensor*> stored(const Graph& graph, const Node& node, std::size_t i, DType type,
@@ -82,8 +48,8 @@ Status read_scales(const Graph& graph, const Node& node, std::size_t first, BitM
       codebook->dim(1) != 256 || codebook->dim(0) < 1 || codebook->dim(0) > 16) {
     return damaged("its codebook is missing or of the wrong shape");
   }
-  PBATCH_ASSIGN_OR_RETURN(const Tensor* codes,
-                          stored(graph, node, first + 2, DType::u8, m.rows * m.groups(), "group codes"));
+  PBATCH_ASSIGN_OR_RETURN(const Tensor* codes, stored(graph, node, first + 2, DType::u8,
+                                                      m.rows * m.groups(), "group codes"));
   m.row_scale = row_scale->span<float>();
   m.codebook_widths = static_cast<int>(codebook->dim(0));
   m.codebook = codebook->span<std::uint8_t>();
@@ -91,9 +57,41 @@ Status read_scales(const Graph& graph, const Node& node, std::size_t first, BitM
   return Status::ok();
 }
 
+// What the nodes of a model share: planes, by their names in the data file, and matrices, by the
+// name of their first plane.
+struct Shared {
+  std::map<std::string, std::shared_ptr<StoredPlane>> planes;
+  std::map<std::string, std::shared_ptr<const BitMatrix>> matrices;
+};
+
+using Planes = std::vector<std::shared_ptr<StoredPlane>>;
+
+// Those at hand of a matrix's planes, which are the inputs from `first` on.
+Result<Planes> read_planes(const Graph& graph, const Node& node, std::size_t first,
+                           const BitMatrix& m, const ModelData& data, Shared& shared) {
+  Planes planes;
+  for (std::size_t i = first; i < node.inputs.size(); ++i) {
+    const Tensor* plane = graph.constant(node.inputs[i]);
+    if (plane == nullptr || plane->dtype() != DType::u8) return damaged("a bit-layer is missing");
+    if (plane->size() == 0) break;  // the data file was cut here
+    if (plane->size() != plane_bytes(m.rows, m.cols))
+      return damaged("a bit-layer has the wrong size");
+    const std::string& name = graph.values[static_cast<std::size_t>(node.inputs[i])].name;
+    // Another byte tensor, which is no plane, was read with the graph.
+    if (data.file()->find(name) == nullptr) return damaged("a bit-layer is not in the data file");
+    std::shared_ptr<StoredPlane>& stored = shared.planes[name];
+    if (stored == nullptr) {
+      stored = std::make_shared<StoredPlane>(*plane, *data.file(), name, data.checksum(name));
+    }
+    planes.push_back(stored);
+  }
+  return planes;
+}
+
 // The matrix that the inputs from `first` on describe.
 Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const Node& node,
-                                                     std::size_t first, const ModelData& data) {
+                                                     std::size_t first, const ModelData& data,
+                                                     Shared& shared) {
   auto m = std::make_shared<BitMatrix>();
   PBATCH_ASSIGN_OR_RETURN(m->rows, node.int_attr("rows", 0));
   PBATCH_ASSIGN_OR_RETURN(m->cols, node.int_attr("cols", 0));
@@ -119,20 +117,15 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
     if (const Tensor* t = graph.constant(node.inputs[i])) kept->push_back(*t);
   }
   m->owner = std::move(kept);
-  std::vector<std::string> names, sums;
-  for (std::size_t i = first + kScaleInputs; i < node.inputs.size(); ++i) {
-    const Tensor* plane = graph.constant(node.inputs[i]);
-    if (plane == nullptr || plane->dtype() != DType::u8) return damaged("a bit-layer is missing");
-    if (plane->size() == 0) break;  // the data file was cut here
-    if (plane->size() != plane_bytes(m->rows, m->cols))
-      return damaged("a bit-layer has the wrong size");
-    m->planes.push_back(plane->span<std::uint8_t>());
-    names.push_back(graph.values[static_cast<std::size_t>(node.inputs[i])].name);
-    sums.push_back(data.checksum(names.back()));
-  }
-  auto verifier =
-      std::make_shared<PlaneVerifier>(*m, std::move(names), std::move(sums), data.file()->path());
-  m->verify_planes = [verifier](int n) { return verifier->verify(n); };
+  PBATCH_ASSIGN_OR_RETURN(const Planes stored,
+                          read_planes(graph, node, first + kScaleInputs, *m, data, shared));
+  for (const auto& plane : stored) m->planes.push_back(plane->bytes());
+  m->verify_planes = [stored](int n) {
+    for (const auto& plane : std::span(stored).first(static_cast<std::size_t>(n))) {
+      PBATCH_RETURN_IF_ERROR(plane->load());
+    }
+    return Status::ok();
+  };
   return std::shared_ptr<const BitMatrix>(std::move(m));
 }
 
@@ -155,13 +148,10 @@ Status check_pair(const Graph& graph, const ModelData& data) {
   return Status::ok();
 }
 
-using Matrices = std::map<std::string, std::shared_ptr<const BitMatrix>>;
-
-// `by_first_plane`: layers that share weights share their planes.
-Status attach_matrices(Graph& graph, const ModelData& data, Matrices& by_first_plane) {
+Status attach_matrices(Graph& graph, const ModelData& data, Shared& shared) {
   for (Node& node : graph.nodes) {
     PBATCH_RETURN_IF_ERROR(change_subgraphs(
-        node, [&](Graph& subgraph) { return attach_matrices(subgraph, data, by_first_plane); }));
+        node, [&](Graph& subgraph) { return attach_matrices(subgraph, data, shared); }));
     const BitOperator* const op =
         node.domain == kPbatchDomain ? find_bit_operator(node.op_type) : nullptr;
     if (op == nullptr) continue;
@@ -171,9 +161,10 @@ Status attach_matrices(Graph& graph, const ModelData& data, Matrices& by_first_p
     }
     const ValueId first_plane = node.inputs[first];
     if (first_plane == kNoValue) return damaged("a bit-layer is missing").at_node(node.name);
-    auto& matrix = by_first_plane[graph.values[static_cast<std::size_t>(first_plane)].name];
+    auto& matrix = shared.matrices[graph.values[static_cast<std::size_t>(first_plane)].name];
     if (matrix == nullptr) {
-      Result<std::shared_ptr<const BitMatrix>> read = read_matrix(graph, node, op->inputs, data);
+      Result<std::shared_ptr<const BitMatrix>> read =
+          read_matrix(graph, node, op->inputs, data, shared);
       if (!read) return read.status().at_node(node.name);
       matrix = *std::move(read);
     }
@@ -200,8 +191,8 @@ Result<Graph> load_model(const std::string& path) {
     return graph;
   }
   if (Status s = check_pair(graph, data); !s) return std::move(s).in_file(path);
-  Matrices matrices;
-  if (Status s = attach_matrices(graph, data, matrices); !s) return std::move(s).in_file(path);
+  Shared shared;
+  if (Status s = attach_matrices(graph, data, shared); !s) return std::move(s).in_file(path);
   PBATCH_RETURN_IF_ERROR(remove_unused(graph));
   return graph;
 }

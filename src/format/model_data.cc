@@ -68,18 +68,16 @@ Result<Tensor> ModelData::load_ours(const std::string& tensor_name, DType type, 
                   "copy the data file again, whole or at least up to its first planes")
         .in_file(file_->path());
   }
-  const auto data = file_->data(*entry);
-  if (reinterpret_cast<std::uintptr_t>(data.data()) % dtype_size(type) != 0) {
-    return Status(ErrorCode::malformed, "tensor '" + tensor_name + "' is not aligned",
-                  "make the model anew with 'pbatch quantize'")
-        .in_file(file_->path());
-  }
-  if (!is_plane(tensor_name, type) && crc32_hex(data) != checksum(tensor_name)) {
+  PBATCH_ASSIGN_OR_RETURN(Tensor tensor, Tensor::create(type, shape));
+  if (is_plane(tensor_name, type)) return tensor;
+  PBATCH_RETURN_IF_ERROR(file_->read(*entry, tensor.mutable_raw()));
+  const std::span bytes(static_cast<const std::uint8_t*>(tensor.raw()), tensor.bytes());
+  if (crc32_hex(bytes) != checksum(tensor_name)) {
     return Status(ErrorCode::malformed, "tensor '" + tensor_name + "' fails its checksum",
                   "the data file is damaged; copy it again")
         .in_file(file_->path());
   }
-  return Tensor::view(type, shape, data.data(), file_->owner());
+  return tensor;
 }
 
 }  // namespace pbatch

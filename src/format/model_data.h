@@ -12,10 +12,10 @@
 
 namespace pbatch {
 
-/// Serves external tensors: those in our data file as views of the mapped file,
-/// checked against its header and, but for planes, against their checksums; all
-/// others, also those in safetensors files of other programs, as ordinary
-/// external data. A plane that a cut file lacks comes as an empty tensor.
+/// Serves external tensors: those in our data file checked against its header and
+/// their checksums; all others, also those in safetensors files of other programs,
+/// as ordinary external data. Of a plane the tensor has memory, for a StoredPlane
+/// to fill; that of one that a cut file lacks is empty.
 class ModelData : public ExternalData {
  public:
   explicit ModelData(std::string model_path)

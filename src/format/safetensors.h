@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "format/mapped_file.h"
+#include "onnx/file_bytes.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
 
@@ -22,15 +22,17 @@ struct SafetensorsEntry {
   std::int64_t begin = 0, end = 0;
 };
 
-/// A parsed file. Every entry has been checked: known type, size equal to its
-/// shape's, no overlap, no hole, no double name. The data may be shorter than
-/// the header says (a cut file): then the last tensors are not there.
+/// The header of a file, and the way to its data. Nothing of the file is mapped into memory: a
+/// mapping whose file another program cuts ends the process that reads it. Every entry has been
+/// checked: known type, size equal to its shape's, no overlap, no hole, no double name. The data
+/// may be shorter than the header says (a cut file): then the last tensors are not there.
 class SafetensorsFile {
  public:
   static Result<SafetensorsFile> open(const std::string& path);
-  /// Parses bytes in memory that `owner` keeps alive; `path` is for messages.
-  static Result<SafetensorsFile> parse(std::span<const std::uint8_t> bytes,
-                                       std::shared_ptr<const void> owner, const std::string& path);
+  /// Parses the start of a file of `size` bytes, header and more; `path` is for messages. Its data
+  /// is for the caller to find: read() needs open().
+  static Result<SafetensorsFile> parse(std::span<const std::uint8_t> start, std::int64_t size,
+                                       const std::string& path);
 
   const std::string& path() const { return path_; }
   const std::map<std::string, SafetensorsEntry>& entries() const { return entries_; }
@@ -38,20 +40,18 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const SafetensorsEntry* find(const std::string& name) const;
   /// Whether all bytes of the tensor are in the file.
-  bool holds(const SafetensorsEntry& entry) const {
-    return entry.end <= static_cast<std::int64_t>(bytes_.size());
+  bool holds(const SafetensorsEntry& entry) const { return entry.end <= size_; }
+  /// Copies the tensor's bytes. An error if the file has become shorter.
+  Status read(const SafetensorsEntry& entry, void* to) const {
+    return bytes_->read(entry.begin, entry.end - entry.begin, to);
   }
-  /// Precondition: holds(entry).
-  std::span<const std::uint8_t> data(const SafetensorsEntry& entry) const {
-    return bytes_.subspan(static_cast<std::size_t>(entry.begin),
-                          static_cast<std::size_t>(entry.end - entry.begin));
-  }
-  const std::shared_ptr<const void>& owner() const { return owner_; }
+  /// The open file; null after parse().
+  const std::shared_ptr<const FileBytes>& bytes() const { return bytes_; }
 
  private:
   std::string path_;
-  std::span<const std::uint8_t> bytes_;
-  std::shared_ptr<const void> owner_;
+  std::int64_t size_ = 0;
+  std::shared_ptr<const FileBytes> bytes_;
   std::map<std::string, SafetensorsEntry> entries_;
   std::map<std::string, std::string> metadata_;
 };
@@ -86,7 +86,18 @@ class SafetensorsWriter {
   std::int64_t size_ = 0;
 };
 
-/// crc32 (ISO 3309, as in zlib) as 8 lower-case hexadecimal digits.
+/// crc32 (ISO 3309, as in zlib) of bytes that come in pieces.
+class Crc32 {
+ public:
+  void add(std::span<const std::uint8_t> data);
+  /// 8 lower-case hexadecimal digits.
+  std::string hex() const;
+
+ private:
+  std::uint32_t crc_ = 0;
+};
+
+/// The same of bytes that are all there.
 std::string crc32_hex(std::span<const std::uint8_t> data);
 
 }  // namespace pbatch

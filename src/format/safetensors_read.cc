@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,12 +14,27 @@ using nlohmann::json;
 
 // The container's own limit; nothing we write comes near it.
 constexpr std::uint64_t kMaxHeader = 100u << 20;
+constexpr std::int64_t kLengthBytes = 8;
 constexpr int kMaxDepth = 4;
 constexpr std::size_t kMaxRank = 16;
 
 Status damaged(const std::string& what) {
   return {ErrorCode::malformed, "not a safetensors file: " + what,
           "the file is damaged or is something else; copy it again"};
+}
+
+Status too_short() { return damaged("it has fewer than 8 bytes"); }
+
+// What the first bytes say, if the file is as long as that.
+Result<std::int64_t> header_length(std::span<const std::uint8_t> start, std::int64_t size,
+                                   const std::string& path) {
+  if (start.size() < kLengthBytes) return too_short().in_file(path);
+  std::uint64_t length = 0;
+  for (std::size_t i = kLengthBytes; i-- > 0;) length = length << 8 | start[i];
+  if (length > kMaxHeader || length > static_cast<std::uint64_t>(size - kLengthBytes)) {
+    return damaged("its header would be longer than the file").in_file(path);
+  }
+  return static_cast<std::int64_t>(length);
 }
 
 std::optional<DType> type_of(const std::string& code) {
@@ -100,7 +116,7 @@ Result<SafetensorsEntry> parse_entry(const std::string& name, const json& value,
 
 // Every byte of the data belongs to exactly one tensor; bytes may lack at the end.
 Status check_contiguous(const std::map<std::string, SafetensorsEntry>& entries,
-                        std::int64_t data_start, std::size_t file_size) {
+                        std::int64_t data_start, std::int64_t file_size) {
   std::vector<std::pair<std::int64_t, std::int64_t>> places;
   for (const auto& [name, entry] : entries) places.emplace_back(entry.begin, entry.end);
   std::sort(places.begin(), places.end());
@@ -109,36 +125,38 @@ Status check_contiguous(const std::map<std::string, SafetensorsEntry>& entries,
     if (begin != at) return damaged("its tensors overlap or leave holes");
     at = end;
   }
-  if (static_cast<std::uint64_t>(at) < file_size)
-    return damaged("it goes on behind its last tensor");
+  if (at < file_size) return damaged("it goes on behind its last tensor");
   return Status::ok();
 }
 
 }  // namespace
 
 Result<SafetensorsFile> SafetensorsFile::open(const std::string& path) {
-  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::open(path));
-  return parse(file->bytes(), file, path);
+  PBATCH_ASSIGN_OR_RETURN(FileBytes opened, FileBytes::open(path));
+  const auto file = std::make_shared<const FileBytes>(std::move(opened));
+  std::array<std::uint8_t, kLengthBytes> start{};
+  if (file->size() < kLengthBytes) return too_short().in_file(path);
+  PBATCH_RETURN_IF_ERROR(file->read(0, kLengthBytes, start.data()));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t length, header_length(start, file->size(), path));
+  std::vector<std::uint8_t> header(static_cast<std::size_t>(kLengthBytes + length));
+  PBATCH_RETURN_IF_ERROR(file->read(0, kLengthBytes + length, header.data()));
+  PBATCH_ASSIGN_OR_RETURN(SafetensorsFile parsed, parse(header, file->size(), path));
+  parsed.bytes_ = file;
+  return parsed;
 }
 
-Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::uint8_t> bytes,
-                                               std::shared_ptr<const void> owner,
-                                               const std::string& path) {
-  if (bytes.size() < 8) return damaged("it has fewer than 8 bytes").in_file(path);
-  std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = length << 8 | bytes[static_cast<std::size_t>(i)];
-  if (length > kMaxHeader || length > bytes.size() - 8) {
-    return damaged("its header would be longer than the file").in_file(path);
-  }
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, length);
+Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::uint8_t> start,
+                                               std::int64_t size, const std::string& path) {
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t length, header_length(start, size, path));
+  const std::string_view text(reinterpret_cast<const char*>(start.data()) + kLengthBytes,
+                              static_cast<std::size_t>(length));
   Result<json> root = parse_header(text);
   if (!root) return root.status().in_file(path);
 
   SafetensorsFile file;
   file.path_ = path;
-  file.bytes_ = bytes;
-  file.owner_ = std::move(owner);
-  const auto data_start = static_cast<std::int64_t>(8 + length);
+  file.size_ = size;
+  const std::int64_t data_start = kLengthBytes + length;
   for (const auto& [name, value] : root->items()) {
     if (name == "__metadata__") {
       if (!value.is_object()) return damaged("its metadata is not an object").in_file(path);
@@ -153,7 +171,7 @@ Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::uint8_t> byt
     if (!entry) return entry.status().in_file(path);
     file.entries_.emplace(name, *std::move(entry));
   }
-  if (Status s = check_contiguous(file.entries_, data_start, bytes.size()); !s)
+  if (Status s = check_contiguous(file.entries_, data_start, size); !s)
     return std::move(s).in_file(path);
   return file;
 }

@@ -105,6 +105,30 @@ TEST_F(DamagedModel, DamageInAPlaneSparesTheWidthsBelow) {
   EXPECT_TRUE(matrix_of(*graph, "fc0")->verify_planes(5));
 }
 
+// Another program cuts or overwrites the file while a model has it open.
+TEST_F(DamagedModel, WhatHappensToTheFileAfterLoadingIsAnErrorOrDoesNotMatter) {
+  save(quantized());
+  const std::string bytes = read(data_);
+  for (const std::size_t left : {std::size_t{0}, std::size_t{100}, bytes.size() - 1}) {
+    write("q.safetensors", bytes);
+    const Result<Graph> graph = load_model(model_);
+    ASSERT_TRUE(graph);
+    const auto matrix = matrix_of(*graph, "fc1");
+    ASSERT_TRUE(matrix->verify_planes(2));
+    const Result<Tensor> before = dequantize(*matrix, 2, false);
+    std::filesystem::resize_file(data_, left);
+    EXPECT_EQ(matrix->verify_planes(5).code(), ErrorCode::io) << left;
+    EXPECT_EQ(matrix->verify_planes(5).file(), data_);
+    ASSERT_TRUE(matrix->verify_planes(2));
+    const Result<Tensor> after = dequantize(*matrix, 2, false);
+    EXPECT_TRUE(std::ranges::equal(before->span<float>(), after->span<float>()));
+    write("q.safetensors", std::string(bytes.size(), 'x'));
+    EXPECT_EQ(matrix->verify_planes(5).code(), ErrorCode::malformed) << left;
+    write("q.safetensors", bytes);  // and back again
+    EXPECT_TRUE(matrix->verify_planes(5)) << left;
+  }
+}
+
 TEST_F(DamagedModel, DamageInTheHeaderNeverPasses) {
   save(quantized());
   const std::string bytes = read(data_);

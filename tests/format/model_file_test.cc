@@ -45,14 +45,13 @@ TEST_F(ModelFile, ARoundTripKeepsEverything) {
     EXPECT_TRUE(std::ranges::equal(m.row_scale, n.row_scale));
     EXPECT_TRUE(same_bytes(m.codebook, n.codebook));
     EXPECT_TRUE(same_bytes(m.group_codes, n.group_codes));
+    ASSERT_TRUE(n.verify_planes && n.verify_planes(5));  // planes are read when they are needed
     ASSERT_EQ(m.planes.size(), n.planes.size());
     for (std::size_t p = 0; p < m.planes.size(); ++p) {
       EXPECT_TRUE(same_bytes(m.planes[p], n.planes[p]));
       // The file itself starts at a page, so this is the place in the file.
       EXPECT_EQ(reinterpret_cast<std::uintptr_t>(n.planes[p].data()) % 64, 0u);
     }
-    ASSERT_TRUE(n.verify_planes);
-    EXPECT_TRUE(n.verify_planes(5));
   }
 }
 
@@ -97,6 +96,7 @@ TEST_F(ModelFile, HostileNamesComeBack) {
   ASSERT_EQ(loaded->nodes.size(), 2u);
   EXPECT_EQ(loaded->nodes[0].name, graph.nodes[0].name);
   for (std::size_t i = 0; i < 2; ++i) {
+    ASSERT_TRUE(loaded->nodes[i].matrix->verify_planes(1));
     EXPECT_TRUE(same_bytes(loaded->nodes[i].matrix->planes[0], graph.nodes[i].matrix->planes[0]));
     EXPECT_TRUE(std::ranges::equal(loaded->constant(loaded->nodes[i].inputs[1])->span<float>(),
                                    graph.constant(graph.nodes[i].inputs[1])->span<float>()));
@@ -153,6 +153,32 @@ TEST_F(ModelFile, PathsAreCheckedBeforeWork) {
   EXPECT_FALSE(save_model(quantized(), path("q.bin"), ""));
   EXPECT_FALSE(save_model(quantized(), source, source));
   EXPECT_EQ(read(source), "x");
+}
+
+TEST_F(ModelFile, BothFilesMayBeLinksIntoOneFolder) {
+  save(quantized());
+  namespace fs = std::filesystem;
+  fs::create_directories(path("blobs"));
+  fs::create_directories(path("snapshots/abc"));
+  for (const auto &[file, blob] : {std::pair(model_, "1"), std::pair(data_, "2")}) {
+    fs::rename(file, path("blobs/") + blob);
+    fs::create_symlink(std::string("../../blobs/") + blob,
+                       folder_ / "snapshots/abc" / fs::path(file).filename());
+  }
+  const Result<Graph> graph = load_model(path("snapshots/abc/q.onnx"));
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  EXPECT_EQ(matrix_of(*graph, "fc0")->planes_available(), 5);
+}
+
+// The link is what is named: the network's data lies beside it.
+TEST_F(ModelFile, AFloatSourceThatIsALinkIsRecordedAsOne) {
+  std::filesystem::create_directory(path("blobs"));
+  testing::write_onnx(testing::mlp({70, 50, 40}), path("blobs/1"));
+  std::filesystem::create_symlink("blobs/1", path("float.onnx"));
+  ASSERT_TRUE(save_model(quantized(), model_, path("float.onnx")));
+  const Result<Graph> graph = load_model(model_);
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  EXPECT_EQ(std::filesystem::path(float_source_of(*graph)).filename(), "float.onnx");
 }
 
 TEST_F(ModelFile, TheFloatSourceIsFoundWhileItIsTheSame) {
