@@ -10,7 +10,8 @@ namespace pbatch {
 
 /// Turns every float16, bfloat16 and float64 constant, Cast and declared type
 /// into float32. Inputs and outputs become float32 too. Finite numbers beyond
-/// float32 become the greatest float32 of their sign.
+/// float32 become the greatest float32 of their sign. Casts that were between float64
+/// and integers are marked (float64_casts.h).
 Status widen_to_float32(Graph& graph);
 
 /// Folds BatchNormalization with constant parameters into the Conv or matrix

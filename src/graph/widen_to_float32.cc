@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "graph/float64_casts.h"
 #include "graph/half.h"
 #include "graph/onnx_dtype.h"
 #include "graph/passes.h"
@@ -56,15 +57,13 @@ Status widen_attribute(const Node& node, const std::string& name, Attribute& att
   return Status::ok();
 }
 
-}  // namespace
-
-Status widen_to_float32(Graph& graph) {
+Status widen(Graph& graph) {
   for (Value& value : graph.values) {
     if (value.constant && is_other_float(value.constant->dtype())) {
       PBATCH_ASSIGN_OR_RETURN(value.constant, to_float32(*value.constant));
+    }
     if (value.fallback && is_other_float(value.fallback->dtype())) {
       PBATCH_ASSIGN_OR_RETURN(value.fallback, to_float32(*value.fallback));
-    }
     }
     if (is_other_float(value.dtype)) value.dtype = DType::f32;
   }
@@ -75,7 +74,14 @@ Status widen_to_float32(Graph& graph) {
       }
     }
   }
-  return change_subgraphs(graph, widen_to_float32);
+  return change_subgraphs(graph, widen);
+}
+
+}  // namespace
+
+Status widen_to_float32(Graph& graph) {
+  PBATCH_RETURN_IF_ERROR(mark_float64_casts(graph));
+  return widen(graph);
 }
 
 }  // namespace pbatch
