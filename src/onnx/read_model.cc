@@ -124,6 +124,17 @@ class GraphReader {
     return it->second;
   }
 
+  // The value of that name of the graph around. One that is made here under the same name hides it
+  // from the nodes here, so it gets another name.
+  ValueId capture(const std::string& name) {
+    const auto known = ids_.find(name);
+    if (known == ids_.end()) return value_id(name);
+    if (!value(known->second).constant && made_.count(known->second) == 0) return known->second;
+    std::string free = name + "_outside";
+    while (ids_.count(free) != 0) free += "_";
+    return value_id(free);
+  }
+
   /// Names that nothing in the graph makes, in the order of their mention.
   std::vector<std::string> captured() const {
     std::vector<std::string> names;
@@ -181,17 +192,6 @@ class GraphReader {
     return Status::ok();
   }
 
-  Status read_nodes() {
-    for (int i = 0; i < proto_.node_size(); ++i) {
-      onnx::NodeProto& node = *proto_.mutable_node(i);
-      const std::string name = names_.next(node, i);
-      if (Status s = read_node(node, name); !s) return std::move(s).at_node(name);
-    }
-    return Status::ok();
-  }
-
-  Status read_node(onnx::NodeProto& proto, const std::string& name) {
-    Node node;
   // An input with an initializer may be fed, or not. Its type is that of the initializer; a
   // declared shape that this contradicts is wrong.
   void take_fallback(const onnx::ValueInfoProto& info, ValueId id) {
@@ -211,6 +211,17 @@ class GraphReader {
     made_.insert(id);
   }
 
+  Status read_nodes() {
+    for (int i = 0; i < proto_.node_size(); ++i) {
+      onnx::NodeProto& node = *proto_.mutable_node(i);
+      const std::string name = names_.next(node, i);
+      if (Status s = read_node(node, name); !s) return std::move(s).at_node(name);
+    }
+    return Status::ok();
+  }
+
+  Status read_node(onnx::NodeProto& proto, const std::string& name) {
+    Node node;
     node.name = name;
     node.op_type = proto.op_type();
     node.domain = canonical_domain(proto.domain());
@@ -297,7 +308,7 @@ class GraphReader {
     node.captures = captured.size();
     for (const auto& [name, reader] : subgraphs) {
       Graph& inner = reader->graph();
-      for (const std::string& value : captured) inner.inputs.push_back(reader->value_id(value));
+      for (const std::string& value : captured) inner.inputs.push_back(reader->capture(value));
       PBATCH_RETURN_IF_ERROR(sort_topologically(inner));
       node.subgraphs[name] = std::make_shared<const Graph>(std::move(inner));
     }
@@ -372,6 +383,7 @@ Result<Graph> read_model(onnx::ModelProto& model, const std::string& path, Exter
   if (!model.has_graph()) return malformed("the model has no graph");
   ModelContext context;
   context.external = external;
+  context.inputs_may_have_values = model.ir_version() >= 4;
   PBATCH_RETURN_IF_ERROR(read_opsets(model, context));
   for (const onnx::FunctionProto& function : model.functions()) {
     context.functions.emplace(canonical_domain(function.domain()), function.name());
@@ -383,7 +395,6 @@ Result<Graph> read_model(onnx::ModelProto& model, const std::string& path, Exter
   for (Node& node : graph.nodes) tell_subgraphs(graph, node);
   graph.opsets = context.opsets;
   for (const onnx::StringStringEntryProto& entry : model.metadata_props()) {
-  context.inputs_may_have_values = model.ir_version() >= 4;
     graph.metadata[entry.key()] = entry.value();
   }
   graph.source_file = path;

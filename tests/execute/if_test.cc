@@ -49,6 +49,35 @@ TEST(If, TakesTheBranchOfItsCondition) {
   EXPECT_EQ(operators(load(builder)), "choice:If choice/then/add:Add choice/else/neg:Neg ");
 }
 
+// ONNX forbids names inside that are names around; the inner one is what a reader would expect.
+TEST(If, AConstantOfABranchHidesTheOneAround) {
+  for (const bool constant_around : {true, false}) {
+    ModelBuilder builder;
+    builder.input("x", {2});
+    builder.input("c", {}, kBool);
+    builder.output("y", {2});
+    if (constant_around) {
+      builder.floats("k", {2}, {10, 10});
+    } else {
+      builder.node("Neg", {"x"}, {"k"});
+    }
+    onnx::NodeProto& node = builder.node("If", {"c"}, {"y"}, "choice");
+    GraphFiller then_branch = subgraph(node, "then_branch");
+    then_branch.floats("k", {2}, {3, 4});
+    then_branch.node("Add", {"x", "k"}, {"t"});
+    then_branch.output("t", {2});
+    GraphFiller else_branch = subgraph(node, "else_branch");
+    else_branch.node("Sub", {"x", "k"}, {"e"});
+    else_branch.output("e", {2});
+    const Tensor x = floats({2}, {1, 2});
+    const auto then_made = must_run(builder, {{"x", x}, {"c", boolean(true)}});
+    EXPECT_EQ(values_of(then_made[0]), (std::vector<float>{4, 6}));
+    const auto else_made = must_run(builder, {{"x", x}, {"c", boolean(false)}});
+    EXPECT_EQ(values_of(else_made[0]),
+              (constant_around ? std::vector<float>{-9, -8} : std::vector<float>{2, 4}));
+  }
+}
+
 TEST(If, OfConstantConditionIsGone) {
   for (const bool condition : {true, false}) {
     ModelBuilder builder = if_model();
