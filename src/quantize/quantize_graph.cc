@@ -15,6 +15,7 @@
 #include "pack/layout.h"
 #include "quantize/balance_channels.h"
 #include "quantize/name_pattern.h"
+#include "quantize/left_constants.h"
 #include "quantize/quantize_matrix.h"
 
 namespace pbatch {
@@ -69,12 +70,21 @@ std::optional<Candidate> candidate(const Graph& graph, const Node& node) {
 }
 
 // Why a candidate stays float; empty if it does not.
+bool is_excluded(const Node& node, const QuantizeOptions& options) {
+  return std::any_of(options.exclude.begin(), options.exclude.end(),
+                     [&](const std::string& p) { return matches_pattern(node.name, p); });
+}
+
 Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const Candidate& c,
                                    const QuantizeOptions& options) {
   for (const std::string& pattern : options.exclude) {
     if (matches_pattern(node.name, pattern)) return std::string("excluded by '" + pattern + "'");
   }
-  if (c.weight == nullptr) return std::string("its right operand is not a constant");
+  if (c.weight == nullptr) {
+    return std::string(float_constant(graph, node, 0) == nullptr
+                           ? "its right operand is not a constant"
+                           : "its constant is the left operand and the right one's rank not known");
+  }
   if (c.weight->dtype() != DType::f32) {
     return std::string("its weights are ") + dtype_name(c.weight->dtype());
   }
@@ -225,6 +235,11 @@ Result<std::vector<LayerReport>> list_candidates(const Graph& graph,
   Status status;
   visit_graphs(graph, [&](const Graph& g) {
     for (const Node& node : g.nodes) {
+  PBATCH_RETURN_IF_ERROR(turn_left_constants(result, [&](const Node& node, const Tensor& w) {
+    return w.size() >= options.min_elements && !is_excluded(node, options) &&
+           reason_of_weights(w.span<float>()).empty();
+  }));
+  quantizer.count_matrices(result);
       const std::optional<Candidate> c = candidate(g, node);
       if (!c || !status) continue;
       Result<LayerReport> report = report_of(g, node, *c, options);
