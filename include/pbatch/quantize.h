@@ -33,6 +33,8 @@ struct LayerReport {
   std::int64_t plane_bytes = 0;    ///< bytes of one plane
   std::int64_t scale_bytes = 0;    ///< bytes of all scales
   std::int64_t float_bytes = 0;    ///< what the float matrix took, as float32
+  std::string warning;             ///< what to do about an unusual error; empty if it has none
+  std::string same_as;             ///< a layer before it that has the same matrix; else empty
 };
 
 struct QuantizeReport {

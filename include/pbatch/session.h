@@ -63,6 +63,7 @@ struct LayerInfo {
   int planes_stored = 0;                ///< as the model declares
   int planes_available = 0;             ///< as the data file holds; fewer if it was cut
   std::int64_t plane_bytes = 0, scale_bytes = 0;
+  std::string same_as;                  ///< a layer before it that has the same matrix; else empty
 };
 
 struct NamedTensor {
@@ -106,11 +107,11 @@ class PBATCH_API Session {
   const std::vector<PortInfo>& inputs() const;
   const std::vector<PortInfo>& outputs() const;
   const std::vector<LayerInfo>& layers() const;
+  /// The files that it was loaded from: the network or model, and its data.
+  const std::vector<std::string>& files() const;
   int threads() const;
   const DeviceInfo& device() const;
   /// The table that chooses the kernels: "built-in", perhaps with a reason, or "tuned on DATE".
-  /// The files that it was loaded from: the network or model, and its data.
-  const std::vector<std::string>& files() const;
   /// Empty for a float network and on a GPU.
   const std::string& kernel_costs() const;
   /// The greatest width that every layer can run at; 0 for a float network.

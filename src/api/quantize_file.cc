@@ -26,7 +26,9 @@ Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::st
   report.data_path = saved.data_path;
   report.model_bytes = saved.model_bytes;
   report.data_bytes = saved.data_bytes;
-  for (const LayerReport& layer : report.layers) report.float_bytes += layer.float_bytes;
+  for (const LayerReport& layer : report.layers) {
+    if (layer.same_as.empty()) report.float_bytes += layer.float_bytes;
+  }
   return report;
 } catch (const std::bad_alloc&) {
   return Status(ErrorCode::out_of_memory, "not enough memory to quantize the network",

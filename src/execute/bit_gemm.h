@@ -27,6 +27,8 @@ class MatrixCache {
  public:
   explicit MatrixCache(std::shared_ptr<const BitMatrix> matrix);
   ~MatrixCache();
+  /// The one that all who have the same matrix use while any of them lives.
+  static std::shared_ptr<MatrixCache> shared(const std::shared_ptr<const BitMatrix>& matrix);
   /// precision_unavailable if weight_bits exceeds the planes at hand.
   Result<std::shared_ptr<const PreparedMatrix>> get(const BitKernel& kernel, int weight_bits);
   const BitMatrix& matrix() const;

@@ -123,6 +123,18 @@ MatrixCache::MatrixCache(std::shared_ptr<const BitMatrix> matrix)
 
 MatrixCache::~MatrixCache() = default;
 
+std::shared_ptr<MatrixCache> MatrixCache::shared(const std::shared_ptr<const BitMatrix>& matrix) {
+  static std::mutex mutex;
+  static std::map<const BitMatrix*, std::weak_ptr<MatrixCache>> caches;
+  const std::lock_guard lock(mutex);
+  // A cache keeps its matrix, so no other can be at the address of one that lives.
+  if (auto found = caches[matrix.get()].lock()) return found;
+  std::erase_if(caches, [](const auto& entry) { return entry.second.expired(); });
+  auto made = std::make_shared<MatrixCache>(matrix);
+  caches[matrix.get()] = made;
+  return made;
+}
+
 const BitMatrix& MatrixCache::matrix() const { return *impl_->matrix; }
 
 Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::get(const BitKernel& kernel,

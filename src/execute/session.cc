@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <mutex>
-#include <set>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 
 #include "base/buffer_pool.h"
@@ -16,9 +17,9 @@
 #include "execute/program.h"
 #include "execute/simplify.h"
 #include "format/model_file.h"
-#include "graph/subgraphs.h"
 #include "graph/fallbacks.h"
 #include "graph/passes.h"
+#include "graph/subgraphs.h"
 #include "isa/isa.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
@@ -49,7 +50,6 @@ struct Session::Impl {
   std::uint32_t checked_in = made_in;  // written under fork_mutex(), as is the next one
   bool left_running = false;
 
-  std::shared_mutex prepared_mutex;
   /// The float network as it was, where optional inputs are none of `program`: it takes their
   /// values for constants. Runs that are fed one go to a session of its own, made when it is
   /// needed.
@@ -58,6 +58,7 @@ struct Session::Impl {
   std::mutex fed_mutex;
   std::unique_ptr<Session> fed;
 
+  std::shared_mutex prepared_mutex;
   std::set<Precision> prepared;
 
   void describe();
@@ -68,13 +69,12 @@ struct Session::Impl {
   Status begin_run();
   Status check_precision(const Precision& precision) const;
   Status prepare(const Precision& precision);
-};
   bool feeds_optional(std::span<const NamedTensor> given) const;
   Result<const Session*> taking_optional_inputs();
+};
 
 namespace {
 
-Result<std::shared_ptr<ThreadPool>> pool_for(const SessionOptions& options) {
 // Optional ones stand behind the others.
 std::vector<PortInfo> describe_inputs(const Graph& graph) {
   std::vector<PortInfo> ports;
@@ -83,6 +83,7 @@ std::vector<PortInfo> describe_inputs(const Graph& graph) {
   return ports;
 }
 
+Result<std::shared_ptr<ThreadPool>> pool_for(const SessionOptions& options) {
   if (options.pool == nullptr) return make_thread_pool({options.threads, options.cpus});
   if (options.threads == 0 && options.cpus.empty()) return options.pool;
   return Status(ErrorCode::invalid_argument,
@@ -133,6 +134,15 @@ Status check_layer_precision(const LayerPrecision& p) {
   return Status::ok();
 }
 
+// A layer before `layer` has its matrix and is one whose products read it.
+bool is_counted_already(const std::vector<LayerInfo>& layers, const LayerInfo& layer) {
+  if (layer.same_as.empty()) return false;
+  return std::any_of(layers.begin(), layers.end(), [&](const LayerInfo& other) {
+    const bool has_it = other.name == layer.same_as || other.same_as == layer.same_as;
+    return has_it && &other < &layer && other.op_type != "BitGather";
+  });
+}
+
 // Bytes that the int8 baseline reads less than float: one for four, and a scale per row.
 std::int64_t saved_by_int8(const Graph& graph) {
   std::int64_t saved = 0;
@@ -152,8 +162,12 @@ void Session::Impl::describe() {
   const Graph& graph = program.graph();
   inputs = describe_inputs(graph);
   for (const ValueId id : graph.outputs) outputs.push_back(describe_port(graph, id));
-  visit_nodes(graph, [this](const Node& node) {
-    if (node.matrix != nullptr) layers.push_back(describe_layer(node));
+  std::map<const BitMatrix*, std::string> known;
+  visit_nodes(graph, [&](const Node& node) {
+    if (node.matrix == nullptr) return;
+    layers.push_back(describe_layer(node));
+    const auto [it, is_new] = known.emplace(node.matrix.get(), node.name);
+    if (!is_new) layers.back().same_as = it->second;
   });
 }
 
@@ -237,20 +251,6 @@ Status Session::Impl::prepare(const Precision& precision) {
   return Status::ok();
 }
 
-Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Session::Session(Session&&) noexcept = default;
-Session& Session::operator=(Session&&) noexcept = default;
-Session::~Session() = default;
-
-Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) {
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<ThreadPool> pool, pool_for(options));
-  PBATCH_ASSIGN_OR_RETURN(Program program, Program::build(std::move(graph)));
-  auto impl = std::make_unique<Impl>(std::move(program), std::move(pool), options.float_backend);
-  impl->describe();
-  if (!impl->layers.empty()) {
-    PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa, options.kernel_costs));
-    impl->kernel_costs = std::move(source.origin);
 // Whether `given` has an input that `program` does not take.
 bool Session::Impl::feeds_optional(std::span<const NamedTensor> given) const {
   if (!with_optional_inputs) return false;
@@ -272,9 +272,25 @@ Result<const Session*> Session::Impl::taking_optional_inputs() {
   return fed.get();
 }
 
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) {
+  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<ThreadPool> pool, pool_for(options));
+  PBATCH_ASSIGN_OR_RETURN(Program program, Program::build(std::move(graph)));
+  auto impl = std::make_unique<Impl>(std::move(program), std::move(pool), options.float_backend);
+  impl->describe();
+  if (!impl->layers.empty()) {
+    PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa, options.kernel_costs));
+    impl->kernel_costs = std::move(source.origin);
     KernelPolicy policy{isa, std::move(source.costs), impl->pool->threads()};
     for (const LayerInfo& layer : impl->layers) {
-      if (layer.op_type != "BitGather") policy.network_plane_bytes += layer.plane_bytes;
+      if (layer.op_type != "BitGather" && !is_counted_already(impl->layers, layer)) {
+        policy.network_plane_bytes += layer.plane_bytes;
+      }
     }
     impl->program.choose_kernels_by(policy);
   }
@@ -320,6 +336,7 @@ const std::vector<PortInfo>& Session::inputs() const { return impl_->inputs; }
 const std::vector<PortInfo>& Session::outputs() const { return impl_->outputs; }
 const std::vector<LayerInfo>& Session::layers() const { return impl_->layers; }
 const DeviceInfo& Session::device() const { return impl_->device; }
+const std::vector<std::string>& Session::files() const { return impl_->program.graph().files; }
 int Session::threads() const { return impl_->pool->threads(); }
 const std::string& Session::kernel_costs() const { return impl_->kernel_costs; }
 std::string Session::float_source() const { return float_source_of(impl_->program.graph()); }
@@ -341,6 +358,10 @@ Result<std::vector<Tensor>> Session::run(std::span<const NamedTensor> inputs,
 Result<std::vector<Tensor>> Session::run_timed(std::span<const NamedTensor> inputs,
                                                const Precision& precision,
                                                std::vector<NodeTime>* times) const {
+  if (impl_->feeds_optional(inputs)) {
+    PBATCH_ASSIGN_OR_RETURN(const Session* fed, impl_->taking_optional_inputs());
+    return fed->run_timed(inputs, precision, times);
+  }
   PBATCH_RETURN_IF_ERROR(impl_->begin_run());
   const RunUnderWay until_the_end(impl_->under_way);
   PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
@@ -351,8 +372,13 @@ Result<std::vector<Tensor>> Session::run_timed(std::span<const NamedTensor> inpu
 }
 
 Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int64_t batch) const {
-  PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
+  if (impl_->on_device != nullptr) {  // which knows only then what it can run
+    PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
+  } else if (Status s = impl_->check_precision(precision); !s) {
+    return std::move(s).in_file(impl_->program.graph().source_file);
+  }
   std::vector<PlanStep> steps;
+  std::set<const BitMatrix*> counted;
   PBATCH_RETURN_IF_ERROR(impl_->program.visit([&](const Node& node, const Op& op) {
     PBATCH_ASSIGN_OR_RETURN(PlanStep step, op.describe(precision.of(node.name), batch));
     if (impl_->on_device != nullptr && node.matrix != nullptr) {
@@ -360,11 +386,9 @@ Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int
     }
     step.node = node.name;
     step.op_type = node.op_type;
-  if (impl_->feeds_optional(inputs)) {
-    PBATCH_ASSIGN_OR_RETURN(const Session* fed, impl_->taking_optional_inputs());
-    return fed->run_timed(inputs, precision, times);
-  }
     if (step.kernel.empty()) step.kernel = "float";
+    const bool read_before = node.matrix != nullptr && !counted.insert(node.matrix.get()).second;
+    if (read_before) step.weight_bytes = 0;
     steps.push_back(std::move(step));
     return Status::ok();
   }));
@@ -388,4 +412,3 @@ Result<std::int64_t> Session::weight_bytes(const Precision& precision) const {
 }
 
 }  // namespace pbatch
-const std::vector<std::string>& Session::files() const { return impl_->program.graph().files; }

@@ -249,7 +249,12 @@ Status balance_channels(Graph& graph, const BalanceOptions& options, ThreadPool*
         layer_before(graph, uses, producers, static_cast<std::int32_t>(n), layer->kind));
     if (before < 0) continue;
     Node& first = graph.nodes[static_cast<std::size_t>(before)];
-    if (layer_of(graph, first)->view.rows != layer->channels()) continue;
+    const Layer rows = *layer_of(graph, first);
+    if (rows.view.rows != layer->channels()) continue;
+    const auto is_shared = [&](const Layer& l) {
+      return options.census != nullptr && options.census->is_shared(l.view, pool);
+    };
+    if (is_shared(rows) || is_shared(*layer)) continue;
     const int group = group_for(options.group, layer->weights->size());
     const Exponents exponents = best_exponents(*layer, group, pool);
     if (exponents.empty()) continue;

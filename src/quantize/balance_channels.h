@@ -8,13 +8,15 @@
 #include "base/thread_pool.h"
 #include "graph/graph.h"
 #include "pbatch/status.h"
+#include "quantize/same_matrix.h"
 
 namespace pbatch {
 
 struct BalanceOptions {
-  int group = 0;                     ///< as of QuantizeOptions
-  std::int64_t min_elements = 0;     ///< layers of fewer weights stay as they are
-  std::vector<std::string> exclude;  ///< so do those whose name matches one of these patterns
+  int group = 0;                         ///< as of QuantizeOptions
+  std::int64_t min_elements = 0;         ///< layers of fewer weights stay as they are
+  std::vector<std::string> exclude;      ///< so do those whose name matches one of these patterns
+  const MatrixCensus* census = nullptr;  ///< and matrices that it knows as shared: one stays one
 };
 
 /// Where a layer's output reaches only one other layer, and only through operators for which

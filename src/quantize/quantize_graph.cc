@@ -1,9 +1,10 @@
 #include "quantize/quantize_graph.h"
 
-#include <cstring>
-#include <functional>
+#include <algorithm>
+#include <map>
 #include <optional>
-#include <string_view>
+#include <span>
+#include <string>
 #include <unordered_map>
 
 #include "base/thread_pool.h"
@@ -14,8 +15,8 @@
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
 #include "quantize/balance_channels.h"
-#include "quantize/name_pattern.h"
 #include "quantize/left_constants.h"
+#include "quantize/name_pattern.h"
 #include "quantize/quantize_matrix.h"
 
 namespace pbatch {
@@ -152,9 +153,22 @@ class GraphQuantizer {
   explicit GraphQuantizer(const QuantizeOptions& options)
       : options_(options), pool_(options.threads) {}
 
+  // Every matrix that becomes bit-layers, at every depth, before any is quantized. The
+  // constants of `graph` stay while it is quantized.
+  void count_matrices(const Graph& graph) {
+    visit_graphs(graph, [this](const Graph& g) {
+      for (const Node& node : g.nodes) {
+        const std::optional<Candidate> c = candidate(g, node);
+        if (!c || c->weight == nullptr || c->weight->dtype() != DType::f32) continue;
+        if (c->weight->rank() < 2 || c->weight->size() < options_.min_elements) continue;
+        census_.add(c->view, &pool_);
+      }
+    });
+  }
+
   Status quantize(Graph& graph) {
-    PBATCH_RETURN_IF_ERROR(
-        balance_channels(graph, {options_.group, options_.min_elements, options_.exclude}, &pool_));
+    PBATCH_RETURN_IF_ERROR(balance_channels(
+        graph, {options_.group, options_.min_elements, options_.exclude, &census_}, &pool_));
     for (Node& node : graph.nodes) {
       if (Status s = quantize_node(graph, node); !s) return std::move(s).at_node(node.name);
       PBATCH_RETURN_IF_ERROR(
@@ -190,18 +204,15 @@ class GraphQuantizer {
 
   // Equal weights become one matrix: the branches of an If have copies of them.
   Result<const QuantizedMatrix*> matrix_of(const Candidate& c) {
-    const std::string_view bytes(static_cast<const char*>(c.weight->raw()), c.weight->bytes());
-    const std::size_t hash = std::hash<std::string_view>()(bytes);
+    const std::size_t hash = hash_of(c.view, &pool_);
     const auto [first, last] = done_.equal_range(hash);
     for (auto it = first; it != last; ++it) {
-      const Tensor& weight = it->second.weight;
-      if (it->second.turned != c.turned || weight.shape() != c.weight->shape()) continue;
-      if (std::memcmp(weight.raw(), bytes.data(), bytes.size()) == 0) return &it->second.made;
+      if (same_matrix(it->second.view, c.view)) return &it->second.made;
     }
     PBATCH_ASSIGN_OR_RETURN(QuantizedMatrix made,
                             quantize_matrix(c.view, options_.planes,
                                             group_for(options_.group, c.weight->size()), &pool_));
-    return &done_.emplace(hash, Done{*c.weight, c.turned, std::move(made)})->second.made;
+    return &done_.emplace(hash, Done{*c.weight, c.view, std::move(made)})->second.made;
   }
 
   struct Done {
@@ -213,7 +224,9 @@ class GraphQuantizer {
   const QuantizeOptions& options_;
   ThreadPool pool_;
   std::unordered_multimap<std::size_t, Done> done_;  // by hash of the weights
+  MatrixCensus census_;
 };
+  std::map<const BitMatrix*, std::string> names_;    // of the first layer that has the matrix
 
 }  // namespace
 

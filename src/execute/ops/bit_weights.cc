@@ -37,7 +37,9 @@ Status check_planes(const BitMatrix& m, int weight_bits) {
 }
 
 BitWeights::BitWeights(std::shared_ptr<const BitMatrix> matrix, KernelPolicy policy)
-    : matrix_(matrix), policy_(std::move(policy)), cache_(std::move(matrix)) {}
+    : matrix_(std::move(matrix)),
+      policy_(std::move(policy)),
+      cache_(MatrixCache::shared(matrix_)) {}
 
 Result<std::unique_ptr<BitWeights>> BitWeights::create(const Node& node) {
   PBATCH_RETURN_IF_ERROR(check_has_matrix(node));
@@ -48,7 +50,7 @@ Result<std::unique_ptr<BitWeights>> BitWeights::create(const Node& node) {
 Result<std::shared_ptr<const PreparedMatrix>> BitWeights::get(const LayerPrecision& precision,
                                                               std::int64_t batch) const {
   PBATCH_RETURN_IF_ERROR(check_planes(*matrix_, precision.weight_bits));
-  return cache_.get(kernel_for(precision, batch), precision.weight_bits);
+  return cache_->get(kernel_for(precision, batch), precision.weight_bits);
 }
 
 void BitWeights::choose_kernels_by(const KernelPolicy& policy) {

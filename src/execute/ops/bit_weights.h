@@ -42,7 +42,7 @@ class BitWeights {
   std::shared_ptr<const BitMatrix> matrix_;
   KernelPolicy policy_;
   mutable ChosenKernels chosen_;
-  mutable MatrixCache cache_;
+  std::shared_ptr<MatrixCache> cache_;
 };
 
 }  // namespace pbatch
