@@ -11,7 +11,7 @@ Result<std::vector<CompareRow>> compare(std::span<const Contender> contenders,
   for (const Contender& c : contenders) {
     PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, c.session->run(inputs, c.precision));
     CompareRow row;
-    PBATCH_ASSIGN_OR_RETURN(row.error, output_error(outputs, reference));
+    PBATCH_ASSIGN_OR_RETURN(row.errors, output_errors(outputs, reference));
     rows.push_back(row);
   }
   PBATCH_ASSIGN_OR_RETURN(const std::vector<Cost> costs,
@@ -34,8 +34,9 @@ Result<std::vector<LayerErrors>> layer_errors(const Session& session, const Cont
       Precision precision = Precision::f32();
       precision.layers[layer.name] = {width, activation_bits};
       PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, session.run(inputs, precision));
-      PBATCH_ASSIGN_OR_RETURN(const OutputError error, output_error(outputs, right));
-      errors.rel_error.push_back(error.rel_error);
+      PBATCH_ASSIGN_OR_RETURN(const std::vector<OutputError> all_errors,
+                              output_errors(outputs, right));
+      errors.rel_error.push_back(all_errors[worst_of(all_errors)].rel_error);
       progress.step();
     }
     all.push_back(std::move(errors));

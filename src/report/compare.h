@@ -11,11 +11,14 @@
 namespace pbatch {
 
 struct CompareRow {
-  OutputError error;
+  std::vector<OutputError> errors;  ///< of each output
   Cost cost;
+
+  std::size_t worst() const { return worst_of(errors); }
+  const OutputError& error() const { return errors[worst()]; }
 };
 
-/// Every contender on the same inputs; the first is the float network and its own reference.
+/// Every contender on the same inputs, each output compared on its own; the first is the float network and its own reference.
 Result<std::vector<CompareRow>> compare(std::span<const Contender> contenders,
                                         const std::vector<NamedTensor>& inputs,
                                         const TimingOptions& timing, Progress& progress);
@@ -23,7 +26,7 @@ Result<std::vector<CompareRow>> compare(std::span<const Contender> contenders,
 /// What narrowing one layer alone does to the outputs.
 struct LayerErrors {
   std::string layer;
-  std::vector<double> rel_error;  ///< one per width
+  std::vector<double> rel_error;  ///< one per width, of the worst output
 };
 
 /// Runs `session` with one layer at each of `widths` and all others in float

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <string>
 
 #include "report/convert.h"
 
@@ -46,42 +48,101 @@ Status check_classes(const Tensor& labels, std::int64_t classes) {
 
 }  // namespace
 
-Result<OutputError> output_error(std::span<const Tensor> y, std::span<const Tensor> reference) {
-  if (y.size() != reference.size()) {
-    return Status(ErrorCode::shape_mismatch, "the networks have different numbers of outputs",
-                  "compare a network with the float network that it was made from");
-  }
-  double diff2 = 0, y2 = 0, f2 = 0, dot = 0, max_abs = 0, sum_abs = 0;
-  std::int64_t count = 0;
-  for (std::size_t o = 0; o < y.size(); ++o) {
-    if (y[o].shape() != reference[o].shape()) {
-      return Status(ErrorCode::shape_mismatch,
-                    "output " + std::to_string(o) + " has shape " + shape_to_string(y[o].shape()) +
-                        " but the float network gives " + shape_to_string(reference[o].shape()),
-                    "compare a network with the float network that it was made from");
+namespace {
+
+// Gathers one output's error, piece by piece.
+class ErrorSums {
+ public:
+  Status add(const Tensor& y, const Tensor& reference) {
+    if (y.shape() != reference.shape() || y.dtype() != reference.dtype()) {
+      return {ErrorCode::shape_mismatch,
+              std::string("it is ") + dtype_name(y.dtype()) + shape_to_string(y.shape()) +
+                  " but the float network gives " + dtype_name(reference.dtype()) +
+                  shape_to_string(reference.shape()),
+              "compare a network with the float network that it was made from"};
     }
-    for (std::int64_t i = 0; i < y[o].size(); ++i) {
-      const double a = element_as_double(y[o], i);
-      const double f = element_as_double(reference[o], i);
+    error_.exact = !is_float(reference.dtype());
+    const std::size_t size = dtype_size(y.dtype());
+    for (std::int64_t i = 0; i < y.size(); ++i) {
+      const double a = element_as_double(y, i), f = element_as_double(reference, i);
       if (!std::isfinite(f)) {
-        return Status(ErrorCode::not_finite, "the float network's output is not finite",
-                      "give another input");
+        return {ErrorCode::not_finite, "the float network's output is not finite",
+                "give another input"};
       }
-      diff2 += (a - f) * (a - f);
-      y2 += a * a;
-      f2 += f * f;
-      dot += a * f;
-      sum_abs += std::fabs(a - f);
-      ++count;
-      if (!(std::fabs(a - f) <= max_abs)) max_abs = std::fabs(a - f);
+      const double difference = std::fabs(a - f);
+      diff2_ += difference * difference;
+      y2_ += a * a;
+      f2_ += f * f;
+      dot_ += a * f;
+      sum_abs_ += difference;
+      if (!(difference <= error_.max_abs_error)) error_.max_abs_error = difference;
+      const auto at = static_cast<std::size_t>(i) * size;
+      if (error_.exact && std::memcmp(static_cast<const char*>(y.raw()) + at,
+                                      static_cast<const char*>(reference.raw()) + at, size) != 0) {
+        ++error_.differing;
+      }
     }
+    count_ += y.size();
+    return Status::ok();
   }
-  OutputError error;
-  error.rel_error = diff2 == 0 ? 0 : std::sqrt(diff2 / f2);
-  error.cosine = y2 == 0 && f2 == 0 ? 1 : dot / std::sqrt(y2 * f2);
-  error.max_abs_error = std::isnan(diff2) ? diff2 : max_abs;
-  error.mean_abs_error = count == 0 ? 0 : sum_abs / static_cast<double>(count);
-  return error;
+
+  OutputError error() const {
+    OutputError error = error_;
+    const auto count = static_cast<double>(std::max<std::int64_t>(count_, 1));
+    error.elements = count_;
+    error.rel_error = diff2_ == 0 ? 0 : std::sqrt(diff2_ / f2_);
+    if (error.exact) error.rel_error = static_cast<double>(error.differing) / count;
+    error.cosine = y2_ == 0 && f2_ == 0 ? 1 : dot_ / std::sqrt(y2_ * f2_);
+    if (std::isnan(diff2_)) error.max_abs_error = diff2_;
+    error.mean_abs_error = sum_abs_ / count;
+    return error;
+  }
+
+ private:
+  OutputError error_;
+  double diff2_ = 0, y2_ = 0, f2_ = 0, dot_ = 0, sum_abs_ = 0;
+  std::int64_t count_ = 0;
+};
+
+Status check_counts(std::size_t y, std::size_t reference) {
+  if (y == reference) return Status::ok();
+  return {ErrorCode::shape_mismatch, "the networks have different numbers of outputs",
+          "compare a network with the float network that it was made from"};
+}
+
+}  // namespace
+
+Result<OutputError> output_error(std::span<const Tensor> y, std::span<const Tensor> reference) {
+  PBATCH_RETURN_IF_ERROR(check_counts(y.size(), reference.size()));
+  ErrorSums sums;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    PBATCH_RETURN_IF_ERROR(sums.add(y[i], reference[i]));
+  }
+  return sums.error();
+}
+
+Result<std::vector<OutputError>> output_errors(std::span<const Tensor> y,
+                                               std::span<const Tensor> reference) {
+  PBATCH_RETURN_IF_ERROR(check_counts(y.size(), reference.size()));
+  std::vector<OutputError> errors;
+  for (std::size_t o = 0; o < y.size(); ++o) {
+    ErrorSums sums;
+    if (Status s = sums.add(y[o], reference[o]); !s) {
+      return Status(s.code(), "output " + std::to_string(o) + ": " + s.message(), s.remedy());
+    }
+    errors.push_back(sums.error());
+  }
+  return errors;
+}
+
+std::size_t worst_of(std::span<const OutputError> errors) {
+  std::size_t worst = 0;
+  for (std::size_t i = 1; i < errors.size(); ++i) {
+    const double most = errors[worst].rel_error, here = errors[i].rel_error;
+    if (std::isnan(most)) break;
+    if (std::isnan(here) || here > most) worst = i;
+  }
+  return worst;
 }
 
 const char* metric_name(Metric metric) { return metric == Metric::mse ? "mse" : "accuracy"; }

@@ -11,16 +11,24 @@
 
 namespace pbatch {
 
-/// y against the reference f, over all elements of all outputs.
+/// One output y against the reference f, over all its elements.
 struct OutputError {
-  double rel_error = 0;  ///< ||y - f|| / ||f||; 0 if both are 0
+  double rel_error = 0;  ///< ||y - f|| / ||f||; 0 if both are 0; if exact, the share that differs
   double cosine = 1;     ///< <y, f> / (||y|| ||f||); 1 if both are 0
   double max_abs_error = 0, mean_abs_error = 0;
+  bool exact = false;          ///< integers or bools: right or wrong
+  std::int64_t differing = 0;  ///< elements of those that are wrong
+  std::int64_t elements = 0;
 };
 
-/// shape_mismatch if shapes differ; not_finite if the reference holds a NaN or
-/// an infinity. A NaN in y makes every figure NaN.
+/// Of one output that comes in several pieces. shape_mismatch if shapes or types differ;
+/// not_finite if the reference holds a NaN or an infinity. A NaN in y makes every figure NaN.
 Result<OutputError> output_error(std::span<const Tensor> y, std::span<const Tensor> reference);
+/// Of each of several outputs, on its own: a good one hides no bad one.
+Result<std::vector<OutputError>> output_errors(std::span<const Tensor> y,
+                                               std::span<const Tensor> reference);
+/// The first of the greatest rel_error, NaN above all. Precondition: there are some.
+std::size_t worst_of(std::span<const OutputError> errors);
 
 /// What eval measures, chosen from what labels and output look like.
 enum class Metric {

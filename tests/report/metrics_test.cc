@@ -35,6 +35,30 @@ TEST(OutputErrorTest, ClosedForms) {
   EXPECT_NEAR(same->cosine, 1, 1e-12);
 }
 
+TEST(OutputErrorTest, EachOutputStandsAlone) {
+  // A large output that is right, one that is wrong by 0.9, and classes of which one of four
+  // differs.
+  const std::vector<Tensor> f{floats({2}, {3000, 4000}), floats({1}, {1}), ints({4}, {1, 2, 3, 4})};
+  const std::vector<Tensor> y{floats({2}, {3000, 4000}), floats({1}, {0.1F}),
+                              ints({4}, {1, 2, 3, 5})};
+  const auto errors = output_errors(y, f);
+  ASSERT_TRUE(errors) << errors.status().to_line();
+  ASSERT_EQ(errors->size(), 3u);
+  EXPECT_EQ(errors->at(0).rel_error, 0);
+  EXPECT_NEAR(errors->at(1).rel_error, 0.9, 1e-6);
+  EXPECT_TRUE(errors->at(2).exact);
+  EXPECT_EQ(errors->at(2).differing, 1);
+  EXPECT_EQ(errors->at(2).elements, 4);
+  EXPECT_EQ(errors->at(2).rel_error, 0.25);
+  EXPECT_EQ(worst_of(*errors), 1u);
+  const std::int64_t big = std::int64_t{1} << 60;  // doubles cannot tell these apart
+  EXPECT_EQ(output_errors(std::vector{ints({1}, {big + 1})}, std::vector{ints({1}, {big})})
+                ->at(0)
+                .differing,
+            1);
+  EXPECT_EQ(worst_of(std::vector<OutputError>{{.rel_error = 2}, {.rel_error = NAN}}), 1u);
+}
+
 TEST(OutputErrorTest, NothingHidesANaN) {
   const std::vector<Tensor> bad{floats({2}, {NAN, 1})}, good{floats({2}, {1, 1})};
   EXPECT_EQ(output_error(good, bad).status().code(), ErrorCode::not_finite);
