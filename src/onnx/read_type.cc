@@ -1,11 +1,33 @@
 #include "onnx/read_type.h"
 
+#include <algorithm>
+#include <cctype>
+#include <iterator>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "graph/onnx_dtype.h"
 
 namespace pbatch {
+namespace {
+
+// Exporters also write the same word for all dimensions that they do not know.
+std::string usable_name(const std::string& name) {
+  const bool starts_well = !name.empty() && (std::isalpha(static_cast<unsigned char>(name[0])) ||
+                                             name[0] == '_' || (name[0] & 0x80) != 0);
+  std::string lower;
+  for (const char c : name) {
+    lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  const char* const unknown[] = {"none",    "null", "nan",       "unk",     "unk__", "_",
+                                 "unknown", "any",  "undefined", "dynamic", "?",     "na"};
+  const bool says_nothing =
+      std::find(std::begin(unknown), std::end(unknown), lower) != std::end(unknown);
+  return starts_well && !says_nothing ? name : std::string();
+}
+
+}  // namespace
 
 Status read_type(const onnx::ValueInfoProto& info, Value* to) {
   if (!info.type().has_tensor_type()) {
@@ -33,7 +55,7 @@ Status read_type(const onnx::ValueInfoProto& info, Value* to) {
       }
       declared.value = dim.dim_value();
     } else {
-      declared.symbol = dim.dim_param();
+      declared.symbol = usable_name(dim.dim_param());
     }
     to->dims->push_back(std::move(declared));
   }

@@ -222,5 +222,23 @@ TEST(OnnxImport, FreeDimensionsMayBeWrittenAsMinusOneOrLeftOut) {
   EXPECT_FALSE(find_value(*graph, "y")->dims);
 }
 
+// Older exporters write one word for every dimension that they do not know: no name, no equality.
+TEST(OnnxImport, WordsThatNameNoDimensionAreNone) {
+  for (const char* word : {"?", "", "None", "-1", "*", "unknown", "batch", "N", "seq_len", "H2"}) {
+    ModelBuilder builder;
+    auto& shape =
+        *builder.input("x", {2, 2}).mutable_type()->mutable_tensor_type()->mutable_shape();
+    builder.output("y", {});
+    builder.node("Relu", {"x"}, {"y"});
+    for (int d = 0; d < 2; ++d) shape.mutable_dim(d)->set_dim_param(word);
+    const Result<Graph> graph = builder.import();
+    ASSERT_TRUE(graph) << graph.status().to_line();
+    const std::string symbol = find_value(*graph, "x")->dims->at(0).symbol;
+    const bool usable =
+        std::isalpha(word[0]) != 0 && word != std::string("None") && word != std::string("unknown");
+    EXPECT_EQ(symbol, usable ? word : "") << word;
+  }
+}
+
 }  // namespace
 }  // namespace pbatch
