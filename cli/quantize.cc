@@ -28,6 +28,8 @@ nlohmann::json to_json(const QuantizeReport& report) {
                       {"cols", l.cols},
                       {"quantized", l.quantized},
                       {"reason", l.reason},
+                      {"warning", l.warning},
+                      {"same_as", l.same_as},
                       {"planes", l.planes},
                       {"sqnr_db", l.sqnr_db},
                       {"plane_bytes", l.plane_bytes},
@@ -45,19 +47,23 @@ std::string to_text(const QuantizeReport& report) {
   std::vector<std::string> header{"layer", "operator", "rows", "cols", "bytes/plane"};
   for (std::size_t w = 1; w <= widths; ++w) header.push_back(fmt::format("{} bit dB", w));
   Table table(header);
-  std::string kept;
+  std::string kept, warnings;
   for (const LayerReport& l : report.layers) {
     if (!l.quantized) {
       kept += fmt::format("stays float: {} ({}, {} x {}): {}\n", printable(l.name),
                           printable(l.op_type), l.rows, l.cols, printable(l.reason));
       continue;
     }
-    std::vector<std::string> row{l.name, l.op_type, std::to_string(l.rows), std::to_string(l.cols),
-                                 human_bytes(double(l.plane_bytes))};
+    if (!l.warning.empty()) {
+      warnings += fmt::format("warning: {}: {}\n", printable(l.name), l.warning);
+    }
+    std::vector<std::string> row{
+        l.name, l.op_type, std::to_string(l.rows), std::to_string(l.cols),
+        l.same_as.empty() ? human_bytes(double(l.plane_bytes)) : "as " + l.same_as};
     for (const double db : l.sqnr_db) row.push_back(fmt::format("{:.1f}", db));
     table.add(row);
   }
-  return table.to_string() + kept +
+  return table.to_string() + kept + warnings +
          fmt::format("{} ({}) and {} ({}); the matrices took {} as floats\n",
                      printable(report.model_path), human_bytes(double(report.model_bytes)),
                      printable(report.data_path), human_bytes(double(report.data_bytes)),
@@ -70,15 +76,15 @@ Status QuantizeCommand::run() const {
   PBATCH_ASSIGN_OR_RETURN(options.threads, threads.settle());
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads));
   PBATCH_ASSIGN_OR_RETURN(const QuantizeReport report, quantize_file(input, output_path, options));
+  std::vector<std::string> kept = report.source_files;
+  kept.insert(kept.end(), {report.model_path, report.data_path});
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, kept));
   nlohmann::json json = json_head(conditions);
   json.update(to_json(report));
   return deliver(output, to_text(report), json);
 }
 
 }  // namespace
-  std::vector<std::string> kept = report.source_files;
-  kept.insert(kept.end(), {report.model_path, report.data_path});
-  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, kept));
 
 void add_quantize(CLI::App& app, Work& work) {
   auto command = std::make_shared<QuantizeCommand>();

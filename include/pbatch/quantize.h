@@ -40,16 +40,16 @@ struct LayerReport {
 struct QuantizeReport {
   std::vector<LayerReport> layers;
   std::string model_path, data_path;
+  std::vector<std::string> source_files;   ///< what was read: the network and its external data
   std::int64_t model_bytes = 0, data_bytes = 0, float_bytes = 0;
 };
-  std::vector<std::string> source_files;   ///< what was read: the network and its external data
 
 /// Reads the float network `onnx_path` and writes `out_path` (must end in
 /// .onnx) and, beside it, the same name with .safetensors. Both appear whole or
 /// not at all: an error leaves nothing behind and an existing pair as it was.
+/// invalid_argument if either is a file that the network is read from, itself or by a link.
 /// Needs no data and retrains nothing. Thread-safe for different outputs.
 PBATCH_API Result<QuantizeReport> quantize_file(const std::string& onnx_path,
-/// invalid_argument if either is a file that the network is read from, itself or by a link.
                                                 const std::string& out_path,
                                                 const QuantizeOptions& options);
 

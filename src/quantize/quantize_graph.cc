@@ -18,11 +18,11 @@
 #include "quantize/left_constants.h"
 #include "quantize/name_pattern.h"
 #include "quantize/quantize_matrix.h"
-
-namespace pbatch {
 #include "quantize/same_matrix.h"
 #include "quantize/unusual_error.h"
 #include "quantize/weight_values.h"
+
+namespace pbatch {
 namespace {
 
 // A node whose weight may become bit-layers.
@@ -70,12 +70,12 @@ std::optional<Candidate> candidate(const Graph& graph, const Node& node) {
   return c;
 }
 
-// Why a candidate stays float; empty if it does not.
 bool is_excluded(const Node& node, const QuantizeOptions& options) {
   return std::any_of(options.exclude.begin(), options.exclude.end(),
                      [&](const std::string& p) { return matches_pattern(node.name, p); });
 }
 
+// Why a candidate stays float; empty if it does not.
 Result<std::string> reason_to_stay(const Graph& graph, const Node& node, const Candidate& c,
                                    const QuantizeOptions& options) {
   for (const std::string& pattern : options.exclude) {
@@ -202,7 +202,8 @@ class GraphQuantizer {
     return Status::ok();
   }
 
-  // Equal weights become one matrix: the branches of an If have copies of them.
+  // Equal weights become one matrix: an embedding and the layer behind it that turns it round, or
+  // the branches of an If, which have copies of them.
   Result<const QuantizedMatrix*> matrix_of(const Candidate& c) {
     const std::size_t hash = hash_of(c.view, &pool_);
     const auto [first, last] = done_.equal_range(hash);
@@ -216,17 +217,17 @@ class GraphQuantizer {
   }
 
   struct Done {
-    Tensor weight;
-    bool turned;
+    Tensor weight;  // keeps what the view shows
+    WeightView view;
     QuantizedMatrix made;
   };
 
   const QuantizeOptions& options_;
   ThreadPool pool_;
-  std::unordered_multimap<std::size_t, Done> done_;  // by hash of the weights
   MatrixCensus census_;
-};
+  std::unordered_multimap<std::size_t, Done> done_;  // by hash of the weights
   std::map<const BitMatrix*, std::string> names_;    // of the first layer that has the matrix
+};
 
 }  // namespace
 
@@ -234,25 +235,25 @@ Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOpti
   PBATCH_RETURN_IF_ERROR(check_quantization(options.planes, group_for(options.group, 1)));
   GraphQuantizer quantizer(options);
   Graph result = graph;
+  PBATCH_RETURN_IF_ERROR(turn_left_constants(result, [&](const Node& node, const Tensor& w) {
+    return w.size() >= options.min_elements && !is_excluded(node, options) &&
+           reason_of_weights(w.span<float>()).empty();
+  }));
+  quantizer.count_matrices(result);
   if (Status s = quantizer.quantize(result); !s) return std::move(s).in_file(graph.source_file);
   result.opsets[kPbatchDomain] = kPbatchOpset;
   PBATCH_RETURN_IF_ERROR(remove_unused(result));  // the float weights
   graph = std::move(result);
+  warn_of_unusual_errors(quantizer.reports);
   return std::move(quantizer.reports);
 }
 
-}  // namespace pbatch
 Result<std::vector<LayerReport>> list_candidates(const Graph& graph,
                                                  const QuantizeOptions& options) {
   std::vector<LayerReport> reports;
   Status status;
   visit_graphs(graph, [&](const Graph& g) {
     for (const Node& node : g.nodes) {
-  PBATCH_RETURN_IF_ERROR(turn_left_constants(result, [&](const Node& node, const Tensor& w) {
-    return w.size() >= options.min_elements && !is_excluded(node, options) &&
-           reason_of_weights(w.span<float>()).empty();
-  }));
-  quantizer.count_matrices(result);
       const std::optional<Candidate> c = candidate(g, node);
       if (!c || !status) continue;
       Result<LayerReport> report = report_of(g, node, *c, options);
@@ -267,3 +268,4 @@ Result<std::vector<LayerReport>> list_candidates(const Graph& graph,
   return reports;
 }
 
+}  // namespace pbatch

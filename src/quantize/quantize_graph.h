@@ -17,4 +17,8 @@ namespace pbatch {
 /// Precondition: simplify() has run. The graph is unchanged after an error.
 Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options);
 
+/// The layers that it would look at, without quantizing: those whose `reason` is empty are fit.
+Result<std::vector<LayerReport>> list_candidates(const Graph& graph,
+                                                 const QuantizeOptions& options);
+
 }  // namespace pbatch

@@ -116,7 +116,7 @@ TEST_F(QuantizeFile, RefusesWhatItCannotQuantize) {
   expect_refused(path("done.onnx"), path("q.onnx"), {}, ErrorCode::invalid_argument);
 }
 
-TEST_F(QuantizeFile, AWeightThatIsNoNumberNamesFileAndNode) {
+TEST_F(QuantizeFile, AWeightThatIsNoNumberKeepsItsLayerFloat) {
   Graph graph = testing::mlp({64, 96, 10});
   Tensor& weight = *graph.values[static_cast<std::size_t>(graph.nodes[0].inputs[1])].constant;
   weight.mutable_data<float>()[5] = std::numeric_limits<float>::quiet_NaN();
