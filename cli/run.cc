@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/device.h"
 #include "cli/ports.h"
+#include "cli/profile.h"
 #include "cli/threads.h"
 #include "pbatch/session.h"
 #include "report/convert.h"
@@ -26,6 +27,9 @@ struct RunCommand {
   LayerOverrides overrides;
   CLI::Option* bits_option = nullptr;
   LayerPrecision bits;
+  bool profiles = false;
+  int profile_runs = 20;
+  std::string trace;
   OutputOptions output;
 
   void parse();
@@ -92,6 +96,7 @@ Status RunCommand::run() const {
     targets.push_back(parse_port_file(text));
     paths.push_back(targets.back().file);
   }
+  if (!trace.empty()) paths.push_back(trace);
   PBATCH_RETURN_IF_ERROR(check_output_files(output, paths));
   PBATCH_ASSIGN_OR_RETURN(SessionOptions options, threads.session_options());
   options.device = device.device;
@@ -135,6 +140,14 @@ Status RunCommand::run() const {
     files.emplace_back(file_of[i], *std::move(bytes));
   }
   nlohmann::json json = json_head(conditions);
+  std::string profile;
+  if (profiles) {
+    PBATCH_ASSIGN_OR_RETURN(const std::vector<StepTime> steps,
+                            session.profile(*tensors, precision, profile_runs));
+    profile = profile_table(steps);
+    json["steps"] = profile_json(steps);
+    if (!trace.empty()) files.emplace_back(trace, profile_trace(steps));
+  }
   add_device(session, json);
   json["file"] = file;
   json["weight_bits"] = precision.all.weight_bits;
@@ -147,7 +160,8 @@ Status RunCommand::run() const {
           : fmt::format("{} weight bits, {} activation bits", precision.all.weight_bits,
                         precision.all.activation_bits);
   return deliver(output,
-                 table.to_string() + fmt::format("{}; first run: {}\n", how, human_time(us)) +
+                 profile + table.to_string() +
+                     fmt::format("{}; first run: {}\n", how, human_time(us)) +
                      device_line(device, session) + conditions_line(conditions),
                  json, files);
 }
@@ -171,6 +185,15 @@ void add_run(CLI::App& app, Work& work) {
       ->allow_extra_args(false);
   command->threads.add_to(*sub);
   command->device.add_to(*sub);
+  CLI::Option* profile =
+      sub->add_flag("--profile", command->profiles, "Also time every step: medians over some runs");
+  sub->add_option("--runs", command->profile_runs, "Runs that --profile times")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str()
+      ->needs(profile);
+  sub->add_option("--trace", command->trace, "Write the profile for Perfetto (ui.perfetto.dev)")
+      ->type_name("FILE")
+      ->needs(profile);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->parse();

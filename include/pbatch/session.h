@@ -81,12 +81,19 @@ struct PlanStep {
   std::int64_t weight_bytes = 0;        ///< bytes of weights and scales read per run; those of a
                                         ///< whole embedding, of which a run reads a few rows
   std::string repack;                   ///< layout change done once before the first run; empty if none
+  double predicted_us = 0;              ///< by the table of kernel costs, on all threads; 0: unknown
 };
 
-/// Wall time of one node in one run.
-struct NodeTime {
+/// What a step of a run took: medians over some runs. A step is a node, or all steps of that node
+/// together if it ran more than once. Of a node of control flow it is what its inner steps leave.
+struct StepTime {
   std::string node, op_type;
-  double us = 0;
+  std::string kernel;                   ///< as in PlanStep
+  double us = 0;                        ///< wall time
+  /// Parts of a product of bit-layers, added up over the threads; 0 elsewhere.
+  double quantize_us = 0, product_us = 0, epilogue_us = 0;
+  double predicted_us = 0;              ///< as in PlanStep, for one pass over the weights
+  std::int64_t weight_bytes = 0;        ///< as in PlanStep
 };
 
 class PBATCH_API Session {
@@ -128,10 +135,12 @@ class PBATCH_API Session {
   /// what it has built for the precisions and input shapes that came last.
   Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs,
                                   const Precision& precision) const;
-  /// The same, with the time of every node; on a GPU of the run as a whole, which is one CUDA graph.
-  Result<std::vector<Tensor>> run_timed(std::span<const NamedTensor> inputs,
-                                        const Precision& precision,
-                                        std::vector<NodeTime>* times) const;
+  /// What every step of such a run takes: the medians of `runs` runs after one that is not counted, in
+  /// the order of the run. On a GPU one line for the run as a whole, which is one CUDA graph.
+  /// invalid_argument for runs below 1, else errors as from run(). Thread-safe, but what other threads do
+  /// meanwhile disturbs it.
+  Result<std::vector<StepTime>> profile(std::span<const NamedTensor> inputs,
+                                        const Precision& precision, int runs = 20) const;
   /// Does now what the first run at this precision would do: checks it against
   /// the planes at hand, chooses kernels, maps and repacks weights.
   Status prepare(const Precision& precision) const;

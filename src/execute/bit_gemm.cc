@@ -65,6 +65,7 @@ Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPoo
                    chunk_key(matrix, call.batch, bits),
                    static_cast<char*>(scratch) + product_bytes(matrix, call.batch, bits));
   BitProduct product(matrix, call.batch, bits, packed, scratch, buffers);
+  product.time_parts(call.phases);
   const std::int64_t chunk = BitProduct::chunk_of(matrix, call.batch, bits);
   for (std::int64_t done = 0; done < call.batch; done += chunk) {
     const std::int64_t count = std::min(chunk, call.batch - done), first = shared ? done : 0;

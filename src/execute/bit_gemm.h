@@ -7,6 +7,7 @@
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
 #include "execute/packed_vectors.h"
+#include "execute/step_timings.h"
 #include "isa/isa.h"
 #include "kernel/epilogue.h"
 #include "kernel/registry.h"
@@ -50,7 +51,8 @@ struct BitGemmCall {
   /// Memory for the packed vectors of all of x, for BitProduct::key_of the whole batch, if other
   /// calls read them, too; else they are made part by part in scratch memory.
   void* packed = nullptr;
-  bool packed_ready = false;  ///< they are there already
+  bool packed_ready = false;     ///< they are there already
+  StepPhases* phases = nullptr;  ///< where the parts' times are added; or null
 };
 
 /// Bytes of scratch memory of a call.

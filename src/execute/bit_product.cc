@@ -93,6 +93,7 @@ bool BitProduct::is_worth_sharing(std::int64_t count, std::int64_t row_blocks) c
 
 Status BitProduct::quantize(const float* x, std::int64_t ldx, std::int64_t first,
                             std::int64_t count, ThreadPool& pool) {
+  const PhaseTimer timer(phases_ == nullptr ? nullptr : &phases_->quantize);
   const PackedVectors to = packed_.from(first);
   const bool direct = is_direct(matrix_->kernel->activations);
   ErrorCode code = ErrorCode::ok;
@@ -148,7 +149,11 @@ void BitProduct::multiply(std::int64_t first, std::int64_t count, std::int64_t r
   for (std::int64_t done = 0; done < count; done += chunk_) {
     const Part part{packed_.from(first + done), done, std::min(chunk_, count - done),
                     row_block_begin, row_block_end};
-    for (int d = 0; d < matrix_->digit_count(); ++d) run_kernel(d, part);
+    {
+      const PhaseTimer timer(phases_ == nullptr ? nullptr : &phases_->product);
+      for (int d = 0; d < matrix_->digit_count(); ++d) run_kernel(d, part);
+    }
+    const PhaseTimer timer(phases_ == nullptr ? nullptr : &phases_->epilogue);
     finish(part, out);
   }
 }

@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "execute/matrix_cache.h"
 #include "execute/packed_vectors.h"
+#include "execute/step_timings.h"
 #include "kernel/epilogue.h"
 #include "pbatch/status.h"
 
@@ -30,6 +31,9 @@ class BitProduct {
   /// 8, 16 or 32.
   BitProduct(const PreparedMatrix& matrix, std::int64_t batch, int activation_bits,
              const PackedVectors& packed, void* scratch, BufferPool& buffers);
+
+  /// From now on the times of all parts are added there.
+  void time_parts(StepPhases* phases) { phases_ = phases; }
 
   static std::size_t scratch_bytes(const PreparedMatrix& matrix, std::int64_t batch,
                                    int activation_bits);
@@ -71,6 +75,7 @@ class BitProduct {
   std::int64_t acc_size_;    // floats of all halves of a vector
   float* acc_;               // [digits][chunk][halves][acc_stride]
   void* numbers_;            // of one vector, for a layout that no quantizer writes
+  StepPhases* phases_ = nullptr;
 };
 
 }  // namespace pbatch

@@ -26,6 +26,7 @@ struct RunContext {
   BufferPool& buffers;
   const Precision& precision;
   FloatBackend float_backend;
+  StepTimings* timings = nullptr;  ///< where steps say what they took; null: nowhere
 
   /// An uninitialized tensor from the buffer pool.
   Result<Tensor> allocate(DType type, Shape shape) const;

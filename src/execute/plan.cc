@@ -110,7 +110,8 @@ Status Plan::run_operator(const Entry& entry, Frame& frame, RunContext& context)
   return Status::ok();
 }
 
-Status Plan::run_entry(const Entry& entry, Frame& frame, RunContext& context) const {
+Status Plan::run_entry(const Entry& entry, Frame& frame, RunContext& context,
+                       StepPhases* phases) const {
   if (entry.is_alias) {
     const auto to = static_cast<std::size_t>(entry.node->outputs[0]);
     frame.tensors[to] = tensor_of(frame, entry.made[0].value).reshaped(types_[to].shape);
@@ -132,8 +133,26 @@ Status Plan::run_entry(const Entry& entry, Frame& frame, RunContext& context) co
                       frame.at(entry.packed),
                       entry.packed_ready,
                       context.pool,
-                      context.buffers};
+                      context.buffers,
+                      phases};
   return entry.step->run(call);
+}
+
+// The steps of subgraphs say for themselves what they took.
+Status Plan::run_timed(const Entry& entry, Frame& frame, RunContext& context) const {
+  StepPhases phases;
+  const std::size_t before = context.timings->size();
+  const auto start = std::chrono::steady_clock::now();
+  PBATCH_RETURN_IF_ERROR(run_entry(entry, frame, context, &phases));
+  StepTiming timing{entry.node, &entry.info, microseconds_since(start)};
+  for (std::size_t i = before; i < context.timings->size(); ++i) {
+    timing.us -= (*context.timings)[i].us;
+  }
+  timing.quantize_us = static_cast<double>(phases.quantize) / 1e3;
+  timing.product_us = static_cast<double>(phases.product) / 1e3;
+  timing.epilogue_us = static_cast<double>(phases.epilogue) / 1e3;
+  context.timings->push_back(timing);
+  return Status::ok();
 }
 
 std::vector<Tensor> Plan::collect(const Frame& frame) const {
@@ -143,22 +162,16 @@ std::vector<Tensor> Plan::collect(const Frame& frame) const {
   return outputs;
 }
 
-Result<std::vector<Tensor>> Plan::run(RunContext& context, std::span<const Tensor> inputs,
-                                      std::vector<NodeTime>* times) const {
+Result<std::vector<Tensor>> Plan::run(RunContext& context, std::span<const Tensor> inputs) const {
   FrameLease lease(*this);
   Frame& frame = *lease;
   if (Status s = bind(frame, context.buffers, inputs); !s) {
     return std::move(s).in_file(graph_->source_file);
   }
   for (const Entry& entry : entries_) {
-    const auto start = times != nullptr ? std::chrono::steady_clock::now()
-                                        : std::chrono::steady_clock::time_point();
-    if (Status s = run_entry(entry, frame, context); !s) {
-      return std::move(s).at_node(entry.node->name).in_file(graph_->source_file);
-    }
-    if (times != nullptr) {
-      times->push_back({entry.node->name, entry.node->op_type, microseconds_since(start)});
-    }
+    Status done = context.timings == nullptr ? run_entry(entry, frame, context, nullptr)
+                                             : run_timed(entry, frame, context);
+    if (!done) return std::move(done).at_node(entry.node->name).in_file(graph_->source_file);
     for (const ValueId id : entry.released) frame.tensors[static_cast<std::size_t>(id)] = Tensor{};
   }
   std::vector<Tensor> outputs = collect(frame);

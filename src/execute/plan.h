@@ -25,9 +25,8 @@ class Plan {
                                                      std::span<const TensorType> inputs);
   ~Plan();
 
-  /// `inputs` of the types that it was compiled for. `times` may be null. Thread-safe.
-  Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs,
-                                  std::vector<NodeTime>* times) const;
+  /// `inputs` of the types that it was compiled for. Thread-safe.
+  Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs) const;
 
   /// Every node that a run does something for.
   struct Entry;
@@ -70,7 +69,8 @@ class Plan {
   std::unique_ptr<Frame> take_frame() const;
   void give_back(std::unique_ptr<Frame> frame) const;
   Status bind(Frame& frame, BufferPool& buffers, std::span<const Tensor> inputs) const;
-  Status run_entry(const Entry& entry, Frame& frame, RunContext& context) const;
+  Status run_entry(const Entry& entry, Frame& frame, RunContext& context, StepPhases* phases) const;
+  Status run_timed(const Entry& entry, Frame& frame, RunContext& context) const;
   Status run_operator(const Entry& entry, Frame& frame, RunContext& context) const;
   const Tensor& tensor_of(const Frame& frame, ValueId id) const;
   std::vector<Tensor> collect(const Frame& frame) const;

@@ -159,6 +159,9 @@ class PlanBuilder {
     entry.node = &node;
     entry.op = &program_.op(n);
     entry.info = planned.info;
+    entry.info.node = node.name;
+    entry.info.op_type = node.op_type;
+    if (entry.info.kernel.empty()) entry.info.kernel = "float";
     for (std::size_t i = 0; i < node.outputs.size() && planned.is_planned(); ++i) {
       if (node.outputs[i] == kNoValue) continue;
       PBATCH_RETURN_IF_ERROR(set_type(index(node.outputs[i]), planned.outputs[i]));

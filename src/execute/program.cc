@@ -105,10 +105,10 @@ Result<std::shared_ptr<const Plan>> Program::plan(const RunContext& context,
   return made;
 }
 
-Result<std::vector<Tensor>> Program::run(RunContext& context, std::span<const Tensor> inputs,
-                                         std::vector<NodeTime>* times) const {
+Result<std::vector<Tensor>> Program::run(RunContext& context,
+                                         std::span<const Tensor> inputs) const {
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, this->plan(context, inputs));
-  return plan->run(context, inputs, times);
+  return plan->run(context, inputs);
 }
 
 }  // namespace pbatch

@@ -41,9 +41,8 @@ class Program {
   /// last few, or made now.
   Result<std::shared_ptr<const Plan>> plan(const RunContext& context,
                                            std::span<const Tensor> inputs) const;
-  /// Runs plan() on `inputs`. `times` may be null.
-  Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs,
-                                  std::vector<NodeTime>* times) const;
+  /// Runs plan() on `inputs`.
+  Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs) const;
 
  private:
   struct Plans;

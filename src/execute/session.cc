@@ -16,6 +16,7 @@
 #include "execute/device/device_network.h"
 #include "execute/program.h"
 #include "execute/simplify.h"
+#include "execute/step_times.h"
 #include "format/model_file.h"
 #include "graph/fallbacks.h"
 #include "graph/passes.h"
@@ -64,8 +65,8 @@ struct Session::Impl {
   void describe();
   Status choose_device(const Device& wanted);
   Status open_device(int index);
-  Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs,
-                                  std::vector<NodeTime>* times);
+  Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs, const Precision& precision,
+                                  StepTimings* timings);
   Status begin_run();
   Status check_precision(const Precision& precision) const;
   Status prepare(const Precision& precision);
@@ -187,14 +188,23 @@ Status Session::Impl::choose_device(const Device& wanted) {
   return Status::ok();
 }
 
-Result<std::vector<Tensor>> Session::Impl::run(RunContext& context,
-                                               std::span<const Tensor> run_inputs,
-                                               std::vector<NodeTime>* times) {
-  if (on_device == nullptr) return program.run(context, run_inputs, times);
+Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> given,
+                                               const Precision& precision, StepTimings* timings) {
+  if (feeds_optional(given)) {
+    PBATCH_ASSIGN_OR_RETURN(const Session* other, taking_optional_inputs());
+    return other->impl_->run(given, precision, timings);
+  }
+  PBATCH_RETURN_IF_ERROR(begin_run());
+  const RunUnderWay until_the_end(under_way);
+  PBATCH_RETURN_IF_ERROR(prepare(precision));
+  Result<std::vector<Tensor>> ordered = check_inputs(program.graph(), given);
+  if (!ordered) return ordered.status().in_file(program.graph().source_file);
+  RunContext context{*pool, buffers, precision, float_backend, timings};
+  if (on_device == nullptr) return program.run(context, *ordered);
   const auto start = std::chrono::steady_clock::now();
-  Result<std::vector<Tensor>> made = on_device->run(context, run_inputs);
+  Result<std::vector<Tensor>> made = on_device->run(context, *ordered);
   const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
-  if (times != nullptr) times->push_back({"all nodes", "CUDA graph", spent.count()});
+  if (timings != nullptr) timings->push_back({nullptr, nullptr, spent.count()});
   return made;
 }
 
@@ -352,23 +362,23 @@ Status Session::prepare(const Precision& precision) const { return impl_->prepar
 
 Result<std::vector<Tensor>> Session::run(std::span<const NamedTensor> inputs,
                                          const Precision& precision) const {
-  return run_timed(inputs, precision, nullptr);
+  return impl_->run(inputs, precision, nullptr);
 }
 
-Result<std::vector<Tensor>> Session::run_timed(std::span<const NamedTensor> inputs,
-                                               const Precision& precision,
-                                               std::vector<NodeTime>* times) const {
-  if (impl_->feeds_optional(inputs)) {
-    PBATCH_ASSIGN_OR_RETURN(const Session* fed, impl_->taking_optional_inputs());
-    return fed->run_timed(inputs, precision, times);
+Result<std::vector<StepTime>> Session::profile(std::span<const NamedTensor> inputs,
+                                               const Precision& precision, int runs) const {
+  if (runs < 1) {
+    return Status(ErrorCode::invalid_argument, std::to_string(runs) + " runs give no times",
+                  "ask for one at least");
   }
-  PBATCH_RETURN_IF_ERROR(impl_->begin_run());
-  const RunUnderWay until_the_end(impl_->under_way);
-  PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
-  Result<std::vector<Tensor>> ordered = check_inputs(impl_->program.graph(), inputs);
-  if (!ordered) return ordered.status().in_file(impl_->program.graph().source_file);
-  RunContext context{*impl_->pool, impl_->buffers, precision, impl_->float_backend};
-  return impl_->run(context, *ordered, times);
+  PBATCH_RETURN_IF_ERROR(impl_->run(inputs, precision, nullptr).status());
+  StepTimes times;
+  for (int i = 0; i < runs; ++i) {
+    StepTimings timings;
+    PBATCH_RETURN_IF_ERROR(impl_->run(inputs, precision, &timings).status());
+    times.add(timings);
+  }
+  return times.medians();
 }
 
 Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int64_t batch) const {

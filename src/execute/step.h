@@ -10,6 +10,7 @@
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
 #include "execute/packed_vectors.h"
+#include "execute/step_timings.h"
 #include "pbatch/session.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
@@ -31,6 +32,7 @@ struct StepCall {
   bool packed_ready = false;        ///< they are filled in
   ThreadPool& pool;
   BufferPool& buffers;
+  StepPhases* phases = nullptr;  ///< where a product says what its parts took; or null
 
   template <class T>
   const T* input(std::size_t i) const {

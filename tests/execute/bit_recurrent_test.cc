@@ -53,7 +53,7 @@ Result<std::vector<Tensor>> run(const Program& program, const std::vector<Tensor
   ThreadPool pool(threads);
   BufferPool buffers;
   RunContext context{pool, buffers, precision, FloatBackend::openblas};
-  return program.run(context, inputs, nullptr);
+  return program.run(context, inputs);
 }
 
 // Where ONNX's row (gate, unit) stands, by the text of kernel/cells.h.

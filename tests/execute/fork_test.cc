@@ -39,7 +39,7 @@ std::vector<float> run(const Program& program, ThreadPool& pool, FloatBackend ba
   static BufferPool buffers;
   const Precision precision;
   RunContext context{pool, buffers, precision, backend};
-  const auto y = program.run(context, {&x, 1}, nullptr);
+  const auto y = program.run(context, {&x, 1});
   if (!y) return {};
   return {(*y)[0].span<float>().begin(), (*y)[0].span<float>().end()};
 }

@@ -162,7 +162,7 @@ TEST(Plan, GivesWhatTheOperatorsGiveOneByOne) {
     Lane lane;
     for (unsigned i = 0; i < 3; ++i) {  // the same plan, the same memory
       const std::vector<Tensor> inputs = random_inputs(10 * seed + i);
-      const auto made = program.run(lane.context, inputs, nullptr);
+      const auto made = program.run(lane.context, inputs);
       ASSERT_TRUE(made) << made.status().to_line();
       const std::vector<Tensor> expected = one_by_one(program, inputs);
       for (std::size_t o = 0; o < expected.size(); ++o) {
@@ -181,7 +181,7 @@ TEST(Plan, RunsInManyThreadsAtOnce) {
       const std::vector<Tensor> inputs = random_inputs(t), expected = one_by_one(program, inputs);
       for (int i = 0; i < 50; ++i) {
         RunContext context{lane.pool, lane.buffers, lane.precision, FloatBackend::openblas};
-        const auto made = program.run(context, inputs, nullptr);
+        const auto made = program.run(context, inputs);
         ASSERT_TRUE(made);
         for (std::size_t o = 0; o < expected.size(); ++o) {
           EXPECT_TRUE(same((*made)[o], expected[o]));
@@ -218,7 +218,7 @@ TEST(Plan, FoldsWhatFollowsFromShapes) {
   ASSERT_TRUE(plan) << plan.status().to_line();
   ASSERT_EQ((*plan)->entries().size(), 1u);
   EXPECT_EQ((*plan)->entries()[0].node->op_type, "Relu");
-  const auto y = program.run(lane.context, {&in, 1}, nullptr);
+  const auto y = program.run(lane.context, {&in, 1});
   ASSERT_TRUE(y);
   EXPECT_EQ((*y)[0].shape(), (Shape{3, 20}));
 }
@@ -250,9 +250,9 @@ long allocations_of_a_run(int layers) {
   const Program program = g.program({v});
   Lane lane;
   const Tensor x = tensor_of({6, 4}, random_floats(24, 1));
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(program.run(lane.context, {&x, 1}, nullptr));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(program.run(lane.context, {&x, 1}));
   return testing::count_allocations(
-      [&] { EXPECT_TRUE(program.run(lane.context, {&x, 1}, nullptr)); });
+      [&] { EXPECT_TRUE(program.run(lane.context, {&x, 1})); });
 }
 
 TEST(Plan, AllocatesNothingForAStep) {
@@ -265,7 +265,7 @@ TEST(Plan, NamesTheNodeWhoseTypesDoNotFit) {
   const Program program = g.program({g.add("Relu", {g.add("MatMul", {x, g.floats({4, 4}, 1)})})});
   Lane lane;
   const Tensor wrong = tensor_of({2, 3}, random_floats(6, 1));
-  const auto made = program.run(lane.context, {&wrong, 1}, nullptr);
+  const auto made = program.run(lane.context, {&wrong, 1});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.status().code(), ErrorCode::shape_mismatch);
   EXPECT_EQ(made.status().node(), "MatMul0");

@@ -31,7 +31,7 @@ Result<std::vector<Tensor>> run(const Graph& graph, const std::vector<Tensor>& i
   BufferPool buffers;
   const Precision precision = Precision::f32();
   RunContext context{pool, buffers, precision, FloatBackend::openblas};
-  return program.run(context, inputs, nullptr);
+  return program.run(context, inputs);
 }
 
 void expect_close(const Tensor& got, const Shape& shape, const std::vector<double>& want) {

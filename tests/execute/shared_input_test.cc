@@ -74,7 +74,7 @@ std::vector<std::vector<float>> run(const Program& program, const Precision& pre
   RunContext context{pool, buffers, precision, FloatBackend::onednn};
   const Tensor x =
       tensor_of({batch, kWidth}, random_floats(static_cast<std::size_t>(batch * kWidth), 5));
-  const auto outputs = program.run(context, {&x, 1}, nullptr);
+  const auto outputs = program.run(context, {&x, 1});
   EXPECT_TRUE(outputs) << outputs.status().to_line();
   std::vector<std::vector<float>> values;
   if (!outputs) return values;

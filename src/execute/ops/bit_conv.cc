@@ -38,6 +38,7 @@ struct Tiles {
     auto* const memory = static_cast<char*>(step.scratch);
     auto* const columns = reinterpret_cast<float*>(memory);
     BitGemmCall call = layer;
+    call.phases = step.phases;
     call.x = columns;
     call.ldx = cols();
     call.y = reinterpret_cast<float*>(memory + column_bytes());
@@ -102,9 +103,9 @@ class BitConv final : public Op {
     StepPlan plan = StepPlan::of(
         y, [tiles = std::move(tiles)](const StepCall& call) { return tiles.run(call); });
     plan.scratch_bytes = scratch;
-    PBATCH_ASSIGN_OR_RETURN(
-        plan.info,
-        layer_->weights().plan(precision, std::min(geometry.positions(), kTilePositions)));
+    const std::int64_t positions = geometry.positions(), tile = std::min(positions, kTilePositions);
+    PBATCH_ASSIGN_OR_RETURN(plan.info, layer_->weights().plan(precision, tile));
+    plan.info.predicted_us *= static_cast<double>(geometry.batch * ((positions + tile - 1) / tile));
     return plan;
   }
 

@@ -38,6 +38,7 @@ class BitLinear final : public Op {
       now.y = step.output<float>(0);
       now.packed = step.packed;
       now.packed_ready = step.packed_ready;
+      now.phases = step.phases;
       return bit_gemm(*matrix, now, step.pool, step.buffers, step.scratch);
     });
     plan.scratch_bytes = bit_gemm_scratch_bytes(*matrix, call.batch, call.activation_bits);

@@ -40,14 +40,15 @@ class BitRecurrent final : public Op {
                    [&spec, matrix, bits, key, states, packed](const RecurrentCall& call,
                                                               const StepCall& step) {
                      char* const memory = static_cast<char*>(step.scratch) + states;
-                     BitRecurrentProduct product(
-                         BitProduct(*matrix, call.batch, bits, packed_vectors_at(key, memory),
-                                    memory + packed, step.buffers),
-                         call.batch, step.pool);
+                     BitProduct held(*matrix, call.batch, bits, packed_vectors_at(key, memory),
+                                     memory + packed, step.buffers);
+                     held.time_parts(step.phases);
+                     BitRecurrentProduct product(held, call.batch, step.pool);
                      return run_recurrent(spec, call, product, step.scratch);
                    });
     plan.scratch_bytes = states + packed + BitProduct::scratch_bytes(*matrix, io.batch(), bits);
     PBATCH_ASSIGN_OR_RETURN(plan.info, describe(precision, io.batch()));
+    plan.info.predicted_us *= static_cast<double>(io.steps());
     return plan;
   }
 

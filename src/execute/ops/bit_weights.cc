@@ -1,11 +1,13 @@
 #include "execute/ops/bit_weights.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "isa/isa.h"
 #include "pack/layout.h"
 #include "plan/builtin_costs.h"
 #include "plan/choose_kernel.h"
+#include "plan/product_time.h"
 
 namespace pbatch {
 namespace {
@@ -58,17 +60,20 @@ void BitWeights::choose_kernels_by(const KernelPolicy& policy) {
   chosen_.clear();
 }
 
+GemmShape BitWeights::shape_of(const LayerPrecision& precision, std::int64_t batch) const {
+  return {matrix_->rows,
+          matrix_->cols,
+          batch,
+          precision.weight_bits,
+          precision.activation_bits,
+          policy_.threads,
+          policy_.network_plane_bytes};
+}
+
 const BitKernel& BitWeights::kernel_for(const LayerPrecision& precision, std::int64_t batch) const {
   return chosen_.get(
       {precision.weight_bits, precision.activation_bits, batch}, [&]() -> auto& {
-        const GemmShape shape{matrix_->rows,
-                              matrix_->cols,
-                              batch,
-                              precision.weight_bits,
-                              precision.activation_bits,
-                              policy_.threads,
-                              policy_.network_plane_bytes};
-        return choose_kernel(shape, policy_.isa, *policy_.costs);
+        return choose_kernel(shape_of(precision, batch), policy_.isa, *policy_.costs);
       });
 }
 
@@ -87,6 +92,8 @@ Result<PlanStep> BitWeights::plan(const LayerPrecision& precision, std::int64_t 
   step.kernel = kernel.name;
   step.weight_bits = precision.weight_bits;
   step.activation_bits = precision.activation_bits;
+  const double ps = product_ps(*policy_.costs, kernel, shape_of(precision, batch));
+  if (std::isfinite(ps)) step.predicted_us = ps / 1e6;
   const int run = matrix_->group == 0 ? kMaxRunCols : std::min<int>(matrix_->group, kMaxRunCols);
   step.weight_bytes =
       weight_bytes_read(kernel.layout,

@@ -6,6 +6,7 @@
 #include "execute/bit_gemm.h"
 #include "execute/chosen_kernels.h"
 #include "execute/op.h"
+#include "plan/gemm_shape.h"
 #include "plan/kernel_policy.h"
 
 namespace pbatch {
@@ -37,6 +38,7 @@ class BitWeights {
 
  private:
   BitWeights(std::shared_ptr<const BitMatrix> matrix, KernelPolicy policy);
+  GemmShape shape_of(const LayerPrecision& precision, std::int64_t batch) const;
   const BitKernel& kernel_for(const LayerPrecision& precision, std::int64_t batch) const;
 
   std::shared_ptr<const BitMatrix> matrix_;

@@ -15,7 +15,7 @@ Result<std::vector<Tensor>> Subprogram::run(const RunContext& context, std::vect
                                             std::span<const Tensor* const> node_inputs) const {
   for (const Tensor* captured : node_inputs.last(captures_)) inputs.push_back(*captured);
   RunContext inner = context;
-  return program_.run(inner, inputs, nullptr);
+  return program_.run(inner, inputs);
 }
 
 std::optional<std::size_t> Subprogram::input_rank(std::size_t i) const {

@@ -57,7 +57,7 @@ class OnBoth {
 
   Result<std::vector<Tensor>> on_host(const std::vector<Tensor>& inputs, const Precision& p) {
     RunContext context{pool_, buffers_, p, FloatBackend::openblas};
-    return program_->run(context, inputs, nullptr);
+    return program_->run(context, inputs);
   }
   Result<std::vector<Tensor>> on_device(const std::vector<Tensor>& inputs, const Precision& p) {
     RunContext context{pool_, buffers_, p, FloatBackend::openblas};
