@@ -71,7 +71,11 @@ TEST_F(QuantizeFile, RefusesPathsBeforeItReadsTheNetwork) {
 
 // The network's weights lie in another file, which has the name of an output or leads to it.
 TEST_F(QuantizeFile, NeverOverwritesWhatItReads) {
-  const std::string weights(64 * 96 * 4, '\1');
+  // A safetensors file of another program, which any name may have.
+  std::string header = R"({"w":{"dtype":"F32","shape":[96,64],"data_offsets":[0,24576]}})";
+  header.resize(120, ' ');
+  const std::string weights =
+      std::string("\x78\0\0\0\0\0\0\0", 8) + header + std::string(64 * 96 * 4, '\1');
   onnx::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(before_));
   for (const char* data : {"q.safetensors", "weights.bin", "linked.bin"}) {
@@ -82,9 +86,11 @@ TEST_F(QuantizeFile, NeverOverwritesWhatItReads) {
     w.clear_float_data();
     w.set_data_location(onnx::TensorProto::EXTERNAL);
     w.clear_external_data();
-    onnx::StringStringEntryProto& location = *w.add_external_data();
-    location.set_key("location");
-    location.set_value(data);
+    for (const auto& [key, value] : {std::pair("location", data), std::pair("offset", "128")}) {
+      onnx::StringStringEntryProto& entry = *w.add_external_data();
+      entry.set_key(key);
+      entry.set_value(value);
+    }
     source_ = write("net.onnx", model.SerializeAsString());
     before_ = read(source_);
     ASSERT_TRUE(quantize_file(source_, path("other.onnx"), {})) << data;

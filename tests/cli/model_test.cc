@@ -127,7 +127,7 @@ TEST_F(Model, RunConvertsInputsWhereNothingIsLost) {
 TEST_F(Model, RunRefusesWhatDoesNotFit) {
   const std::string net = write_network(), input = "x=" + write_input();
   expect_failure(1, {"run", net}, "'x'");
-  expect_failure(1, {"run", net, "--input", "z=" + path("x.npy")}, "'x' (float32 [?, 64])");
+  expect_failure(1, {"run", net, "--input", "z=" + path("x.npy")}, "'x' (float32 [N, 64])");
   expect_failure(1, {"run", net, "--input", input, "--output", "z=" + path("z.npy")}, "'y'");
   expect_failure(1, {"run", net, "--input", "x=" + path("absent.npy")}, "absent.npy");
   expect_failure(1, {"run", net, "--input", input, "--bits", "4"}, "float");

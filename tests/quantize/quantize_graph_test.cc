@@ -286,7 +286,8 @@ TEST(QuantizeGraph, MasksAndOneHotTablesStayFloat) {
     EXPECT_EQ(report.quantized, report.reason.empty());
     return report.quantized;
   };
-  Tensor causal = tensor_of({80, 80}, 1), biased = causal, padded = causal;
+  Tensor causal = tensor_of({80, 80}, 1), biased = tensor_of({80, 80}, 1);
+  Tensor padded = tensor_of({80, 80}, 1);
   for (const float mask :
        {-1e4F, -65504.0F, -1e9F, -greatest, -infinity, 1e4F, infinity, 1.0F, -100.0F}) {
     for (std::int64_t i = 0; i < 6400; ++i) {
