@@ -1,3 +1,5 @@
+#include "cli/inspect.h"
+
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -18,22 +20,6 @@ struct InspectCommand {
   Status run() const;
 };
 
-nlohmann::json ports_json(const std::vector<PortInfo>& ports) {
-  nlohmann::json list = nlohmann::json::array();
-  for (const PortInfo& p : ports) {
-    list.push_back({{"name", p.name}, {"dtype", dtype_name(p.dtype)}, {"shape", p.shape}});
-  }
-  return list;
-}
-
-std::string ports_text(const char* kind, const std::vector<PortInfo>& ports) {
-  std::string text;
-  for (const PortInfo& p : ports) {
-    text += fmt::format("{}: {} {}\n", kind, printable(p.name), describe_type(p));
-  }
-  return text;
-}
-
 // Bytes of a layer's weights and scales at width n.
 std::int64_t layer_bytes(const LayerInfo& l, int n) { return n * l.plane_bytes + l.scale_bytes; }
 
@@ -51,13 +37,14 @@ nlohmann::json layers_json(const Session& session) {
                     {"planes_available", l.planes_available},
                     {"plane_bytes", l.plane_bytes},
                     {"scale_bytes", l.scale_bytes},
-                    {"bytes_by_width", bytes}});
+                    {"bytes_by_width", bytes},
+                    {"same_as", l.same_as}});
   }
   return list;
 }
 
 std::string layers_text(const Session& session) {
-  if (session.layers().empty()) return "no quantized layers: a float network\n";
+  if (session.layers().empty()) return "no quantized layers\n";
   Table table({"layer", "operator", "rows", "cols", "group", "planes", "bytes/plane", "scales",
                "all planes"});
   for (const LayerInfo& l : session.layers()) {
@@ -67,31 +54,25 @@ std::string layers_text(const Session& session) {
                    ? std::to_string(l.planes_stored)
                    : fmt::format("{} of {}", l.planes_available, l.planes_stored),
                human_bytes(double(l.plane_bytes)), human_bytes(double(l.scale_bytes)),
-               human_bytes(double(layer_bytes(l, l.planes_available)))});
+               l.same_as.empty() ? human_bytes(double(layer_bytes(l, l.planes_available)))
+                                 : "as " + l.same_as});
   }
   return table.to_string();
 }
 
-Status InspectCommand::run() const {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output));
-  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = 1}));
-  PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(1));
+// A model: layers, planes, and what a run reads at each width.
+Result<std::string> describe_model(const std::string& file, const Session& session,
+                                   nlohmann::json& json) {
   const int widths = session.max_weight_bits();
-  nlohmann::json json = json_head(conditions);
-  json["file"] = file;
-  json["kind"] = session.layers().empty() ? "float" : "bit-layers";
+  json["kind"] = "bit-layers";
   json["inputs"] = ports_json(session.inputs());
   json["outputs"] = ports_json(session.outputs());
   json["layers"] = layers_json(session);
   json["max_weight_bits"] = widths;
   json["float_source"] = session.float_source();
-
-  std::error_code error;
-  const auto file_bytes = std::filesystem::file_size(file, error);
-  json["file_bytes"] = error ? 0 : static_cast<std::int64_t>(file_bytes);
-  std::string text = fmt::format(
-      "{}: {}\n", printable(file),
-      widths == 0 ? "a float network" : fmt::format("bit-layers, 1 to {} bits", widths));
+  std::string text =
+      fmt::format("{}: bit-layers, {}\n", printable(file),
+                  widths == 0 ? "cut before the first plane" : fmt::format("1 to {} bits", widths));
   text += ports_text("input", session.inputs()) + ports_text("output", session.outputs());
   text += layers_text(session);
 
@@ -106,14 +87,28 @@ Status InspectCommand::run() const {
     by_width.push_back(bytes);
     sizes.add({fmt::format("{}-bit", n), human_bytes(double(bytes))});
   }
-  if (widths == 0) {
-    PBATCH_ASSIGN_OR_RETURN(float_bytes, session.weight_bytes(Precision::f32()));
-  } else {
-    text += sizes.to_string();
-  }
+  if (widths != 0) text += sizes.to_string();
   json["weight_bytes_by_width"] = by_width;
   json["float_constant_bytes"] = float_bytes;
-  text += fmt::format("constants kept as floats: {}\n", human_bytes(double(float_bytes)));
+  return text + fmt::format("constants kept as floats: {}\n", human_bytes(double(float_bytes)));
+}
+
+Status InspectCommand::run() const {
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {file}));
+  PBATCH_ASSIGN_OR_RETURN(const NetworkSummary summary, summarize_network(file));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, summary.files));
+  PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(1));
+  nlohmann::json json = json_head(conditions);
+  json["file"] = file;
+  std::error_code error;
+  const auto file_bytes = std::filesystem::file_size(file, error);
+  json["file_bytes"] = error ? 0 : static_cast<std::int64_t>(file_bytes);
+  if (summary.is_float) {
+    PBATCH_ASSIGN_OR_RETURN(const std::string text, describe_float(file, summary, json));
+    return deliver(output, text, json);
+  }
+  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = 1}));
+  PBATCH_ASSIGN_OR_RETURN(const std::string text, describe_model(file, session, json));
   return deliver(output, text, json);
 }
 

@@ -1,5 +1,9 @@
 #include "execute/op.h"
 
+#include <set>
+#include <string>
+#include <utility>
+
 #include "graph/subgraphs.h"
 
 namespace pbatch {
@@ -101,12 +105,25 @@ Result<OpFactory> find_op(const Node& node) {
 }
 
 Status check_operators(const Graph& graph) {
-  Status status;
+  Status first;
+  std::set<std::string> others;
+  std::string first_type;
   visit_nodes(graph, [&](const Node& node) {
-    if (!status) return;
-    status = find_op(node).status().at_node(node.name).in_file(graph.source_file);
+    Status status = find_op(node).status();
+    if (status) return;
+    if (first) {
+      first_type = node.op_type;
+      first = std::move(status).at_node(node.name).in_file(graph.source_file);
+    } else if (node.op_type != first_type) {
+      others.insert(node.op_type);
+    }
   });
-  return status;
+  if (first || others.empty()) return first;
+  std::string also;
+  for (const std::string& op_type : others) also += (also.empty() ? " (nor " : ", ") + op_type;
+  return Status(first.code(), first.message() + also + ")", first.remedy())
+      .at_node(first.node())
+      .in_file(first.file());
 }
 
 }  // namespace pbatch

@@ -178,7 +178,8 @@ TEST_F(Measure, CompareShowsErrorsThatShrink) {
   const auto& rows = j["results"];
   ASSERT_EQ(rows.size(), 9U);
   expect_keys(rows, {"weight_bits", "activation_bits", "rel_error", "cosine", "max_abs_error",
-                     "mean_abs_error", "latency_us", "speedup_vs_f32", "weight_bytes"});
+                     "mean_abs_error", "latency_us", "speedup_vs_f32", "weight_bytes", "output",
+                     "outputs"});
   EXPECT_EQ(rows[0]["rel_error"], 0);
   for (int n = 2; n <= 8; ++n) EXPECT_LT(rows[n]["rel_error"], rows[n - 1]["rel_error"]);
   EXPECT_LT(rows[8]["rel_error"], 0.03);
