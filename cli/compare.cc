@@ -17,12 +17,14 @@ struct CompareCommand {
 };
 
 Status CompareCommand::run() const {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {network.file}));
   PBATCH_ASSIGN_OR_RETURN(const auto nets, open_networks(network));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, nets->files()));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, inputs.sources(*nets->quantized)));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions,
                           conditions_here(nets->quantized->threads()));
   std::string note;
-  auto tensors = inputs.load(*nets->quantized, &note);
+  auto tensors = inputs.load(nets->contenders[0], &note);
   if (!tensors) return tensors.status().in_file(network.file);
   Result<std::vector<CompareRow>> rows = [&] {
     ProgressBar bar;

@@ -1,11 +1,13 @@
 // Inputs for compare and sweep: from files, or random.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
 #include "cli/measure.h"
 #include "cli/ports.h"
+#include "report/free_dims.h"
 #include "report/text.h"
 
 namespace pbatch::cli {
@@ -73,45 +75,80 @@ Result<Tensor> random_tensor(DType type, const Shape& shape, std::mt19937_64& ra
   return t;
 }
 
-Result<std::vector<NamedTensor>> random_inputs(const Session& session, std::uint64_t seed,
-                                               std::map<std::string, Shape> shapes,
-                                               std::string* note) {
+Result<std::vector<NamedTensor>> random_inputs(const Session& session, const FreeDims& dims,
+                                               const FreeDims::Sizes& sizes,
+                                               const std::map<std::string, Shape>& given,
+                                               std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<NamedTensor> inputs;
-  *note = fmt::format("inputs: random, seed {}", seed);
   for (const PortInfo& port : session.inputs()) {
-    Shape shape = port.shape;
-    std::string chosen;
-    if (const auto given = shapes.find(port.name); given != shapes.end()) {
-      shape = given->second;
-      shapes.erase(given);
-    } else {
-      for (std::int64_t& d : shape) {
-        if (d < 0) {
-          d = 1;
-          chosen = ", free dimensions taken as 1";
-        }
-      }
-    }
-    auto tensor = random_tensor(port.dtype, shape, random);
+    if (port.optional && given.count(port.name) == 0) continue;
+    auto tensor = random_tensor(port.dtype, dims.shape(port, sizes), random);
     if (!tensor) {
       return Status(tensor.status().code(),
                     "input '" + port.name + "': " + tensor.status().message(),
                     tensor.status().remedy());
     }
-    *note += fmt::format("; {} {}{}", printable(port.name), shape_to_string(shape), chosen);
     inputs.push_back({port.name, *std::move(tensor)});
   }
-  if (!shapes.empty()) {
+  return inputs;
+}
+
+Status check_names(const Session& session, const std::map<std::string, Shape>& given) {
+  for (const auto& [name, shape] : given) {
     std::string known;
+    bool found = false;
     for (const PortInfo& port : session.inputs()) {
+      found = found || port.name == name;
       known += (known.empty() ? "'" : ", '") + port.name + "' (" + describe_type(port) + ")";
     }
-    return Status(ErrorCode::not_found, "the network has no input '" + shapes.begin()->first + "'",
-                  "its inputs are " + known);
+    if (!found) {
+      return Status(ErrorCode::not_found, "the network has no input '" + name + "'",
+                    "its inputs are " + known);
+    }
   }
-  *note += "\n";
-  return inputs;
+  return Status::ok();
+}
+
+// No sizes that were tried let the network run.
+Status needs_shapes(const Session& session, const Status& why) {
+  std::string wanted;
+  for (const PortInfo& port : session.inputs()) {
+    const bool free = std::count_if(port.shape.begin(), port.shape.end(),
+                                    [](std::int64_t d) { return d < 0; }) != 0;
+    if (free && !port.optional) wanted += " --shape " + port.name + "=D1xD2..";
+  }
+  Status status(why.code(), "no sizes tried for its free dimensions let it run: " + why.message(),
+                "give" + wanted + ", or --input NAME=FILE");
+  return std::move(status).at_node(why.node());
+}
+
+Result<std::vector<NamedTensor>> inputs_that_run(const Contender& trial, std::uint64_t seed,
+                                                 const std::map<std::string, Shape>& given,
+                                                 std::string* note) {
+  const Session& session = *trial.session;
+  PBATCH_RETURN_IF_ERROR(check_names(session, given));
+  const FreeDims dims(session.inputs(), given);
+  Status why;
+  for (const FreeDims::Sizes& sizes : dims.candidates()) {
+    auto inputs = random_inputs(session, dims, sizes, given, seed);
+    if (!inputs) return inputs;
+    if (!dims.empty()) {
+      const auto result = session.run(*inputs, trial.precision);
+      if (!result) {
+        if (why) why = result.status();
+        continue;
+      }
+    }
+    *note = fmt::format("inputs: random, seed {}", seed);
+    for (const NamedTensor& input : *inputs) {
+      *note += fmt::format("; {} {}", printable(input.name), shape_to_string(input.tensor.shape()));
+    }
+    if (!dims.empty()) *note += "; free dimensions taken as " + printable(dims.describe(sizes));
+    *note += "\n";
+    return inputs;
+  }
+  return needs_shapes(session, why);
 }
 
 }  // namespace
@@ -133,19 +170,28 @@ void InputFlags::parse() const {
   for (const std::string& text : shapes) parse_shape(text);
 }
 
-Result<std::vector<NamedTensor>> InputFlags::load(const Session& session, std::string* note) const {
+std::vector<std::string> InputFlags::sources(const Session& session) const {
+  std::vector<std::string> sources;
+  for (const std::string& text : files) {
+    sources.push_back(parse_port_file(text, session.inputs()).file);
+  }
+  return sources;
+}
+
+Result<std::vector<NamedTensor>> InputFlags::load(const Contender& trial, std::string* note) const {
+  const Session& session = *trial.session;
   if (files.empty()) {
     std::map<std::string, Shape> by_name;
     for (const std::string& text : shapes) {
       NamedShape given = parse_shape(text);
       by_name[given.name] = given.shape;
     }
-    return random_inputs(session, seed.value_or(kDefaultSeed), std::move(by_name), note);
+    return inputs_that_run(trial, seed.value_or(kDefaultSeed), by_name, note);
   }
   std::vector<PortFile> ports;
   *note = "inputs:";
   for (const std::string& text : files) {
-    ports.push_back(parse_port_file(text));
+    ports.push_back(parse_port_file(text, session.inputs()));
     *note += " " + printable(text);
   }
   *note += "\n";

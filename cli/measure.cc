@@ -62,12 +62,30 @@ void DataFlags::parse() const {
   }
 }
 
+namespace {
+
+// Names and files may hold '=': what is a file is meant.
+PortFile parse_data(const std::string& text) {
+  if (std::filesystem::exists(text)) return {{}, text};
+  for (std::size_t at = text.find('='); at != std::string::npos; at = text.find('=', at + 1)) {
+    if (std::filesystem::exists(text.substr(at + 1)))
+      return {text.substr(0, at), text.substr(at + 1)};
+  }
+  return parse_port_file(text, {});
+}
+
+}  // namespace
+
+std::vector<std::string> DataFlags::sources() const {
+  std::vector<std::string> files{labels};
+  for (const std::string& text : data) files.push_back(parse_data(text).file);
+  return files;
+}
+
 Result<Dataset> DataFlags::load() const {
   Dataset dataset;
   for (const std::string& text : data) {
-    // A file whose own name holds '=' is meant as a whole.
-    const bool whole = std::filesystem::exists(text);
-    const PortFile port = whole ? PortFile{{}, text} : parse_port_file(text);
+    const PortFile port = parse_data(text);
     PBATCH_ASSIGN_OR_RETURN(ArrayFile items, read_array(port.file));
     const bool pixels = items.idx && items.tensor.dtype() == DType::u8;
     dataset.data.push_back({port.name, std::move(items.tensor), pixels, {}});
@@ -108,6 +126,12 @@ std::string weights_column(const Contender& c) {
   return c.baseline.empty() ? width_name(c.precision) : c.baseline;
 }
 
+std::string activations_column(const Contender& c) {
+  return c.precision.all.weight_bits == 32
+             ? "float"
+             : std::to_string(c.precision.all.activation_bits) + "-bit";
+}
+
 }  // namespace
 
 nlohmann::json row_json(const Contender& c, const std::string& metric, double value,
@@ -125,10 +149,7 @@ nlohmann::json row_json(const Contender& c, const std::string& metric, double va
 
 std::vector<std::string> table_row(const Contender& c, const std::vector<std::string>& values,
                                    const Cost& cost) {
-  std::vector<std::string> cells{weights_column(c),
-                                 c.precision.all.weight_bits == 32
-                                     ? "float"
-                                     : std::to_string(c.precision.all.activation_bits) + "-bit"};
+  std::vector<std::string> cells{weights_column(c), activations_column(c)};
   cells.insert(cells.end(), values.begin(), values.end());
   cells.insert(cells.end(),
                {human_time(cost.latency_us), fmt::format("{:.2f}x", cost.speedup_vs_f32),
@@ -154,16 +175,41 @@ std::string eval_table(const Networks& nets, const Evaluation& e) {
                                          e.items, e.input_note, e.batch, metric_name(e.metric));
 }
 
+namespace {
+
+nlohmann::json error_json(const OutputError& error) {
+  nlohmann::json json{{"rel_error", error.rel_error},
+                      {"cosine", error.cosine},
+                      {"max_abs_error", error.max_abs_error},
+                      {"mean_abs_error", error.mean_abs_error}};
+  if (error.exact) {
+    json["differing"] = error.differing;
+    json["elements"] = error.elements;
+  }
+  return json;
+}
+
+std::string rel_error_text(const OutputError& error) {
+  return error.exact ? fmt::format("{} of {} differ", error.differing, error.elements)
+                     : short_number(error.rel_error);
+}
+
+}  // namespace
+
 nlohmann::json compare_row_json(const Contender& c, const CompareRow& row) {
+  const std::vector<PortInfo>& ports = c.session->outputs();
   nlohmann::json json{{"weight_bits", c.precision.all.weight_bits},
                       {"activation_bits", c.precision.all.activation_bits},
-                      {"rel_error", row.error.rel_error},
-                      {"cosine", row.error.cosine},
-                      {"max_abs_error", row.error.max_abs_error},
-                      {"mean_abs_error", row.error.mean_abs_error},
+                      {"output", ports[row.worst()].name},
                       {"latency_us", row.cost.latency_us},
                       {"speedup_vs_f32", row.cost.speedup_vs_f32},
                       {"weight_bytes", row.cost.weight_bytes}};
+  json.update(error_json(row.error()));
+  json["outputs"] = nlohmann::json::array();
+  for (std::size_t o = 0; o < row.errors.size(); ++o) {
+    json["outputs"].push_back(error_json(row.errors[o]));
+    json["outputs"].back()["name"] = ports[o].name;
+  }
   name_baseline(c, json);
   return json;
 }
@@ -172,13 +218,26 @@ std::string compare_table(const Networks& nets, const std::vector<CompareRow>& r
   Table table({"weights", "activations", "rel. error", "cosine", "max abs error", "latency",
                "speed-up", "weight bytes"});
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const OutputError& error = rows[i].error;
+    const OutputError& error = rows[i].error();
     table.add(table_row(nets.contenders[i],
-                        {short_number(error.rel_error), fmt::format("{:.6f}", error.cosine),
+                        {rel_error_text(error), fmt::format("{:.6f}", error.cosine),
                          short_number(error.max_abs_error)},
                         rows[i].cost));
   }
-  return table.to_string();
+  const std::size_t outputs = rows[0].errors.size();
+  if (outputs < 2) return table.to_string();
+  Table each({"weights", "activations", "output", "rel. error", "cosine", "max abs error"});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Contender& c = nets.contenders[i];
+    for (std::size_t o = 0; o < outputs && i > 0; ++o) {
+      const OutputError& error = rows[i].errors[o];
+      each.add({weights_column(c), activations_column(c), c.session->outputs()[o].name,
+                rel_error_text(error), fmt::format("{:.6f}", error.cosine),
+                short_number(error.max_abs_error)});
+    }
+  }
+  return table.to_string() + "errors are those of the worst output; each one's:\n" +
+         each.to_string();
 }
 
 std::string float_side_line(const Networks& nets) {

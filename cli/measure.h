@@ -26,6 +26,7 @@ struct DataFlags {
   /// Throws CLI::ValidationError if one of --data and --labels stands alone, or an axis is none.
   void parse() const;
   Result<Dataset> load() const;
+  std::vector<std::string> sources() const;  ///< files that load() reads
 };
 
 /// Inputs without labels: --input NAME=FILE, or random ones.
@@ -36,8 +37,10 @@ struct InputFlags {
   void add_to(CLI::App& command);
   /// Throws CLI::ValidationError.
   void parse() const;
-  /// The inputs, and a line that says where they came from.
-  Result<std::vector<NamedTensor>> load(const Session& session, std::string* note) const;
+  /// The inputs, and a line that says where they came from. Free dimensions of random ones get
+  /// sizes with which `trial` runs.
+  Result<std::vector<NamedTensor>> load(const Contender& trial, std::string* note) const;
+  std::vector<std::string> sources(const Session& session) const;  ///< files that load() reads
 };
 
 /// --seconds: how long each row is timed.

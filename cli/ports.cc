@@ -1,5 +1,7 @@
 #include "cli/ports.h"
 
+#include <algorithm>
+
 #include "report/array_file.h"
 #include "report/convert.h"
 
@@ -16,7 +18,9 @@ std::string list_names(const std::vector<PortInfo>& ports) {
 
 Result<std::size_t> find_port(const std::vector<PortInfo>& ports, const std::string& name,
                               const std::string& kind) {
-  if (name.empty() && ports.size() == 1) return std::size_t{0};
+  const auto required = std::count_if(ports.begin(), ports.end(),
+                                      [](const PortInfo& port) { return !port.optional; });
+  if (name.empty() && required == 1) return std::size_t{0};  // optional ones stand behind it
   for (std::size_t i = 0; i < ports.size(); ++i) {
     if (ports[i].name == name) return i;
   }
@@ -28,17 +32,35 @@ Result<std::size_t> find_port(const std::vector<PortInfo>& ports, const std::str
 
 }  // namespace
 
-PortFile parse_port_file(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) return {{}, text};
+PortFile parse_port_file(const std::string& text, const std::vector<PortInfo>& ports) {
+  const std::size_t first = text.find('=');
+  if (first == std::string::npos) return {{}, text};
+  std::size_t equals = first;
+  for (const PortInfo& port : ports) {
+    const std::size_t length = port.name.size();
+    if (length > equals && text.size() > length && text[length] == '=' &&
+        text.compare(0, length, port.name) == 0) {
+      equals = length;
+    }
+  }
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
+
+std::string unambiguous_file(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  return text.find('=', equals + 1) == std::string::npos || equals == std::string::npos
+             ? text.substr(equals + 1)
+             : std::string();
+}
+
+bool names_file(const std::string& text) { return !text.empty() && text.back() != '='; }
 
 std::string describe_type(const PortInfo& port) {
   std::string text = std::string(dtype_name(port.dtype)) + " [";
   for (std::size_t i = 0; i < port.shape.size(); ++i) {
     if (i != 0) text += ", ";
-    text += port.shape[i] < 0 ? "?" : std::to_string(port.shape[i]);
+    const bool named = i < port.dim_names.size() && !port.dim_names[i].empty();
+    text += port.shape[i] >= 0 ? std::to_string(port.shape[i]) : named ? port.dim_names[i] : "?";
   }
   return text + "]";
 }
@@ -64,7 +86,7 @@ Result<std::vector<NamedTensor>> load_inputs(const Session& session,
   for (const PortInfo& port : session.inputs()) {
     bool found = false;
     for (const NamedTensor& input : inputs) found = found || input.name == port.name;
-    if (!found) {
+    if (!found && !port.optional) {
       return Status(ErrorCode::invalid_argument, "input '" + port.name + "' is missing",
                     "give --input NAME=FILE for each of " + list_names(session.inputs()));
     }

@@ -14,18 +14,24 @@ namespace pbatch::cli {
 struct PortFile {
   std::string name, file;
 };
-PortFile parse_port_file(const std::string& text);
+/// Names may hold '=', and so may files: the name of one of `ports` decides where there is a
+/// choice, else the first '=' does.
+PortFile parse_port_file(const std::string& text, const std::vector<PortInfo>& ports);
+/// The file of `text` where there is no choice; else empty.
+std::string unambiguous_file(const std::string& text);
+/// Whether NAME=FILE names a file at all.
+bool names_file(const std::string& text);
 
 /// Reads each input of `session` from its file and converts it to the type
-/// that the network takes where no value is lost. Errors name the input and
-/// what it should be; unknown names list the known ones.
+/// that the network takes where no value is lost. Optional inputs may have none. Errors name the
+/// input and what it should be; unknown names list the known ones.
 Result<std::vector<NamedTensor>> load_inputs(const Session& session,
                                              const std::vector<PortFile>& files);
 
 /// Index of the output of that name (empty: the only one).
 Result<std::size_t> find_output(const Session& session, const std::string& name);
 
-/// "float32 [?, 784]".
+/// "float32 [batch, ?, 784]".
 std::string describe_type(const PortInfo& port);
 
 }  // namespace pbatch::cli

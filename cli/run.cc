@@ -44,16 +44,14 @@ void RunCommand::parse() {
   overrides.parse();
   std::set<std::string> files;
   for (const std::string& text : output_texts) {
-    const PortFile port = parse_port_file(text);
-    if (port.file.empty()) throw CLI::ValidationError("--output", "'" + text + "' names no file");
-    if (!files.insert(port.file).second) {
-      throw CLI::ValidationError("--output", "'" + port.file + "' is given twice");
+    if (!names_file(text)) throw CLI::ValidationError("--output", "'" + text + "' names no file");
+    const std::string file_named = unambiguous_file(text);
+    if (!file_named.empty() && !files.insert(file_named).second) {
+      throw CLI::ValidationError("--output", "'" + file_named + "' is given twice");
     }
   }
   for (const std::string& text : input_texts) {
-    if (parse_port_file(text).file.empty()) {
-      throw CLI::ValidationError("--input", "'" + text + "' names no file");
-    }
+    if (!names_file(text)) throw CLI::ValidationError("--input", "'" + text + "' names no file");
   }
 }
 
@@ -91,16 +89,23 @@ Summary summarize(const Tensor& t) {
 Status RunCommand::run() const {
   std::vector<PortFile> inputs, targets;
   std::vector<std::string> paths;
-  for (const std::string& text : input_texts) inputs.push_back(parse_port_file(text));
-  for (const std::string& text : output_texts) {
-    targets.push_back(parse_port_file(text));
-    paths.push_back(targets.back().file);
-  }
+  for (const std::string& text : output_texts) paths.push_back(unambiguous_file(text));
   if (!trace.empty()) paths.push_back(trace);
-  PBATCH_RETURN_IF_ERROR(check_output_files(output, paths));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, paths, {file}));
   PBATCH_ASSIGN_OR_RETURN(SessionOptions options, threads.session_options());
   options.device = device.device;
   PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, options));
+  std::vector<std::string> sources = session.files();
+  for (const std::string& text : input_texts) {
+    inputs.push_back(parse_port_file(text, session.inputs()));
+    sources.push_back(inputs.back().file);
+  }
+  paths.clear();
+  for (const std::string& text : output_texts) {
+    targets.push_back(parse_port_file(text, session.outputs()));
+    paths.push_back(targets.back().file);
+  }
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, paths, sources));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   PBATCH_ASSIGN_OR_RETURN(const Precision precision, precision_for(session));
 

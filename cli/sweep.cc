@@ -63,13 +63,13 @@ Status SweepCommand::measure_unlabelled(const Networks& nets, Progress& progress
                                         std::string* text, nlohmann::json* results,
                                         std::vector<NamedTensor>* sample) const {
   std::string note;
-  PBATCH_ASSIGN_OR_RETURN(*sample, inputs.load(*nets.quantized, &note));
+  PBATCH_ASSIGN_OR_RETURN(*sample, inputs.load(nets.contenders[0], &note));
   PBATCH_ASSIGN_OR_RETURN(const std::vector<CompareRow> rows,
                           pbatch::compare(nets.contenders, *sample, data.options.timing, progress));
   page->metric = SweepMetric::rel_error;
   page->input_note = note.substr(0, note.size() - 1);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    page->rows.push_back(sweep_row(nets.contenders[i], rows[i].error.rel_error, rows[i].cost));
+    page->rows.push_back(sweep_row(nets.contenders[i], rows[i].error().rel_error, rows[i].cost));
     results->push_back(compare_row_json(nets.contenders[i], rows[i]));
   }
   *text = compare_table(nets, rows) + note;
@@ -107,8 +107,10 @@ Status SweepCommand::measure(const Networks& nets, SweepPage* page, std::string*
 }
 
 Status SweepCommand::run() const {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output, {page_file}));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {page_file}, data.sources()));
   PBATCH_ASSIGN_OR_RETURN(const auto nets, open_networks(network));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {page_file}, nets->files()));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {page_file}, inputs.sources(*nets->quantized)));
   SweepPage page;
   PBATCH_ASSIGN_OR_RETURN(page.conditions, conditions_here(nets->quantized->threads()));
   page.file = network.file;
