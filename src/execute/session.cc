@@ -390,7 +390,11 @@ Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int
   std::vector<PlanStep> steps;
   std::set<const BitMatrix*> counted;
   PBATCH_RETURN_IF_ERROR(impl_->program.visit([&](const Node& node, const Op& op) {
-    PBATCH_ASSIGN_OR_RETURN(PlanStep step, op.describe(precision.of(node.name), batch));
+    Result<PlanStep> planned = op.describe(precision.of(node.name), batch);
+    if (!planned) {
+      return planned.status().at_node(node.name).in_file(impl_->program.graph().source_file);
+    }
+    PlanStep step = *std::move(planned);
     if (impl_->on_device != nullptr && node.matrix != nullptr) {
       step = impl_->on_device->plan(node, precision.of(node.name), batch, std::move(step));
     }

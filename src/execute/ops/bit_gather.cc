@@ -54,7 +54,7 @@ class BitGather final : public Op {
   // A run reads the rows that it is asked for; the bytes are those of the table.
   Result<PlanStep> describe(const LayerPrecision& precision, std::int64_t) const override {
     const int width = width_of(precision);
-    PBATCH_RETURN_IF_ERROR(check_planes(*table_, width));
+    PBATCH_RETURN_IF_ERROR(check_at_hand(*table_, width));
     PlanStep step;
     step.kernel = "rows";
     step.rows = table_->rows;

@@ -33,8 +33,12 @@ Status check_has_matrix(const Node& node) {
 
 int all_planes(const BitMatrix& m) { return std::max(1, m.planes_available()); }
 
+Status check_at_hand(const BitMatrix& m, int weight_bits) {
+  return weight_bits > m.planes_available() ? missing_planes(m, weight_bits) : Status::ok();
+}
+
 Status check_planes(const BitMatrix& m, int weight_bits) {
-  if (weight_bits > m.planes_available()) return missing_planes(m, weight_bits);
+  PBATCH_RETURN_IF_ERROR(check_at_hand(m, weight_bits));
   return m.verify_planes ? m.verify_planes(weight_bits) : Status::ok();
 }
 
@@ -85,9 +89,7 @@ Result<PlanStep> BitWeights::plan(const LayerPrecision& precision, std::int64_t 
     step.weight_bytes = step.rows * step.cols * 4;
     return step;
   }
-  if (precision.weight_bits > matrix_->planes_available()) {
-    return missing_planes(*matrix_, precision.weight_bits);
-  }
+  PBATCH_RETURN_IF_ERROR(check_at_hand(*matrix_, precision.weight_bits));
   const BitKernel& kernel = kernel_for(precision, batch);
   step.kernel = kernel.name;
   step.weight_bits = precision.weight_bits;

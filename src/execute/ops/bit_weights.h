@@ -16,7 +16,9 @@ Status check_has_matrix(const Node& node);
 /// What weight_bits 32 reads: the planes at hand, and at least one, so that a file cut before the
 /// first is an error of check_planes().
 int all_planes(const BitMatrix& matrix);
-/// An error if fewer planes than `weight_bits` are at hand, or these fail their checksums.
+/// An error if fewer planes than `weight_bits` are at hand. Reads none.
+Status check_at_hand(const BitMatrix& matrix, int weight_bits);
+/// The same, and if these fail their checksums.
 Status check_planes(const BitMatrix& matrix, int weight_bits);
 
 /// Ready at any width. Thread-safe but for choose_kernels_by().
