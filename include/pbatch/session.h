@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -102,6 +103,10 @@ class PBATCH_API Session {
   /// Everything that can be refused without data is refused here: damaged
   /// files, unsupported operators, impossible shapes.
   static Result<Session> load(const std::string& path, const SessionOptions& options = {});
+  /// The same from the bytes of the .onnx file and, of a pbatch model, of its .safetensors file. They
+  /// are read during the call only. A float network must hold its weights itself.
+  static Result<Session> load_bytes(std::string_view model, std::string_view data,
+                                    const SessionOptions& options = {});
   /// Quantizes in memory: the float network `path` becomes a session over bit-layers.
   static Result<Session> quantize_in_memory(const std::string& path,
                                             const QuantizeOptions& quantize,
@@ -153,6 +158,7 @@ class PBATCH_API Session {
  private:
   struct PBATCH_LOCAL Impl;
   static Result<Session> from_graph(Graph graph, const SessionOptions& options);
+  static Result<Session> from_loaded(Graph graph, const SessionOptions& options);
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

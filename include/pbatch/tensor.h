@@ -59,6 +59,8 @@ class PBATCH_API Tensor {
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * dtype_size(dtype_); }
 
   const void* raw() const { return data_.get(); }
+  /// Whether another tensor, a model's constant perhaps, holds the same storage.
+  bool is_shared() const { return data_.use_count() > 1; }
   /// Precondition: created by create() or from_floats(), not a view.
   void* mutable_raw() { return const_cast<void*>(data_.get()); }
 

@@ -2,38 +2,88 @@
 
 #include "execute/simplify.h"
 #include "format/model_file.h"
+#include "pbatch/model_bytes.h"
 #include "pbatch/quantize.h"
 #include "quantize/quantize_graph.h"
 
 namespace pbatch {
+namespace {
+
+// The float network `graph` gets bit-layers; the report, but for files.
+Result<QuantizeReport> quantize_loaded(Graph& graph, const QuantizeOptions& options) {
+  if (graph.metadata.contains("pbatch.format_version")) {
+    return Status(ErrorCode::invalid_argument, "it is a pbatch model already",
+                  "quantize the float network that it was made from")
+        .in_file(graph.source_file);
+  }
+  PBATCH_RETURN_IF_ERROR(simplify_to_quantize(graph));
+  QuantizeReport report;
+  report.source_files = graph.files;
+  PBATCH_ASSIGN_OR_RETURN(report.layers, quantize_graph(graph, options));
+  for (const LayerReport& layer : report.layers) {
+    if (layer.same_as.empty()) report.float_bytes += layer.float_bytes;
+  }
+  return report;
+}
+
+Result<QuantizedBytes> quantize_and_encode(Result<Graph> graph, const QuantizeOptions& options) {
+  if (!graph) return graph.status();
+  QuantizedBytes made;
+  PBATCH_ASSIGN_OR_RETURN(made.report, quantize_loaded(*graph, options));
+  PBATCH_ASSIGN_OR_RETURN(made.bytes, encode_model(*graph));
+  made.report.model_bytes = static_cast<std::int64_t>(made.bytes.model.size());
+  made.report.data_bytes = static_cast<std::int64_t>(made.bytes.data.size());
+  return made;
+}
+
+Status out_of_memory() {
+  return {ErrorCode::out_of_memory, "not enough memory to quantize the network",
+          "use a machine with more memory"};
+}
+
+}  // namespace
 
 Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::string& out_path,
                                      const QuantizeOptions& options) try {
   PBATCH_RETURN_IF_ERROR(check_model_path(out_path, {&onnx_path, 1}));
   PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(onnx_path));
-  if (graph.metadata.contains("pbatch.format_version")) {
-    return Status(ErrorCode::invalid_argument, "it is a pbatch model already",
-                  "quantize the float network that it was made from")
-        .in_file(onnx_path);
-  }
   PBATCH_RETURN_IF_ERROR(check_model_path(out_path, graph.files));
-  PBATCH_RETURN_IF_ERROR(simplify_to_quantize(graph));
-  QuantizeReport report;
-  report.source_files = graph.files;
-  PBATCH_ASSIGN_OR_RETURN(report.layers, quantize_graph(graph, options));
+  PBATCH_ASSIGN_OR_RETURN(QuantizeReport report, quantize_loaded(graph, options));
   PBATCH_ASSIGN_OR_RETURN(const SavedModel saved, save_model(graph, out_path, onnx_path));
   report.model_path = saved.model_path;
   report.data_path = saved.data_path;
   report.model_bytes = saved.model_bytes;
   report.data_bytes = saved.data_bytes;
-  for (const LayerReport& layer : report.layers) {
-    if (layer.same_as.empty()) report.float_bytes += layer.float_bytes;
-  }
   return report;
 } catch (const std::bad_alloc&) {
-  return Status(ErrorCode::out_of_memory, "not enough memory to quantize the network",
+  return out_of_memory().in_file(onnx_path);
+}
+
+Result<QuantizedBytes> quantize_to_bytes(const std::string& onnx_path,
+                                         const QuantizeOptions& options) try {
+  return quantize_and_encode(load_model(onnx_path), options);
+} catch (const std::bad_alloc&) {
+  return out_of_memory().in_file(onnx_path);
+}
+
+Result<QuantizedBytes> quantize_bytes(std::string_view onnx, const QuantizeOptions& options) try {
+  return quantize_and_encode(load_model_bytes(onnx, {}), options);
+} catch (const std::bad_alloc&) {
+  return out_of_memory();
+}
+
+Status write_model(const ModelBytes& bytes, const std::string& out_path) try {
+  PBATCH_RETURN_IF_ERROR(check_model_path(out_path, {}));
+  PBATCH_ASSIGN_OR_RETURN(const Graph graph, load_model_bytes(bytes.model, bytes.data));
+  if (!graph.metadata.contains("pbatch.format_version")) {
+    return {ErrorCode::invalid_argument, "a float network is not a pbatch model",
+            "quantize it first"};
+  }
+  return save_model(graph, out_path, {}).status();
+} catch (const std::bad_alloc&) {
+  return Status(ErrorCode::out_of_memory, "not enough memory to write the model",
                 "use a machine with more memory")
-      .in_file(onnx_path);
+      .in_file(out_path);
 }
 
 }  // namespace pbatch

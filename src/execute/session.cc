@@ -310,6 +310,16 @@ Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) 
 
 Result<Session> Session::load(const std::string& path, const SessionOptions& options) {
   PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(path));
+  return from_loaded(std::move(graph), options);
+}
+
+Result<Session> Session::load_bytes(std::string_view model, std::string_view data,
+                                    const SessionOptions& options) {
+  PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model_bytes(model, data));
+  return from_loaded(std::move(graph), options);
+}
+
+Result<Session> Session::from_loaded(Graph graph, const SessionOptions& options) {
   bool is_float = true;
   visit_nodes(graph, [&](const Node& n) { is_float = is_float && n.matrix == nullptr; });
   if (!is_float) return from_graph(std::move(graph), options);

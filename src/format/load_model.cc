@@ -174,11 +174,8 @@ Status attach_matrices(Graph& graph, const ModelData& data, Shared& shared) {
   return Status::ok();
 }
 
-}  // namespace
-
-Result<Graph> load_model(const std::string& path) {
-  ModelData data(path);
-  PBATCH_ASSIGN_OR_RETURN(Graph graph, import_onnx(path, &data));
+// What makes a pbatch model of the graph of its .onnx file; a float network stays as it is.
+Result<Graph> attach_planes(Graph graph, const ModelData& data, const std::string& path) {
   if (!graph.metadata.contains("pbatch.format_version")) {
     Status status;
     visit_nodes(graph, [&](const Node& node) {
@@ -195,6 +192,21 @@ Result<Graph> load_model(const std::string& path) {
   if (Status s = attach_matrices(graph, data, shared); !s) return std::move(s).in_file(path);
   PBATCH_RETURN_IF_ERROR(remove_unused(graph));
   return graph;
+}
+
+}  // namespace
+
+Result<Graph> load_model(const std::string& path) {
+  ModelData data(path);
+  PBATCH_ASSIGN_OR_RETURN(Graph graph, import_onnx(path, &data));
+  return attach_planes(std::move(graph), data, path);
+}
+
+Result<Graph> load_model_bytes(std::string_view model, std::string_view data) {
+  ModelData in_memory(data);
+  PBATCH_ASSIGN_OR_RETURN(Graph graph,
+                          import_onnx_bytes(model.data(), model.size(), {}, &in_memory));
+  return attach_planes(std::move(graph), in_memory, {});
 }
 
 }  // namespace pbatch

@@ -14,7 +14,21 @@ bool is_plane(const std::string& tensor_name, DType type) {
                      [](char c) { return c >= '0' && c <= '9'; });
 }
 
+Status not_in_memory(const std::string& tensor_name, const std::string& location) {
+  return {ErrorCode::not_found,
+          "tensor '" + tensor_name + "' lies in '" + location +
+              "', and a network in memory has no folder to look in",
+          "load it from its path; a pbatch model also from the bytes of both its files"};
+}
+
 }  // namespace
+
+Result<SafetensorsFile> ModelData::open(const std::string& location) const {
+  if (bytes_)
+    return SafetensorsFile::open(FileBytes::in_memory(std::string(*bytes_), location), location);
+  PBATCH_ASSIGN_OR_RETURN(const std::string path, resolve_external_path(model_path_, location));
+  return SafetensorsFile::open(path);
+}
 
 std::string ModelData::checksum(const std::string& tensor_name) const {
   if (!file_) return {};
@@ -24,22 +38,26 @@ std::string ModelData::checksum(const std::string& tensor_name) const {
 
 std::vector<std::string> ModelData::files() const {
   std::vector<std::string> files = files_.files();
-  if (file_) files.push_back(file_->path());
+  if (file_ && !bytes_) files.push_back(file_->path());
   return files;
 }
 
 Result<Tensor> ModelData::load(const std::string& tensor_name, DType type, const Shape& shape,
                                const std::string& location, std::int64_t offset,
                                std::int64_t length) {
+  const bool in_memory = bytes_.has_value();
+  if (in_memory && (bytes_->empty() || !location.ends_with(".safetensors"))) {
+    return not_in_memory(tensor_name, location);
+  }
   if (!location.ends_with(".safetensors")) {
     return files_.load(tensor_name, type, shape, location, offset, length);
   }
   if (!file_) {
-    PBATCH_ASSIGN_OR_RETURN(const std::string path, resolve_external_path(model_path_, location));
-    PBATCH_ASSIGN_OR_RETURN(file_, SafetensorsFile::open(path));
+    PBATCH_ASSIGN_OR_RETURN(file_, open(location));
     location_ = location;
     is_ours_ = file_->metadata().contains("pbatch.format_version");
   }
+  if (!is_ours_ && in_memory) return not_in_memory(tensor_name, location);
   if (!is_ours_) return files_.load(tensor_name, type, shape, location, offset, length);
   if (location != location_) {
     return Status(

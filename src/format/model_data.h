@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/safetensors.h"
@@ -20,6 +21,9 @@ class ModelData : public ExternalData {
  public:
   explicit ModelData(std::string model_path)
       : model_path_(model_path), files_(std::move(model_path)) {}
+  /// A model in memory: the bytes of its data file, which must live as long as this object; empty
+  /// for none. Other files are refused, for there is no folder to look in.
+  explicit ModelData(std::string_view data) : bytes_(data), files_({}) {}
 
   Result<Tensor> load(const std::string& tensor_name, DType type, const Shape& shape,
                       const std::string& location, std::int64_t offset,
@@ -33,11 +37,13 @@ class ModelData : public ExternalData {
 
  private:
   std::string model_path_;
+  std::optional<std::string_view> bytes_;  // there: a model in memory
   ExternalFiles files_;
   std::string location_;
   std::optional<SafetensorsFile> file_;
   bool is_ours_ = false;
 
+  Result<SafetensorsFile> open(const std::string& location) const;
   Result<Tensor> load_ours(const std::string& tensor_name, DType type, const Shape& shape,
                            std::int64_t offset, std::int64_t length);
 };

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "graph/graph.h"
+#include "pbatch/model_bytes.h"
 #include "pbatch/status.h"
 
 namespace pbatch {
@@ -30,11 +32,17 @@ struct SavedModel {
 Result<SavedModel> save_model(const Graph& graph, const std::string& path,
                               const std::string& source_path);
 
+/// The same as bytes instead of files. Records no source.
+Result<ModelBytes> encode_model(const Graph& graph);
+
 /// Reads a float ONNX network or a pbatch model, told apart by content. Nodes
 /// of a pbatch model have their matrix, with the planes that the data file
 /// holds; checksums of constants and scales are checked here, those of planes
 /// by BitMatrix::verify_planes.
 Result<Graph> load_model(const std::string& path);
+/// The same from memory, which is read during the call only. `data`: of the .safetensors file; empty
+/// for a float network, whose weights must be inside.
+Result<Graph> load_model_bytes(std::string_view model, std::string_view data);
 
 /// Path of the float network that a model was made from, if the model records
 /// one and a file of the recorded checksum is there; else empty. Reads that file.

@@ -29,6 +29,8 @@ struct SafetensorsEntry {
 class SafetensorsFile {
  public:
   static Result<SafetensorsFile> open(const std::string& path);
+  /// `path` is for messages.
+  static Result<SafetensorsFile> open(FileBytes bytes, const std::string& path);
   /// Parses the start of a file of `size` bytes, header and more; `path` is for messages. Its data
   /// is for the caller to find: read() needs open().
   static Result<SafetensorsFile> parse(std::span<const std::uint8_t> start, std::int64_t size,

@@ -132,8 +132,12 @@ Status check_contiguous(const std::map<std::string, SafetensorsEntry>& entries,
 }  // namespace
 
 Result<SafetensorsFile> SafetensorsFile::open(const std::string& path) {
-  PBATCH_ASSIGN_OR_RETURN(FileBytes opened, FileBytes::open(path));
-  const auto file = std::make_shared<const FileBytes>(std::move(opened));
+  PBATCH_ASSIGN_OR_RETURN(FileBytes bytes, FileBytes::open(path));
+  return open(std::move(bytes), path);
+}
+
+Result<SafetensorsFile> SafetensorsFile::open(FileBytes bytes, const std::string& path) {
+  const auto file = std::make_shared<const FileBytes>(std::move(bytes));
   std::array<std::uint8_t, kLengthBytes> start{};
   if (file->size() < kLengthBytes) return too_short().in_file(path);
   PBATCH_RETURN_IF_ERROR(file->read(0, kLengthBytes, start.data()));

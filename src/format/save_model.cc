@@ -22,6 +22,8 @@ namespace {
 constexpr std::int64_t kInlineElements = 16;
 constexpr std::int64_t kAlignment = 64;
 constexpr const char* kSuffix = ".onnx";
+// What the graph calls its data file where there are no files.
+constexpr const char* kDataInMemory = "model.safetensors";
 constexpr const char* kPaddingName = "pbatch.padding";
 
 // Whether a constant can stand in the data file under its own name. Others stay inside the graph.
@@ -245,6 +247,33 @@ std::string data_path_of(const std::string& model_path) {
          ".safetensors";
 }
 
+struct Encoded {
+  std::string model;   // the .onnx file
+  std::string header;  // of the data file
+};
+
+// `location`: the data file's name in the graph.
+Result<Encoded> encode(Layout& layout, const std::string& location) {
+  PBATCH_RETURN_IF_ERROR(layout.place_all());
+  layout.seal();
+  Encoded encoded;
+  PBATCH_ASSIGN_OR_RETURN(encoded.header, layout.writer().header());
+  const auto data_start = static_cast<std::int64_t>(encoded.header.size());
+  PBATCH_ASSIGN_OR_RETURN(encoded.model, export_onnx(layout.graph(), [&](ValueId id) {
+                            return layout.place(id, location, data_start);
+                          }));
+  return encoded;
+}
+
+// The data file, piece by piece. Valid as long as both arguments.
+std::vector<std::string_view> data_parts(const Layout& layout, const Encoded& encoded) {
+  std::vector<std::string_view> parts{encoded.header};
+  for (const auto& t : layout.writer().tensors()) {
+    parts.emplace_back(reinterpret_cast<const char*>(t.data.data()), t.data.size());
+  }
+  return parts;
+}
+
 }  // namespace
 
 Status check_model_path(const std::string& path, std::span<const std::string> sources) {
@@ -266,29 +295,30 @@ Result<SavedModel> save_model(const Graph& graph, const std::string& path,
   if (!source_path.empty()) {
     PBATCH_RETURN_IF_ERROR(record_source(layout.graph(), source_path, path));
   }
-  PBATCH_RETURN_IF_ERROR(layout.place_all());
-  layout.seal();
-
   SavedModel saved;
   saved.model_path = path;
   saved.data_path = data_path_of(path);
-  PBATCH_ASSIGN_OR_RETURN(const std::string header, layout.writer().header());
-  const std::string location = std::filesystem::path(saved.data_path).filename().string();
-  const auto data_start = static_cast<std::int64_t>(header.size());
-  PBATCH_ASSIGN_OR_RETURN(const std::string model, export_onnx(layout.graph(), [&](ValueId id) {
-                            return layout.place(id, location, data_start);
-                          }));
-  std::vector<std::string_view> parts{header};
-  for (const auto& t : layout.writer().tensors()) {
-    parts.emplace_back(reinterpret_cast<const char*>(t.data.data()), t.data.size());
-  }
+  PBATCH_ASSIGN_OR_RETURN(
+      const Encoded encoded,
+      encode(layout, std::filesystem::path(saved.data_path).filename().string()));
+  const std::vector<std::string_view> parts = data_parts(layout, encoded);
   OutputFiles files;
   PBATCH_RETURN_IF_ERROR(files.stage(saved.data_path, parts));
-  PBATCH_RETURN_IF_ERROR(files.stage(saved.model_path, model));
+  PBATCH_RETURN_IF_ERROR(files.stage(saved.model_path, encoded.model));
   PBATCH_RETURN_IF_ERROR(files.commit());
-  saved.model_bytes = static_cast<std::int64_t>(model.size());
-  saved.data_bytes = data_start + layout.writer().data_size();
+  saved.model_bytes = static_cast<std::int64_t>(encoded.model.size());
+  saved.data_bytes = static_cast<std::int64_t>(encoded.header.size()) + layout.writer().data_size();
   return saved;
+}
+
+Result<ModelBytes> encode_model(const Graph& graph) {
+  Layout layout(graph);
+  PBATCH_ASSIGN_OR_RETURN(Encoded encoded, encode(layout, kDataInMemory));
+  ModelBytes bytes;
+  bytes.data.reserve(encoded.header.size() + static_cast<std::size_t>(layout.writer().data_size()));
+  for (const std::string_view part : data_parts(layout, encoded)) bytes.data += part;
+  bytes.model = std::move(encoded.model);
+  return bytes;
 }
 
 }  // namespace pbatch

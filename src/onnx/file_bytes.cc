@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -44,15 +45,25 @@ Result<FileBytes> FileBytes::open(const std::string& path) {
   return file;
 }
 
+FileBytes FileBytes::in_memory(std::string bytes, std::string name) {
+  FileBytes file;
+  file.size_ = static_cast<std::int64_t>(bytes.size());
+  file.path_ = std::move(name);
+  file.memory_ = std::move(bytes);
+  return file;
+}
+
 FileBytes::FileBytes(FileBytes&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       size_(other.size_),
-      path_(std::move(other.path_)) {}
+      path_(std::move(other.path_)),
+      memory_(std::move(other.memory_)) {}
 
 FileBytes& FileBytes::operator=(FileBytes&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(size_, other.size_);
   std::swap(path_, other.path_);
+  std::swap(memory_, other.memory_);
   return *this;
 }
 
@@ -62,6 +73,10 @@ FileBytes::~FileBytes() {
 
 Status FileBytes::read(std::int64_t offset, std::int64_t count, void* to) const {
   auto* out = static_cast<char*>(to);
+  if (descriptor_ < 0 && count > 0) {
+    std::memcpy(out, memory_.data() + offset, static_cast<std::size_t>(count));
+    return Status::ok();
+  }
   while (count > 0) {
     // One call reads at most about 2^31 bytes.
     const auto chunk = static_cast<std::size_t>(std::min(count, std::int64_t{1} << 30));

@@ -1,4 +1,4 @@
-// A regular file open for reading.
+// A regular file open for reading, or bytes in memory in its place.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,9 @@ class FileBytes {
   /// Fails with one clear line for what is missing, unreadable or not a regular file.
   static Result<FileBytes> open(const std::string& path);
 
+  /// `name` is for messages.
+  static FileBytes in_memory(std::string bytes, std::string name);
+
   FileBytes(FileBytes&& other) noexcept;
   FileBytes& operator=(FileBytes&& other) noexcept;
   ~FileBytes();
@@ -26,6 +29,7 @@ class FileBytes {
   int descriptor_ = -1;
   std::int64_t size_ = 0;
   std::string path_;
+  std::string memory_;  // without a descriptor
 };
 
 }  // namespace pbatch

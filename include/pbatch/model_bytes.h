@@ -1,0 +1,36 @@
+// Models in memory instead of files. Session::load_bytes runs them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "pbatch/export.h"
+#include "pbatch/quantize.h"
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+/// What the two files of a pbatch model hold.
+struct ModelBytes {
+  std::string model;  ///< of the .onnx file
+  std::string data;   ///< of the .safetensors file beside it
+};
+
+/// The report names no paths; its sizes are those of `bytes`.
+struct QuantizedBytes {
+  QuantizeReport report;
+  ModelBytes bytes;
+};
+
+/// Reads the float network `onnx_path` and leaves the model in memory.
+PBATCH_API Result<QuantizedBytes> quantize_to_bytes(const std::string& onnx_path,
+                                                    const QuantizeOptions& options);
+/// The same from the bytes of an .onnx file, which must hold its weights itself: there is no folder
+/// in which external data could be looked for. They are read during the call only.
+PBATCH_API Result<QuantizedBytes> quantize_bytes(std::string_view onnx,
+                                                 const QuantizeOptions& options);
+/// Writes a pbatch model as quantize_file() does: `out_path`, which must end in .onnx, and the
+/// .safetensors file beside it, both or neither.
+PBATCH_API Status write_model(const ModelBytes& bytes, const std::string& out_path);
+
+}  // namespace pbatch
