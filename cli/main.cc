@@ -54,7 +54,14 @@ int run(int argc, char** argv) {
     return fail(2, std::string(error.what()) + "; 'pbatch --help' tells the usage");
   }
   const Status status = work();
-  return status.is_ok() ? 0 : fail(1, status.to_line());
+  if (status) return 0;
+  const CLI::Option* json = app.get_subcommands().front()->get_option_no_throw("--json");
+  if (json != nullptr && json->count() > 0 && json->as<std::string>() == "-") {
+    const std::string text =
+        error_json(status).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  }
+  return fail(1, status.to_line());
 }
 
 }  // namespace

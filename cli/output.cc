@@ -55,6 +55,15 @@ Status deliver(const OutputOptions& options, const std::string& text, const nloh
   return write_to_stdout(to_stdout ? json_text : text);
 }
 
+nlohmann::json error_json(const Status& status) {
+  return {{"error",
+           {{"code", error_code_name(status.code())},
+            {"message", status.message()},
+            {"remedy", status.remedy()},
+            {"file", status.file()},
+            {"node", status.node()}}}};
+}
+
 nlohmann::json json_head(const RunConditions& c) {
   return {{"pbatch_version", PBATCH_VERSION},
           {"command", c.command},

@@ -25,6 +25,9 @@ Status check_output_files(const OutputOptions& options, std::vector<std::string>
 Status deliver(const OutputOptions& options, const std::string& text, const nlohmann::json& json,
                const std::vector<std::pair<std::string, std::string>>& files = {});
 
+/// An error as JSON: code, message, remedy, file, node.
+nlohmann::json error_json(const Status& status);
+
 /// The keys that every JSON file carries: version, command, cpu, isa, threads, date.
 nlohmann::json json_head(const RunConditions& conditions);
 /// The same as a line under a table.

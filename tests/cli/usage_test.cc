@@ -33,6 +33,18 @@ TEST_F(Usage, HelpAndVersion) {
   }
 }
 
+TEST_F(Usage, AFailureIsJsonWhereJsonGoesToTheOutput) {
+  const Outcome failed = run({"inspect", "no_such.onnx", "--json", "-"});
+  EXPECT_EQ(failed.code, 1);
+  const nlohmann::json said = nlohmann::json::parse(failed.out, nullptr, false);
+  ASSERT_TRUE(said.contains("error")) << failed.out;
+  EXPECT_EQ(said["error"]["code"], "not_found");
+  EXPECT_EQ(said["error"]["file"], "no_such.onnx");
+  EXPECT_EQ(said["error"]["node"], "");
+  EXPECT_EQ(failed.err, "pbatch: no_such.onnx: " + said["error"]["message"].get<std::string>() +
+                            "; " + said["error"]["remedy"].get<std::string>() + "\n");
+}
+
 TEST_F(Usage, WrongUsageIsExitCode2) {
   const std::string net = write_network();
   expect_failure(2, {}, "--help");
