@@ -1,4 +1,4 @@
-# make test | demo | lint | install PREFIX=/usr/local | clean
+# make test | demo | lint | wheel | install PREFIX=/usr/local | clean
 # Everything else is CMake: see CMakePresets.json and CONTRIBUTING.md.
 
 JOBS ?= $(shell nproc)
@@ -9,7 +9,7 @@ BUILD := build/release
 DEMO := build/demo
 FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
 
-.PHONY: all build configure test demo lint install clean
+.PHONY: all build configure test demo lint wheel install clean
 
 all: build
 
@@ -42,6 +42,13 @@ lint:
 	@$(MAKE) --no-print-directory configure
 	@cmake --build $(BUILD) --parallel $(JOBS) --target pbatch_shared
 	@ctest --test-dir $(BUILD) --output-on-failure -R '^lint\.'
+
+# PYTHON: which one it is for; python/find-python says what is taken without it.
+wheel:
+	@scripts/install-deps wheel
+	@cmake --preset release $(CONFIGURE)
+	@cmake --build $(BUILD) --parallel $(JOBS) --target pbatch_shared pbatch_static pbatch_cli
+	@python/make-wheel $(BUILD) dist
 
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)

@@ -94,11 +94,12 @@ def tracked():
 
 
 def check_paths():
-    """Nothing in the tree names one machine or one package registry."""
+    """Nothing in the tree names one machine, one package registry or our name's namesake."""
     # Written in pieces, so that this file passes too.
     words = ["/" + "work/", "/" + "root/", "/" + "home/", "pypi" + ".org",
              "files.python" + "hosted", "registry." + "npmjs", "deb." + "debian.org",
-             "proxy." + "golang"]
+             "proxy." + "golang",
+             "pip install " + "pbatch"]   # another project's package
     for path in tracked():
         if not path.is_file():
             continue

@@ -1,0 +1,165 @@
+"""quantize: a float network becomes bit-layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from . import _core
+from ._core import LayerReport, Model
+from ._source import ModelLike, path_of, settle
+from ._table import html_table, text_table, to_pandas
+from .errors import InvalidArgumentError
+
+
+class QuantizeReport:
+    """What quantization made of every matrix; shows itself as a table.
+
+    Attributes:
+        layers: one LayerReport for each matrix that could be quantized.
+        float_bytes: bytes of these matrices before, as float32.
+        model_bytes, data_bytes: bytes of the model and of its data.
+        model_path, data_path: the files written; empty for a model in memory.
+    """
+
+    layers: list[LayerReport]
+    float_bytes: int
+    model_bytes: int
+    data_bytes: int
+    model_path: str
+    data_path: str
+
+    def __init__(self, result: _core.QuantizeResult) -> None:
+        self.layers = result.layers
+        self.float_bytes = result.float_bytes
+        self.model_bytes = result.model_bytes
+        self.data_bytes = result.data_bytes
+        self.model_path = result.model_path
+        self.data_path = result.data_path
+
+    def _header(self) -> list[str]:
+        widths = max((len(layer.sqnr_db) for layer in self.layers), default=0)
+        return ["layer", "operator", "rows", "cols", "bytes/plane"] + [
+            f"{w} bit dB" for w in range(1, widths + 1)
+        ]
+
+    def _cells(self) -> list[list[str]]:
+        width = len(self._header())
+        rows = []
+        for x in self.layers:
+            row = [x.name, x.op_type, str(x.rows), str(x.cols)]
+            if x.quantized:
+                row += [str(x.plane_bytes), *(f"{db:.1f}" for db in x.sqnr_db)]
+            else:
+                row += ["float"]
+            rows.append(row + [""] * (width - len(row)))
+        return rows
+
+    def _notes(self) -> list[str]:
+        kept = [f"stays float: {x.name}: {x.reason}" for x in self.layers if not x.quantized]
+        return [
+            *kept,
+            f"{self.model_bytes + self.data_bytes} bytes; "
+            f"the matrices took {self.float_bytes} as floats",
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join([text_table(self._header(), self._cells()), *self._notes()])
+
+    def _repr_html_(self) -> str:
+        table = html_table(self._header(), self._cells())
+        return table + html_table(["notes"], [[note] for note in self._notes()])
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame, a row a matrix. Raises ImportError where pandas is not installed."""
+        names = [n for n in dir(LayerReport) if not n.startswith("_")]
+        return to_pandas([{n: getattr(layer, n) for n in names} for layer in self.layers])
+
+
+class Quantized(NamedTuple):
+    """What quantize() returns; shows itself as its report.
+
+    ``model`` is a Model in memory, or the path of the one written. InferenceSession takes either.
+    """
+
+    report: QuantizeReport
+    model: Model | str
+
+    def __repr__(self) -> str:
+        return repr(self.report)
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
+
+def _group(group: int | str) -> int:
+    if group == "auto":
+        return int(_core.AUTO_GROUP)
+    if isinstance(group, bool) or not isinstance(group, int) or group not in (0, 32, 64, 128):
+        raise InvalidArgumentError(
+            f"there is no group {group!r}", remedy="use 32, 64, 128, 0 for whole rows, or 'auto'"
+        )
+    return group
+
+
+def quantize(
+    model: ModelLike,
+    path: str | os.PathLike[str] | None = None,
+    planes: int = 8,
+    group: int | str = "auto",
+    min_elements: int = 4096,
+    exclude: Iterable[str] = (),
+    threads: int | None = None,
+) -> Quantized:
+    """Turns a float network into bit-layers. Needs no data and retrains nothing.
+
+    Args:
+        model: a path, the bytes of an .onnx file, or an onnx.ModelProto.
+        path: where to write the model, ending in .onnx; its data goes beside it as .safetensors,
+            both or neither. None: it stays in memory.
+        planes: bit-layers stored per matrix, 1 to 16; the greatest width that it can run at.
+        group: columns per scale: 32, 64, 128, 0 for whole rows; "auto" takes 32 for matrices of up
+            to 262,144 weights and 64 for larger ones.
+        min_elements: smaller matrices stay float.
+        exclude: names of nodes that stay float; '*' matches any run of characters.
+        threads: None: one per CPU that this process may use.
+
+    Raises:
+        Error: of the class that says why.
+
+    >>> report, model = pbatch.quantize("net.onnx", planes=6)
+    >>> [(layer.name, layer.quantized) for layer in report.layers]
+    [('fc1', True), ('fc2', False)]
+    >>> pbatch.InferenceSession(model).max_weight_bits
+    6
+    """
+    source = settle(model)
+    if isinstance(source, Model):
+        raise InvalidArgumentError(
+            "it is a pbatch model already", remedy="quantize the float network that it was made from"
+        )
+    if threads is None:
+        threads = len(os.sched_getaffinity(0))
+    for name, value, least in (("threads", threads, 1), ("min_elements", min_elements, 0)):
+        if value < least:
+            raise InvalidArgumentError(f"'{name}' is {value}", remedy=f"give {least} or more")
+    options = _core.QuantizeOptions(
+        planes,
+        _group(group),
+        min_elements,
+        [exclude] if isinstance(exclude, str) else list(exclude),
+        threads,
+    )
+    if path is not None and isinstance(source, str):
+        result = _core.quantize_file(source, path_of(path), options)
+        return Quantized(QuantizeReport(result), result.model_path)
+    if isinstance(source, str):
+        result, made = _core.quantize_to_memory(source, options)
+    else:
+        result, made = _core.quantize_from_memory(source, options)
+    report = QuantizeReport(result)
+    if path is None:
+        return Quantized(report, made)
+    report.model_path, report.data_path = made.save(path)
+    return Quantized(report, report.model_path)

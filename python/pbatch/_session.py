@@ -1,0 +1,127 @@
+"""InferenceSession: a loaded network, ready to run at any precision."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from . import _core
+from ._core import PlanStep, RunOptions, SessionOptions
+from ._io_binding import IOBinding
+from ._onnxruntime import CPU, CUDA, device_of
+from ._source import ModelLike, settle
+from ._table import Table
+from .errors import InvalidArgumentError
+
+
+class Plan(Table[PlanStep]):
+    """The steps of a run; shows itself as a table."""
+
+    _columns = (
+        "node", "op_type", "kernel", "weight_bits", "activation_bits", "rows", "cols",
+        "weight_bytes", "repack",
+    )  # fmt: skip
+
+
+class InferenceSession(_core.Session):
+    """A loaded network, ready to run at any precision, by the names and order of onnxruntime.
+
+    Args:
+        path_or_bytes: the path of a float ONNX network or of a pbatch model, the bytes of a float
+            network, an onnx.ModelProto, or a Model as quantize() returns it.
+        sess_options: threads, CPUs and more; None: the defaults. The session copies them.
+        providers: onnxruntime's, in order of preference: "CPUExecutionProvider" and
+            "CUDAExecutionProvider". None: ``device``.
+        provider_options: one dictionary for each of ``providers``; "device_id" is read.
+        device: "cpu", "cuda", "cuda:N" or "auto"; None: that of ``sess_options``.
+        threads: None: those of ``sess_options``.
+
+    Raises:
+        Error: of the class that says why: NotFoundError, MalformedError, UnsupportedError, …
+
+    Use it from any number of threads. It is a context manager, which closes it at the end.
+
+    >>> with pbatch.InferenceSession("net.pbatch.onnx", threads=1) as session:
+    ...     [y] = session.run(["y"], {"x": x}, bits=2, abits=8)
+    >>> y.shape
+    (1, 10)
+    """
+
+    def __init__(
+        self,
+        path_or_bytes: ModelLike,
+        sess_options: SessionOptions | None = None,
+        providers: Sequence[str | tuple[str, dict[str, Any]]] | None = None,
+        provider_options: Sequence[dict[str, Any]] | None = None,
+        *,
+        device: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        options = SessionOptions() if sess_options is None else copy.copy(sess_options)
+        if providers is not None:
+            if device is not None:
+                raise InvalidArgumentError(
+                    "both 'providers' and 'device' are given", remedy="give one of them"
+                )
+            device = device_of(providers, provider_options)
+        if device is not None:
+            options.device = device
+        if threads is not None:
+            options.threads = threads
+        self._sess_options = options
+        super().__init__(settle(path_or_bytes), options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def plan(
+        self,
+        *,
+        bits: int | None = None,
+        abits: int | None = None,
+        layers: dict[str, int | tuple[int, int]] | None = None,
+        batch: int = 1,
+    ) -> Plan:
+        """What a run at this precision would do, node by node, for vectors of ``batch``.
+
+        >>> [step.weight_bits for step in session.plan(bits=3) if step.kernel != "float"]
+        [3]
+        """
+        return Plan(self._plan(bits, abits, layers, batch))
+
+    def io_binding(self) -> IOBinding:
+        """Inputs and outputs that stay in place over many runs."""
+        return IOBinding(self)
+
+    def run_with_iobinding(
+        self,
+        iobinding: IOBinding,
+        run_options: RunOptions | None = None,
+        *,
+        bits: int | None = None,
+        abits: int | None = None,
+        layers: dict[str, int | tuple[int, int]] | None = None,
+    ) -> None:
+        """A run from and to what is bound."""
+        iobinding._run(self, run_options, bits, abits, layers)
+
+    def get_providers(self) -> list[str]:
+        """What the session runs on, in onnxruntime's words."""
+        return [CPU] if self.device == "cpu" else [CUDA, CPU]
+
+    def get_session_options(self) -> SessionOptions:
+        """The options it was opened with."""
+        return self._sess_options
+
+    def __repr__(self) -> str:
+        return f"<pbatch.InferenceSession of {len(self.layers)} bit-layered matrices>"

@@ -1,0 +1,72 @@
+// Quantization: files and bytes. pbatch/_quantize.py is what users call.
+#include "pbatch/quantize.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "bindings.h"
+#include "gil.h"
+#include "model.h"
+#include "status.h"
+
+namespace nb = nanobind;
+
+namespace pbatch::python {
+namespace {
+
+QuantizeOptions make_options(int planes, int group, std::int64_t min_elements,
+                             std::vector<std::string> exclude, int threads) {
+  return {planes, group, min_elements, std::move(exclude), threads};
+}
+
+nb::tuple with_model(QuantizedBytes made) {
+  return nb::make_tuple(std::move(made.report),
+                        Model{std::make_shared<ModelBytes>(std::move(made.bytes))});
+}
+
+QuantizeReport to_file(const std::string& source, const std::string& path,
+                       const QuantizeOptions& options) {
+  return take(without_gil([&] { return quantize_file(source, path, options); }));
+}
+
+nb::tuple to_memory(const std::string& source, const QuantizeOptions& options) {
+  return with_model(take(without_gil([&] { return quantize_to_bytes(source, options); })));
+}
+
+nb::tuple from_memory(const nb::bytes& source, const QuantizeOptions& options) {
+  const std::string_view onnx(source.c_str(), source.size());
+  return with_model(take(without_gil([&] { return quantize_bytes(onnx, options); })));
+}
+
+}  // namespace
+
+void bind_quantize(nb::module_& m) {
+  nb::class_<QuantizeOptions>(m, "QuantizeOptions")
+      .def(
+          "__init__",
+          [](QuantizeOptions* self, int planes, int group, std::int64_t min_elements,
+             std::vector<std::string> exclude, int threads) {
+            new (self) QuantizeOptions(
+                make_options(planes, group, min_elements, std::move(exclude), threads));
+          },
+          nb::arg("planes"), nb::arg("group"), nb::arg("min_elements"), nb::arg("exclude"),
+          nb::arg("threads"));
+  nb::class_<QuantizeReport>(m, "QuantizeResult")
+      .def_ro("layers", &QuantizeReport::layers)
+      .def_ro("model_path", &QuantizeReport::model_path)
+      .def_ro("data_path", &QuantizeReport::data_path)
+      .def_ro("model_bytes", &QuantizeReport::model_bytes)
+      .def_ro("data_bytes", &QuantizeReport::data_bytes)
+      .def_ro("float_bytes", &QuantizeReport::float_bytes);
+  m.attr("AUTO_GROUP") = kAutoGroup;
+  m.def("quantize_file", &to_file, nb::arg("source"), nb::arg("path"), nb::arg("options"));
+  m.def("quantize_to_memory", &to_memory, nb::arg("source"), nb::arg("options"),
+        nb::sig("def quantize_to_memory(source: str, options: QuantizeOptions) -> "
+                "tuple[QuantizeResult, Model]"));
+  m.def("quantize_from_memory", &from_memory, nb::arg("source"), nb::arg("options"),
+        nb::sig("def quantize_from_memory(source: bytes, options: QuantizeOptions) -> "
+                "tuple[QuantizeResult, Model]"));
+}
+
+}  // namespace pbatch::python

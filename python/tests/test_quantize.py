@@ -1,0 +1,86 @@
+"""quantize and its report."""
+
+import numpy as np
+import pytest
+from conftest import W1, W2, mlp
+
+import pbatch
+
+
+@pytest.mark.parametrize("source", ["path", "bytes", "ModelProto"])
+@pytest.mark.parametrize("to_file", [False, True])
+def test_all_ways_give_the_same_model(source, to_file, folder, tmp_path):
+    given = {
+        "path": "net.onnx", "bytes": (folder / "net.onnx").read_bytes(), "ModelProto": mlp(),
+    }[source]  # fmt: skip
+    report, model = pbatch.quantize(given, tmp_path / "q.onnx" if to_file else None)
+    data = (folder / "net.pbatch.safetensors").read_bytes()
+    if to_file:
+        assert model == report.model_path == str(tmp_path / "q.onnx")
+        assert (tmp_path / "q.safetensors").read_bytes() == data
+        assert report.data_path == str(tmp_path / "q.safetensors")
+    else:
+        assert model.safetensors == data
+        assert report.model_path == ""
+        assert model.nbytes == report.model_bytes + report.data_bytes
+    assert report.float_bytes == (W1.size + W2.size) * 4
+
+
+def test_the_report_is_a_table():
+    quantized = pbatch.quantize("net.onnx", planes=2, exclude="none")
+    report = quantized.report
+    fc1, fc2 = report.layers
+    assert (fc1.quantized, fc1.planes, len(fc1.sqnr_db)) == (True, 2, 2)
+    assert not fc2.quantized and fc2.reason
+    lines = repr(quantized).splitlines()
+    assert lines[0].split() == ["layer", "operator", "rows", "cols", "bytes/plane",
+                                "1", "bit", "dB", "2", "bit", "dB"]  # fmt: skip
+    assert lines[1].startswith("fc1") and f"{fc1.sqnr_db[1]:.1f}" in lines[1]
+    assert any(line.startswith("stays float: fc2") for line in lines)
+    assert "<td>fc1</td>" in quantized._repr_html_()
+
+
+def test_options_reach_the_quantizer():
+    whole = pbatch.quantize("net.onnx", planes=16, group=0, min_elements=0, threads=1)
+    session = pbatch.InferenceSession(whole.model)
+    assert [(layer.name, layer.group) for layer in session.layers] == [("fc1", 0), ("fc2", 0)]
+    assert session.max_weight_bits == 16
+    none, = pbatch.quantize("net.onnx", exclude=["fc2", "fc*"]).report.layers[:1]
+    assert not none.quantized
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"planes": 0}, {"planes": 17}, {"group": 33}, {"group": True}, {"group": "32"},
+     {"path": "q.bin"}, {"path": "net.onnx"}, {"threads": -1}, {"min_elements": -1}],
+)  # fmt: skip
+def test_wrong_options_are_refused(wrong, folder):
+    before = (folder / "net.onnx").read_bytes()
+    with pytest.raises(pbatch.InvalidArgumentError) as caught:
+        pbatch.quantize("net.onnx", **wrong)
+    assert caught.value.remedy
+    assert (folder / "net.onnx").read_bytes() == before
+
+
+def test_a_pbatch_model_is_not_quantized_again():
+    with pytest.raises(pbatch.InvalidArgumentError, match="pbatch model already"):
+        pbatch.quantize("net.pbatch.onnx")
+    with pytest.raises(pbatch.InvalidArgumentError, match="pbatch model already"):
+        pbatch.quantize(pbatch.quantize("net.onnx").model)
+
+
+def test_a_weight_that_is_nan_names_its_node():
+    model = mlp()
+    weights = np.frombuffer(model.graph.initializer[0].raw_data, np.float32).copy()
+    weights[5] = np.nan
+    model.graph.initializer[0].raw_data = weights.tobytes()
+    with pytest.raises(pbatch.NotFiniteError) as caught:
+        pbatch.quantize(model)
+    assert caught.value.node == "fc1"
+
+
+def test_tables_for_pandas():
+    pandas = pytest.importorskip("pandas")
+    frame = pbatch.quantize("net.onnx").report.to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame["name"]) == ["fc1", "fc2"]
