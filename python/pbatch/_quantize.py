@@ -137,7 +137,8 @@ def quantize(
     source = settle(model)
     if isinstance(source, Model):
         raise InvalidArgumentError(
-            "it is a pbatch model already", remedy="quantize the float network that it was made from"
+            "it is a pbatch model already",
+            remedy="quantize the float network that it was made from",
         )
     if threads is None:
         threads = len(os.sched_getaffinity(0))

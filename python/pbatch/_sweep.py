@@ -30,13 +30,13 @@ class SweepReport:
 
     Attributes:
         results: one dictionary for each precision, the float network first: "weight_bits",
-            "activation_bits", "metric" ("accuracy", "mse" or "rel_error"), "value", "latency_us"
-            (median of one item, microseconds), "speedup_vs_f32", "weight_bytes" (read by one run);
-            without labels also "max_abs_error", "mean_abs_error" and "cosine"; "baseline" in that of
-            int8.
+            "activation_bits", "metric" ("accuracy", "mse" or "rel_error"), "value",
+            "latency_us" (median of one item, microseconds), "speedup_vs_f32" and
+            "weight_bytes" (read by one run); without labels also "max_abs_error",
+            "mean_abs_error" and "cosine"; "baseline" in that of int8.
         layer_widths: widths, in bits.
-        layers: one dictionary for each layer: "name", and "rel_error", one for each of these widths:
-            how far the outputs are from float when only this layer runs at the width.
+        layers: one dictionary for each layer: "name", and "rel_error", one for each of these
+            widths: how far the outputs are from float when only this layer runs at the width.
         conditions: "cpu", "isa", "threads", "date", "pbatch_version", "command" and more.
         html: the page, which needs nothing else.
     """
