@@ -1,5 +1,6 @@
 """InferenceSession: results, names, options."""
 
+import resource
 import subprocess
 
 import numpy as np
@@ -160,3 +161,23 @@ def test_several_outputs_come_in_the_order_asked_for(x):
     np.testing.assert_array_equal(r2, r)
     np.testing.assert_array_equal(y2, y)
     assert [a.shape for a in session.run([], {"x": x})] == [(1, 10), (1, 96)]
+
+
+def test_sessions_that_are_dropped_leave_no_memory(x):
+    def resident():
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize()
+
+    model = pbatch.quantize("net.onnx").model
+
+    def use(times):
+        for i in range(times):
+            session = pbatch.InferenceSession(model, threads=1)
+            session.run(None, {"x": x}, bits=1 + i % 8)
+            with pytest.raises(pbatch.Error):
+                session.run(None, {"z": x})
+
+    use(200)
+    before = resident()
+    use(1000)
+    assert resident() - before < 2 << 20  # 2 kB each; a session holds 60 kB
