@@ -14,6 +14,20 @@ namespace pbatch {
 /// and integers are marked (float64_casts.h).
 Status widen_to_float32(Graph& graph);
 
+/// Replaces every operator of expand/expansions.inc by the standard operators that it stands for:
+/// what optimizers fused or quantized, and what ONNX defines by others. A node that an expansion
+/// cannot express is an error that names it; one that it leaves alone is left for the caller.
+Status expand(Graph& graph);
+
+/// Products of what DynamicQuantizeLinear made become products of the floats that it read:
+/// MatMulInteger and ConvInteger become MatMul and Conv where nothing but they, with constant
+/// or equally quantized partners, sees the integers. The rounding of activations goes.
+Status undo_dynamic_quantization(Graph& graph);
+
+/// A Mul by constants, one for all or one per output channel, goes into the constant weights of
+/// the Conv or MatMul before it; an Add of such constants into the bias of a Conv.
+Status fold_scale(Graph& graph);
+
 /// Folds BatchNormalization with constant parameters into the Conv or matrix
 /// product before it. Matrix products with a constant become pbatch.Linear on the way.
 Status fold_batch_norm(Graph& graph);
@@ -29,8 +43,9 @@ Status fold_batch_norm(Graph& graph);
 Status fuse_linear(Graph& graph);
 
 /// Every RNN, LSTM and GRU with constant weights becomes, for each direction, pbatch.Linear
-/// "<node>/input" for the input part of all steps and gates, and pbatch.Recurrent "<node>/recurrent"
-/// for the steps ("..._reverse" for the second direction), rows in the order of gate_tiles.h.
+/// "<node>/input" for the input part of all steps and gates, and pbatch.Recurrent
+/// "<node>/recurrent" for the steps ("..._reverse" for the second direction), rows in the order of
+/// gate_tiles.h.
 Status split_recurrent(Graph& graph);
 
 /// Drops Identity, Dropout in inference form, and nodes and values that no

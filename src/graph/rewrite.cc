@@ -39,12 +39,23 @@ NewConstants::NewConstants(Graph& graph) : graph_(graph) {
   for (const Value& value : graph.values) names_.insert(value.name);
 }
 
+std::string NewConstants::unused(const std::string& base) {
+  std::string name = base;
+  for (int suffix = 2; !names_.insert(name).second; ++suffix) {
+    name = base + "_" + std::to_string(suffix);
+  }
+  return name;
+}
+
+ValueId NewConstants::add_value(const std::string& base) {
+  Value value;
+  value.name = unused(base);
+  return graph_.add_value(std::move(value));
+}
+
 ValueId NewConstants::add(const std::string& base, Tensor tensor) {
   Value value;
-  value.name = base;
-  for (int suffix = 2; !names_.insert(value.name).second; ++suffix) {
-    value.name = base + "_" + std::to_string(suffix);
-  }
+  value.name = unused(base);
   value.dtype = tensor.dtype();
   value.dims.emplace();
   for (const std::int64_t d : tensor.shape()) value.dims->push_back({d, {}});

@@ -35,15 +35,19 @@ ValueId input_or_none(const Node& node, std::size_t i);
 /// The constant at input i if it is float32, else null.
 const Tensor* float_constant(const Graph& graph, const Node& node, std::size_t i);
 
-/// Adds constants under names that the graph does not use yet. Constants that
-/// are there stay as they are: other nodes may share them.
+/// Adds constants and values under names that the graph does not use yet. Constants
+/// that are there stay as they are: other nodes may share them.
 class NewConstants {
  public:
   explicit NewConstants(Graph& graph);
   /// Its name is `base`, or `base` with a number behind it.
   ValueId add(const std::string& base, Tensor tensor);
+  /// A value that a node will make, named in the same way.
+  ValueId add_value(const std::string& base);
 
  private:
+  std::string unused(const std::string& base);
+
   Graph& graph_;
   std::unordered_set<std::string> names_;
 };

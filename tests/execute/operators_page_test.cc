@@ -21,6 +21,9 @@ TEST(OperatorsPage, ListsTheTable) {
 #define PBATCH_OP(domain, op_type, first_opset, factory) add(domain, op_type, first_opset);
 #include "execute/ops/ops.inc"
 #undef PBATCH_OP
+#define PBATCH_EXPANSION(domain, op_type, first_opset, function) add(domain, op_type, first_opset);
+#include "graph/expand/expansions.inc"
+#undef PBATCH_EXPANSION
 
   std::multiset<std::string> listed;
   std::ifstream page("docs/operators.md");

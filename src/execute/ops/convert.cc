@@ -90,4 +90,12 @@ StepPlan plan_convert(const Tensor& x, DType type) {
   });
 }
 
+Result<Tensor> convert(const RunContext& context, const Tensor& x, DType type) {
+  RunContext own = context;
+  Tensor y;
+  const Tensor* const input = &x;
+  PBATCH_RETURN_IF_ERROR(run_planned(plan_convert(x, type), own, {&input, 1}, {&y, 1}));
+  return y;
+}
+
 }  // namespace pbatch

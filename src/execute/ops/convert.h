@@ -1,7 +1,7 @@
 // Element type conversion.
 #pragma once
 
-#include "execute/step.h"
+#include "execute/op.h"
 #include "pbatch/tensor.h"
 
 namespace pbatch {
@@ -10,5 +10,8 @@ namespace pbatch {
 /// not fit become the nearest that does, and NaN 0. Integers keep their low
 /// bits. Numbers become bool as "is not zero". Same type: an alias.
 StepPlan plan_convert(const Tensor& x, DType type);
+
+/// The same at once.
+Result<Tensor> convert(const RunContext& context, const Tensor& x, DType type);
 
 }  // namespace pbatch

@@ -1,4 +1,4 @@
-// Transpose: dimensions in another order.
+// Transpose: dimensions in another order; and pbatch.SwapLast: the last two, whatever the rank.
 #include <numeric>
 
 #include "execute/op.h"
@@ -23,14 +23,20 @@ bool keeps_order(const Shape& shape, const std::vector<std::size_t>& order) {
 
 class Transpose final : public Op {
  public:
-  explicit Transpose(std::vector<std::size_t> order) : order_(std::move(order)) {}
+  explicit Transpose(std::vector<std::size_t> order, bool swap_last = false)
+      : order_(std::move(order)), swap_last_(swap_last) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor& x = *request.inputs[0];
     std::vector<std::size_t> order = order_;
     if (order.empty()) {
       order.resize(x.rank());
-      std::iota(order.rbegin(), order.rend(), std::size_t{0});
+      if (swap_last_ && x.rank() >= 2) {
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::swap(order[x.rank() - 2], order[x.rank() - 1]);
+      } else {
+        std::iota(order.rbegin(), order.rend(), std::size_t{0});
+      }
     }
     if (order.size() != x.rank()) {
       return Status(ErrorCode::shape_mismatch,
@@ -50,7 +56,8 @@ class Transpose final : public Op {
   }
 
  private:
-  std::vector<std::size_t> order_;  // empty: the reverse
+  std::vector<std::size_t> order_;  // empty: the reverse, or
+  bool swap_last_;                  // the last two dimensions swapped
 };
 
 }  // namespace
@@ -65,6 +72,11 @@ Result<std::unique_ptr<Op>> make_transpose(const Graph&, const Node& node) {
     order.push_back(from);
   }
   return std::unique_ptr<Op>(new Transpose(std::move(order)));
+}
+
+Result<std::unique_ptr<Op>> make_swap_last(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  return std::unique_ptr<Op>(new Transpose({}, /*swap_last=*/true));
 }
 
 }  // namespace pbatch

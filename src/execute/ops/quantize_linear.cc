@@ -1,0 +1,101 @@
+// QuantizeLinear: y = saturate(round(x / scale) + zero_point), halves to even.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "execute/op.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+#include "execute/ops/scale_layout.h"
+#include "graph/onnx_dtype.h"
+
+namespace pbatch {
+namespace {
+
+// NaN becomes the least code.
+template <class T>
+T quantized(float x, float scale, T zero) {
+  constexpr auto least = static_cast<float>(std::numeric_limits<T>::lowest());
+  constexpr auto most = static_cast<float>(std::numeric_limits<T>::max());
+  const float y = std::nearbyint(x / scale) + static_cast<float>(zero);
+  return static_cast<T>(y >= most ? most : y > least ? y : least);
+}
+
+bool is_code(DType type) {
+  return type == DType::u8 || type == DType::i8 || type == DType::u16 || type == DType::i16;
+}
+
+class QuantizeLinear final : public Op {
+ public:
+  QuantizeLinear(std::int64_t axis, std::int64_t block_size, std::optional<DType> type)
+      : axis_(axis), block_size_(block_size), type_(type) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    const Tensor& scale = *inputs[1];
+    const Tensor* zero = input_or_null(inputs, 2);
+    PBATCH_RETURN_IF_ERROR(expect_float(&x, "input x"));
+    PBATCH_RETURN_IF_ERROR(expect_float(&scale, "y_scale"));
+    const DType type = zero != nullptr ? zero->dtype() : type_.value_or(DType::u8);
+    if (!is_code(type)) return unsupported_type("QuantizeLinear", type);
+    if (zero != nullptr && zero->size() != scale.size()) {
+      return {ErrorCode::shape_mismatch, "y_zero_point and y_scale differ in shape",
+              "export the network again"};
+    }
+    PBATCH_ASSIGN_OR_RETURN(const ScaleLayout layout,
+                            ScaleLayout::create(x.shape(), scale.shape(), axis_, block_size_));
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(type, x.shape()));
+    switch (type) {
+      case DType::u8:
+        quantize<std::uint8_t>(layout, x, scale, zero, outputs[0]);
+        break;
+      case DType::i8:
+        quantize<std::int8_t>(layout, x, scale, zero, outputs[0]);
+        break;
+      case DType::u16:
+        quantize<std::uint16_t>(layout, x, scale, zero, outputs[0]);
+        break;
+      default:
+        quantize<std::int16_t>(layout, x, scale, zero, outputs[0]);
+    }
+    return Status::ok();
+  }
+
+ private:
+  template <class T>
+  static void quantize(const ScaleLayout& layout, const Tensor& x, const Tensor& scale,
+                       const Tensor* zero, Tensor& y) {
+    const auto* const from = x.data<float>();
+    const auto* const scales = scale.data<float>();
+    const auto* const zeros = zero != nullptr ? zero->data<T>() : nullptr;
+    auto* const to = y.mutable_data<T>();
+    layout.for_each_run([&](std::int64_t at, std::int64_t count, std::int64_t s, std::int64_t by) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t k = s + i * by;
+        to[at + i] = quantized<T>(from[at + i], scales[k], zeros != nullptr ? zeros[k] : T{0});
+      }
+    });
+  }
+
+  std::int64_t axis_, block_size_;
+  std::optional<DType> type_;  // that attribute output_dtype names
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_quantize_linear(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 3));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, node.int_attr("axis", 1));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t block_size, node.int_attr("block_size", 0));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t code, node.int_attr("output_dtype", 0));
+  const std::optional<DType> type = dtype_from_onnx(code);
+  if (code != 0 && (!type || !is_code(*type))) {
+    return Status(ErrorCode::unsupported, "QuantizeLinear to " + onnx_type_name(code),
+                  "quantize to 8 or 16 bit integers");
+  }
+  return std::unique_ptr<Op>(new QuantizeLinear(axis, block_size, type));
+}
+
+}  // namespace pbatch

@@ -1,0 +1,124 @@
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "graph/passes.h"
+#include "graph/rewrite.h"
+#include "graph/subgraphs.h"
+
+namespace pbatch {
+namespace {
+
+// A Conv or a product with a constant matrix on its right.
+struct Layer {
+  bool conv = false;
+  std::int64_t channels = 0;
+  std::size_t rank = 0;  // of the weights; of a Conv's result too
+};
+
+std::optional<Layer> layer_of(const Graph& graph, const Node& node) {
+  const Tensor* w = float_constant(graph, node, 1);
+  if (w == nullptr || node.outputs.size() != 1 || node.outputs[0] == kNoValue) return std::nullopt;
+  if (is_onnx(node, "Conv") && w->rank() >= 3) return Layer{true, w->dim(0), w->rank()};
+  if (is_onnx(node, "MatMul") && w->rank() == 2) return Layer{false, w->dim(1), w->rank()};
+  return std::nullopt;
+}
+
+// Whether the constant holds one number, or one per channel, and broadcasting it to the
+// layer's result changes no shape. Of a product nothing but the last dimension is known.
+bool is_per_channel(const Tensor& c, const Layer& layer) {
+  if (c.rank() > (layer.conv ? layer.rank : 1)) return false;
+  if (c.size() == 1) return true;
+  if (c.size() != layer.channels) return false;
+  if (!layer.conv) return c.rank() == 1;
+  return c.rank() + 1 >= layer.rank && c.dim(c.rank() + 1 - layer.rank) == layer.channels;
+}
+
+class ScaleFolder {
+ public:
+  explicit ScaleFolder(Graph& graph)
+      : graph_(graph), uses_(graph), constants_(graph), dead_(graph.nodes.size(), false) {}
+
+  Status run() {
+    for (Node& node : graph_.nodes) {
+      const std::optional<Layer> layer = layer_of(graph_, node);
+      if (!layer) continue;
+      bool more = true;
+      while (more) {
+        PBATCH_ASSIGN_OR_RETURN(more, take_next(node, *layer));
+      }
+    }
+    erase_nodes(graph_, dead_);
+    return Status::ok();
+  }
+
+ private:
+  // Takes over the one node that reads the layer's result, if it can.
+  Result<bool> take_next(Node& node, const Layer& layer) {
+    const std::int32_t n = uses_.sole_consumer(node.outputs[0]);
+    if (n < 0) return false;
+    const Node& next = graph_.nodes[static_cast<std::size_t>(n)];
+    const bool scales = is_onnx(next, "Mul"), adds = is_onnx(next, "Add") && layer.conv;
+    if ((!scales && !adds) || next.inputs.size() != 2 || next.outputs.size() != 1) return false;
+    const Tensor* c = float_constant(graph_, next, next.inputs[0] == node.outputs[0] ? 1 : 0);
+    if (c == nullptr || !is_per_channel(*c, layer)) return false;
+    const Tensor* bias = float_constant(graph_, node, 2);
+    const bool has_bias = input_or_none(node, 2) != kNoValue;
+    if (has_bias && (bias == nullptr || bias->shape() != Shape{layer.channels})) return false;
+    const Tensor constant = *c;
+    if (scales) {
+      PBATCH_RETURN_IF_ERROR(scale(node, 1, layer, constant));
+      if (has_bias) PBATCH_RETURN_IF_ERROR(scale(node, 2, layer, constant));
+    } else {
+      PBATCH_RETURN_IF_ERROR(add(node, layer, constant));
+    }
+    node.outputs[0] = next.outputs[0];
+    dead_[static_cast<std::size_t>(n)] = true;
+    return true;
+  }
+
+  // The constant at input i, times the constant of its channel.
+  Status scale(Node& node, std::size_t i, const Layer& layer, const Tensor& c) {
+    const Tensor from = *graph_.constant(node.inputs[i]);
+    const std::int64_t run = layer.conv && i == 1 && layer.channels != 0
+                                 ? from.size() / layer.channels
+                                 : 1;  // elements of one channel side by side
+    PBATCH_ASSIGN_OR_RETURN(Tensor to, Tensor::create(DType::f32, from.shape()));
+    for (std::int64_t k = 0; k < from.size(); ++k) {
+      to.mutable_data<float>()[k] = from.data<float>()[k] * at(c, k / run % layer.channels);
+    }
+    const std::string name = graph_.values[static_cast<std::size_t>(node.inputs[i])].name;
+    node.inputs[i] = constants_.add(name + "_scaled", std::move(to));
+    return Status::ok();
+  }
+
+  Status add(Node& node, const Layer& layer, const Tensor& c) {
+    const Tensor* bias = float_constant(graph_, node, 2);
+    PBATCH_ASSIGN_OR_RETURN(Tensor to, Tensor::create(DType::f32, {layer.channels}));
+    for (std::int64_t k = 0; k < layer.channels; ++k) {
+      to.mutable_data<float>()[k] = (bias != nullptr ? bias->data<float>()[k] : 0.0F) + at(c, k);
+    }
+    node.inputs.resize(2);
+    node.inputs.push_back(constants_.add(node.name + "_bias", std::move(to)));
+    return Status::ok();
+  }
+
+  static float at(const Tensor& c, std::int64_t channel) {
+    return c.data<float>()[c.size() == 1 ? 0 : channel];
+  }
+
+  Graph& graph_;
+  const Uses uses_;
+  NewConstants constants_;
+  std::vector<bool> dead_;
+};
+
+}  // namespace
+
+Status fold_scale(Graph& graph) {
+  PBATCH_RETURN_IF_ERROR(change_subgraphs(graph, fold_scale));
+  return ScaleFolder(graph).run();
+}
+
+}  // namespace pbatch
