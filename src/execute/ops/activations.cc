@@ -39,6 +39,27 @@ struct HardSigmoid {
   }
 };
 
+struct ThresholdedRelu {
+  static float apply(float x, const UnaryParams& p) { return x <= p.alpha ? 0.0F : x; }
+};
+
+struct Celu {
+  static float apply(float x, const UnaryParams& p) {
+    return x < 0.0F ? p.alpha * std::expm1(x / p.alpha) : x;
+  }
+};
+
+// alpha: "lambd"; beta: "bias".
+struct Shrink {
+  static float apply(float x, const UnaryParams& p) {
+    return x < -p.alpha ? x + p.beta : x > p.alpha ? x - p.beta : x == x ? 0.0F : x;
+  }
+};
+
+struct Swish {
+  static float apply(float x, const UnaryParams& p) { return x / (1.0F + std::exp(-p.alpha * x)); }
+};
+
 struct GeluExact {
   static float apply(float x, const UnaryParams&) {
     constexpr float kInverseSqrt2 = 0.70710678118654752F;
@@ -65,6 +86,10 @@ constexpr UnaryTable kLeakyRelu = unary_table<LeakyRelu>(Types<float>{});
 constexpr UnaryTable kElu = slow_table<Elu>();
 constexpr UnaryTable kSelu = slow_table<Selu>();
 constexpr UnaryTable kHardSigmoid = unary_table<HardSigmoid>(Types<float>{});
+constexpr UnaryTable kThresholdedRelu = unary_table<ThresholdedRelu>(Types<float>{});
+constexpr UnaryTable kCelu = slow_table<Celu>();
+constexpr UnaryTable kShrink = unary_table<Shrink>(Types<float>{});
+constexpr UnaryTable kSwish = slow_table<Swish>();
 constexpr UnaryTable kGeluExact = slow_table<GeluExact>();
 constexpr UnaryTable kGeluTanh = slow_table<GeluTanh>();
 
@@ -98,6 +123,31 @@ Result<std::unique_ptr<Op>> make_hard_sigmoid(const Graph&, const Node& node) {
   PBATCH_ASSIGN_OR_RETURN(params.alpha, node.float_attr("alpha", 0.2F));
   PBATCH_ASSIGN_OR_RETURN(params.beta, node.float_attr("beta", 0.5F));
   return make_unary(kHardSigmoid, node, params);
+}
+
+Result<std::unique_ptr<Op>> make_thresholded_relu(const Graph&, const Node& node) {
+  UnaryParams params;
+  PBATCH_ASSIGN_OR_RETURN(params.alpha, node.float_attr("alpha", 1.0F));
+  return make_unary(kThresholdedRelu, node, params);
+}
+
+Result<std::unique_ptr<Op>> make_celu(const Graph&, const Node& node) {
+  UnaryParams params;
+  PBATCH_ASSIGN_OR_RETURN(params.alpha, node.float_attr("alpha", 1.0F));
+  return make_unary(kCelu, node, params);
+}
+
+Result<std::unique_ptr<Op>> make_shrink(const Graph&, const Node& node) {
+  UnaryParams params;
+  PBATCH_ASSIGN_OR_RETURN(params.alpha, node.float_attr("lambd", 0.5F));
+  PBATCH_ASSIGN_OR_RETURN(params.beta, node.float_attr("bias", 0.0F));
+  return make_unary(kShrink, node, params);
+}
+
+Result<std::unique_ptr<Op>> make_swish(const Graph&, const Node& node) {
+  UnaryParams params;
+  PBATCH_ASSIGN_OR_RETURN(params.alpha, node.float_attr("alpha", 1.0F));
+  return make_unary(kSwish, node, params);
 }
 
 Result<std::unique_ptr<Op>> make_gelu(const Graph&, const Node& node) {

@@ -33,6 +33,15 @@ float ceil_of(float x) { return std::ceil(x); }
 float round_half_even(float x) { return std::nearbyint(x); }
 float sin_of(float x) { return std::sin(x); }
 float cos_of(float x) { return std::cos(x); }
+float tan_of(float x) { return std::tan(x); }
+float asin_of(float x) { return std::asin(x); }
+float acos_of(float x) { return std::acos(x); }
+float atan_of(float x) { return std::atan(x); }
+float sinh_of(float x) { return std::sinh(x); }
+float cosh_of(float x) { return std::cosh(x); }
+float asinh_of(float x) { return std::asinh(x); }
+float acosh_of(float x) { return std::acosh(x); }
+float atanh_of(float x) { return std::atanh(x); }
 float tanh_of(float x) { return std::tanh(x); }
 float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 float softsign(float x) { return x / (1.0F + std::fabs(x)); }
@@ -79,6 +88,13 @@ struct LogicalNot {
   static Bool apply(Bool x, const UnaryParams&) { return Bool(!x); }
 };
 
+struct BitwiseNot {
+  template <class T>
+  static T apply(T x, const UnaryParams&) {
+    return static_cast<T>(~x);
+  }
+};
+
 struct IsNan {
   static Bool apply(float x, const UnaryParams&) { return Bool(x != x); }
 };
@@ -103,6 +119,15 @@ constexpr UnaryTable kCeil = float_table<ceil_of>(kFastGrain);
 constexpr UnaryTable kRound = float_table<round_half_even>(kFastGrain);
 constexpr UnaryTable kSin = float_table<sin_of>();
 constexpr UnaryTable kCos = float_table<cos_of>();
+constexpr UnaryTable kTan = float_table<tan_of>();
+constexpr UnaryTable kAsin = float_table<asin_of>();
+constexpr UnaryTable kAcos = float_table<acos_of>();
+constexpr UnaryTable kAtan = float_table<atan_of>();
+constexpr UnaryTable kSinh = float_table<sinh_of>();
+constexpr UnaryTable kCosh = float_table<cosh_of>();
+constexpr UnaryTable kAsinh = float_table<asinh_of>();
+constexpr UnaryTable kAcosh = float_table<acosh_of>();
+constexpr UnaryTable kAtanh = float_table<atanh_of>();
 constexpr UnaryTable kTanh = float_table<tanh_of>();
 constexpr UnaryTable kSigmoid = float_table<sigmoid>();
 constexpr UnaryTable kSoftsign = float_table<softsign>(kFastGrain);
@@ -112,6 +137,7 @@ constexpr UnaryTable kHardSwish = float_table<hard_swish>(kFastGrain);
 constexpr UnaryTable kNeg = unary_table<Negate>(SignedTypes{});
 constexpr UnaryTable kAbs = unary_table<Absolute>(NumberTypes{});
 constexpr UnaryTable kSign = unary_table<Sign>(NumberTypes{});
+constexpr UnaryTable kBitwiseNot = unary_table<BitwiseNot>(IntegerTypes{});
 constexpr UnaryTable kNot = unary_table<LogicalNot>(Types<Bool>{});
 constexpr UnaryTable kIsNan = is_nan_table();
 
@@ -128,6 +154,15 @@ Made make_ceil(const Graph&, const Node& node) { return make_unary(kCeil, node);
 Made make_round(const Graph&, const Node& node) { return make_unary(kRound, node); }
 Made make_sin(const Graph&, const Node& node) { return make_unary(kSin, node); }
 Made make_cos(const Graph&, const Node& node) { return make_unary(kCos, node); }
+Made make_tan(const Graph&, const Node& node) { return make_unary(kTan, node); }
+Made make_asin(const Graph&, const Node& node) { return make_unary(kAsin, node); }
+Made make_acos(const Graph&, const Node& node) { return make_unary(kAcos, node); }
+Made make_atan(const Graph&, const Node& node) { return make_unary(kAtan, node); }
+Made make_sinh(const Graph&, const Node& node) { return make_unary(kSinh, node); }
+Made make_cosh(const Graph&, const Node& node) { return make_unary(kCosh, node); }
+Made make_asinh(const Graph&, const Node& node) { return make_unary(kAsinh, node); }
+Made make_acosh(const Graph&, const Node& node) { return make_unary(kAcosh, node); }
+Made make_atanh(const Graph&, const Node& node) { return make_unary(kAtanh, node); }
 Made make_tanh(const Graph&, const Node& node) { return make_unary(kTanh, node); }
 Made make_sigmoid(const Graph&, const Node& node) { return make_unary(kSigmoid, node); }
 Made make_softsign(const Graph&, const Node& node) { return make_unary(kSoftsign, node); }
@@ -137,6 +172,7 @@ Made make_hard_swish(const Graph&, const Node& node) { return make_unary(kHardSw
 Made make_neg(const Graph&, const Node& node) { return make_unary(kNeg, node); }
 Made make_abs(const Graph&, const Node& node) { return make_unary(kAbs, node); }
 Made make_sign(const Graph&, const Node& node) { return make_unary(kSign, node); }
+Made make_bitwise_not(const Graph&, const Node& node) { return make_unary(kBitwiseNot, node); }
 Made make_not(const Graph&, const Node& node) { return make_unary(kNot, node); }
 Made make_is_nan(const Graph&, const Node& node) { return make_unary(kIsNan, node); }
 

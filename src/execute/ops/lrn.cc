@@ -1,0 +1,74 @@
+// LRN: each element over a power of the squares of its neighbours across channels.
+#include <algorithm>
+#include <cmath>
+
+#include "execute/op.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+
+namespace pbatch {
+namespace {
+
+struct Settings {
+  float alpha = 1e-4F, beta = 0.75F, bias = 1.0F;
+  std::int64_t size = 1;
+};
+
+class Lrn final : public Op {
+ public:
+  explicit Lrn(Settings settings) : set_(settings) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    PBATCH_RETURN_IF_ERROR(expect_float(&x, "input X"));
+    if (x.rank() < 2) {
+      return {ErrorCode::shape_mismatch, "LRN of an input without channels", "feed [N, C, ...]"};
+    }
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x.shape()));
+    if (x.size() == 0) return Status::ok();
+    const std::int64_t channels = x.dim(1), plane = product_of(x.shape(), 2, x.rank());
+    float* const y = outputs[0].mutable_data<float>();
+    const auto planes = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t p = begin; p < end; ++p) {
+        const std::int64_t c = p % channels;
+        const std::int64_t first = std::max<std::int64_t>(0, c - (set_.size - 1) / 2);
+        const std::int64_t last = std::min(channels - 1, c + set_.size / 2);
+        const float* const from = x.data<float>() + (p - c) * plane;
+        float* const to = y + p * plane;
+        std::fill(to, to + plane, 0.0F);
+        for (std::int64_t k = first; k <= last; ++k) {
+          const float* const other = from + k * plane;
+          for (std::int64_t i = 0; i < plane; ++i) to[i] += other[i] * other[i];
+        }
+        const float factor = set_.alpha / static_cast<float>(set_.size);
+        for (std::int64_t i = 0; i < plane; ++i) {
+          to[i] = from[c * plane + i] * std::pow(set_.bias + factor * to[i], -set_.beta);
+        }
+      }
+    };
+    context.pool.parallel_for(x.dim(0) * channels, 1 + (1 << 12) / plane, planes);
+    return Status::ok();
+  }
+
+ private:
+  Settings set_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_lrn(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
+  Settings set;
+  PBATCH_ASSIGN_OR_RETURN(set.alpha, node.float_attr("alpha", 1e-4F));
+  PBATCH_ASSIGN_OR_RETURN(set.beta, node.float_attr("beta", 0.75F));
+  PBATCH_ASSIGN_OR_RETURN(set.bias, node.float_attr("bias", 1.0F));
+  PBATCH_ASSIGN_OR_RETURN(set.size, node.int_attr("size", 0));
+  if (set.size < 1 || set.size > (std::int64_t{1} << 31)) {
+    return Status(ErrorCode::malformed, "size is " + std::to_string(set.size),
+                  "export the network again");
+  }
+  return std::unique_ptr<Op>(new Lrn(set));
+}
+
+}  // namespace pbatch

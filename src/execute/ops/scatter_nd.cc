@@ -1,0 +1,78 @@
+// ScatterND: slices set, or reduced into, where tuples of indices say.
+#include <algorithm>
+#include <cstring>
+
+#include "execute/op.h"
+#include "execute/ops/elements.h"
+#include "execute/ops/float_checks.h"
+#include "execute/ops/node_checks.h"
+#include "execute/ops/scatter_update.h"
+
+namespace pbatch {
+namespace {
+
+class ScatterNd final : public Op {
+ public:
+  explicit ScatterNd(Reduction reduction) : reduction_(reduction) {}
+
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const override {
+    const Tensor& x = *inputs[0];
+    const Tensor& tuples = *inputs[1];
+    const Tensor& updates = *inputs[2];
+    PBATCH_RETURN_IF_ERROR(expect_same_type("ScatterND", x.dtype(), updates.dtype()));
+    PBATCH_RETURN_IF_ERROR(check_shapes(x, tuples, updates));
+    PBATCH_ASSIGN_OR_RETURN(const Indices indices, Indices::of(tuples));
+    PBATCH_ASSIGN_OR_RETURN(const UpdateLoop update, update_loop(reduction_, x.dtype()));
+    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), x.shape()));
+    if (x.size() == 0) return Status::ok();
+    std::memcpy(outputs[0].mutable_raw(), x.raw(), x.bytes());
+
+    const auto width = static_cast<std::size_t>(tuples.shape().back());
+    const std::int64_t slice = product_of(x.shape(), width, x.rank());
+    const std::int64_t count = slice == 0 ? 0 : updates.size() / slice;
+    const std::size_t bytes = dtype_size(x.dtype());
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::int64_t place = 0;
+      for (std::size_t d = 0; d < width; ++d) {
+        const std::int64_t given =
+            indices[i * static_cast<std::int64_t>(width) + static_cast<std::int64_t>(d)];
+        std::int64_t index = given;
+        if (!wrap_index(x.dim(d), &index)) return index_out_of_range(given, x.dim(d));
+        place = place * x.dim(d) + index;
+      }
+      update(element_at(outputs[0].mutable_raw(), place * slice, bytes),
+             element_at(updates.raw(), i * slice, bytes), slice);
+    }
+    return Status::ok();
+  }
+
+ private:
+  static Status check_shapes(const Tensor& x, const Tensor& tuples, const Tensor& updates) {
+    bool fits = tuples.rank() >= 1 && x.rank() >= 1 && tuples.shape().back() >= 0 &&
+                tuples.shape().back() <= static_cast<std::int64_t>(x.rank());
+    if (fits) {
+      Shape wanted(tuples.shape().begin(), tuples.shape().end() - 1);
+      wanted.insert(wanted.end(), x.shape().begin() + tuples.shape().back(), x.shape().end());
+      fits = updates.shape() == wanted;
+    }
+    if (fits) return Status::ok();
+    return {ErrorCode::shape_mismatch,
+            "indices " + shape_to_string(tuples.shape()) + " and updates " +
+                shape_to_string(updates.shape()) + " do not fit an input of shape " +
+                shape_to_string(x.shape()),
+            "feed the shape that the network was exported for"};
+  }
+
+  Reduction reduction_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_scatter_nd(const Graph&, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 3, 3));
+  PBATCH_ASSIGN_OR_RETURN(const Reduction reduction, read_reduction(node));
+  return std::unique_ptr<Op>(new ScatterNd(reduction));
+}
+
+}  // namespace pbatch
