@@ -8,7 +8,7 @@ import onnx
 import onnxruntime as ort
 from onnx import helper
 
-IR_VERSION = 8
+IR_VERSION = 8   # what opsets up to 23 are still read with
 
 
 def model_of(nodes, inputs, outputs, constants=(), opset=17):
@@ -18,7 +18,8 @@ def model_of(nodes, inputs, outputs, constants=(), opset=17):
         [helper.make_tensor_value_info(*i) for i in inputs],
         [helper.make_tensor_value_info(*o) for o in outputs],
         [onnx.numpy_helper.from_array(a, n) for n, a in constants])
-    imports = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+    imports = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1),
+               helper.make_opsetid("ai.onnx.ml", 1)]
     return helper.make_model(graph, opset_imports=imports, ir_version=IR_VERSION)
 
 

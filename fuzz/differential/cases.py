@@ -305,6 +305,95 @@ def images():
                    {"w": normal(shape[1], 2, *kernel), "b": normal(2 * groups)})
 
 
+def linear_models():
+    ml = lambda op, outputs, **a: ms(op, ["x"], outputs, domain="ai.onnx.ml", **a)
+    x = {"x": normal(3, 2)}
+    yield case("Scaler", [ml("Scaler", ["y"], offset=[.5, -1.], scale=[2., 3.])], x, ["y"])
+    for norm in ("MAX", "L1", "L2"):
+        yield case(f"Normalizer {norm}", [ml("Normalizer", ["y"], norm=norm)],
+                   {"x": np.abs(x["x"])}, ["y"])
+    yield case("LinearRegressor",
+               [ml("LinearRegressor", ["y"], coefficients=[1., 2., 3., 4.], intercepts=[.5, .25],
+                   targets=2)], x, ["y"])
+    for transform in ("NONE", "SOFTMAX", "LOGISTIC"):
+        yield case(f"LinearClassifier {transform}",
+                   [ml("LinearClassifier", ["l", "y"], coefficients=[1., 2., -3., 4., .5, -1.],
+                       intercepts=[.5, .25, 0.], classlabels_ints=[7, 3, 5],
+                       post_transform=transform)], x, [("l", T.INT64), "y"])
+
+
+def sequences():
+    x = {"x": normal(4, 6)}
+    at = {"i": np.array(1, np.int64), "z": np.array(0, np.int64), "s": np.array(2, np.int64)}
+    sizes = {"s": np.array([1, 5], np.int64)}
+    yield case("SplitToSequence of parts, SequenceAt",
+               [std("SplitToSequence", ["x", "s"], ["q"], axis=1),
+                std("SequenceAt", ["q", "i"], ["y"])], x, ["y"], at)
+    yield case("SplitToSequence of ones, SequenceAt",
+               [std("SplitToSequence", ["x"], ["q"], axis=1, keepdims=0),
+                std("SequenceAt", ["q", "i"], ["y"])], x, ["y"], {"i": at["i"]})
+    yield case("SplitToSequence of sizes, SequenceAt, SequenceLength",
+               [std("SplitToSequence", ["x", "s"], ["q"], axis=1),
+                std("SequenceAt", ["q", "i"], ["y"]), std("SequenceLength", ["q"], ["n"])],
+               x, ["y", ("n", T.INT64)], {**sizes, "i": at["i"]})
+    yield case("SequenceInsert, SequenceErase, ConcatFromSequence",
+               [std("SequenceConstruct", ["x", "x"], ["q"]), std("Neg", ["x"], ["n"]),
+                std("SequenceInsert", ["q", "n", "z"], ["r"]),
+                std("SequenceErase", ["r", "i"], ["t"]),
+                std("ConcatFromSequence", ["t"], ["y"], axis=0),
+                std("ConcatFromSequence", ["r"], ["u"], axis=1, new_axis=1)], x, ["y", "u"],
+               {"i": at["i"], "z": at["z"]})
+
+
+def more():
+    x = normal(2, 3, 4)
+    for equation, shapes in (("bij,bjk->bik", ((2, 3, 4), (2, 4, 2))), ("ij,kj->ik", ((2, 3), (4, 3))),
+                             ("bhid,bhjd->bhij", ((1, 2, 3, 2), (1, 2, 4, 2))),
+                             ("i,j->ij", ((2,), (3,))), ("...ij,...jk->...ik", ((2, 3, 4), (2, 4, 2))),
+                             ("bij->bj", ((2, 3, 4),)), ("ii->i", ((3, 3),)), ("ij,ij->", ((2, 3),) * 2),
+                             ("bsd,de->bse", ((1, 3, 4), (4, 2)))):
+        names = ["a", "b"][:len(shapes)]
+        yield case(f"Einsum {equation}",
+                   [std("Einsum", names, ["y"], equation=equation)],
+                   {n: normal(*s) for n, s in zip(names, shapes)}, ["y"])
+    for equation, a, b in (("bsd,de->bse", (1, 3, 4), (4, 2)), ("bsd,dhk->bshk", (2, 3, 4), (4, 2, 3)),
+                           ("bshk,hkd->bsd", (2, 3, 2, 3), (2, 3, 4))):
+        yield case(f"Einsum {equation} of a constant",
+                   [std("Einsum", ["a", "w"], ["y"], equation=equation)], {"a": normal(*a)}, ["y"],
+                   {"w": normal(*b)})
+    indices = {"i": np.array([[[0, 2, 1, 0]], [[1, 1, 2, 2]]], np.int64), "u": normal(2, 1, 4)}
+    for reduction in ("none", "add", "mul", "min", "max"):
+        yield case(f"ScatterElements {reduction}",
+                   [std("ScatterElements", ["x", "i", "u"], ["y"], axis=1, reduction=reduction)],
+                   {"x": x, **indices}, ["y"], opset=18)
+        yield case(f"ScatterND {reduction}",
+                   [std("ScatterND", ["x", "i", "u"], ["y"], reduction=reduction)],
+                   {"x": x, "i": np.array([[0, 1], [1, -1]], np.int64), "u": normal(2, 4)}, ["y"],
+                   opset=18)
+    for mode, padding in itertools.product(("linear", "nearest", "cubic"),
+                                           ("zeros", "border", "reflection")):
+        yield case(f"GridSample {mode} {padding}",
+                   [std("GridSample", ["x", "g"], ["y"], mode=mode, padding_mode=padding,
+                        align_corners=int(padding == "border"))],
+                   {"x": normal(1, 2, 3, 4), "g": normal(1, 2, 3, 2)}, ["y"], opset=20)
+    yield case("LRN", [std("LRN", ["x"], ["y"], size=3, alpha=.1)], {"x": normal(1, 4, 2, 2)}, ["y"])
+    yield case("RMSNormalization", [std("RMSNormalization", ["x", "s"], ["y"])],
+               {"x": x}, ["y"], {"s": normal(4)}, opset=23)
+    qkv = {"q": normal(1, 4, 3, 2), "k": normal(1, 2, 5, 2), "v": normal(1, 2, 5, 2)}
+    yield case("Attention of ONNX, heads shared",
+               [std("Attention", ["q", "k", "v"], ["y"], softcap=2.0)], qkv, ["y"], opset=23)
+    yield case("Attention of ONNX, causal, 3 d",
+               [std("Attention", ["q", "k", "v"], ["y"], q_num_heads=2, kv_num_heads=2,
+                    is_causal=1)],
+               {n: normal(1, 3, 4) for n in "qkv"}, ["y"], opset=23)
+    yield case("Attention of ONNX, mask and past",
+               [std("Attention", ["q", "k", "v", "m", "pk", "pv"], ["y", "a", "b"])],
+               {"q": normal(1, 2, 3, 2), "k": normal(1, 2, 3, 2), "v": normal(1, 2, 3, 2),
+                "m": normal(3, 5), "pk": normal(1, 2, 2, 2), "pv": normal(1, 2, 2, 2)},
+               ["y", "a", "b"], opset=23)
+
+
 def all_cases():
-    for family in (fused, normalizations, attention, rotary, quantized, calibrated, images):
+    for family in (fused, normalizations, attention, rotary, quantized, calibrated, images,
+                   linear_models, sequences, more):
         yield from family()

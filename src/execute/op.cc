@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "execute/op_remedy.h"
 #include "graph/subgraphs.h"
 
 namespace pbatch {
@@ -100,8 +101,7 @@ Result<OpFactory> find_op(const Node& node) {
         what + ": it is known from opset " + std::to_string(earliest->first_opset) + " on",
         "export the network with that opset or a later one");
   }
-  return Status(ErrorCode::unsupported, what,
-                "change the network so that it does without this operator, and export it again");
+  return Status(ErrorCode::unsupported, what, remedy_for(node));
 }
 
 Status check_operators(const Graph& graph) {

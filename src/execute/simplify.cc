@@ -11,6 +11,7 @@ namespace pbatch {
 Status simplify(Graph& graph) {
   PBATCH_RETURN_IF_ERROR(widen_to_float32(graph));
   PBATCH_RETURN_IF_ERROR(fold_constants(graph));
+  PBATCH_RETURN_IF_ERROR(resolve_sequences(graph));
   PBATCH_RETURN_IF_ERROR(expand(graph));
   PBATCH_RETURN_IF_ERROR(undo_dynamic_quantization(graph));
   PBATCH_RETURN_IF_ERROR(fold_constants(graph));

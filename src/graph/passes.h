@@ -19,6 +19,11 @@ Status widen_to_float32(Graph& graph);
 /// cannot express is an error that names it; one that it leaves alone is left for the caller.
 Status expand(Graph& graph);
 
+/// Sequences whose tensors are known become those tensors: what SplitToSequence,
+/// SequenceConstruct and SequenceInsert put together, SequenceAt and ConcatFromSequence read
+/// without it. Others are left for the caller to refuse.
+Status resolve_sequences(Graph& graph);
+
 /// Products of what DynamicQuantizeLinear made become products of the floats that it read:
 /// MatMulInteger and ConvInteger become MatMul and Conv where nothing but they, with constant
 /// or equally quantized partners, sees the integers. The rounding of activations goes.

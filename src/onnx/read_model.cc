@@ -40,6 +40,11 @@ bool is_declared(const onnx::ValueInfoProto& info) {
   return !info.type().has_tensor_type() || info.type().tensor_type().elem_type() != 0;
 }
 
+// A sequence of maps is what ZipMap makes, which stands for the array that it reads.
+bool is_map(const onnx::ValueInfoProto& info) {
+  return info.type().has_sequence_type() && info.type().sequence_type().elem_type().has_map_type();
+}
+
 // What all graphs of a model share.
 struct ModelContext {
   std::map<std::string, int> opsets;                        // domain -> version
@@ -348,7 +353,9 @@ class GraphReader {
       graph_.outputs.push_back(it->second);
       // What the network computes is known without the declaration, which old exporters omit.
       Value& output = value(it->second);
-      if (is_declared(info) && !output.constant) PBATCH_RETURN_IF_ERROR(read_type(info, &output));
+      if (is_declared(info) && !output.constant && !is_map(info)) {
+        PBATCH_RETURN_IF_ERROR(read_type(info, &output));
+      }
     }
     return Status::ok();
   }

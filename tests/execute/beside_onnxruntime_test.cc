@@ -158,27 +158,65 @@ double distance(const Tensor& got, const Tensor& want) {
   return std::sqrt(error / std::max(norm, 1e-12));
 }
 
+std::string write(const Case& c) {
+  const Result<std::string> bytes =
+      export_onnx(c.graph, [](ValueId) { return std::optional<ExternalPlace>(); });
+  EXPECT_TRUE(bytes) << bytes.status().to_line();
+  const std::string path = temp_path("case.onnx");
+  std::ofstream(path, std::ios::binary) << (bytes ? *bytes : "");
+  return path;
+}
+
+void expect_same(const Case& c, const std::vector<Tensor>& made) {
+  ASSERT_EQ(made.size(), c.outputs.size());
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    ASSERT_EQ(made[i].dtype(), c.outputs[i].dtype());
+    ASSERT_EQ(made[i].shape(), c.outputs[i].shape());
+    EXPECT_LE(distance(made[i], c.outputs[i]), c.tolerance) << "output " << i;
+  }
+}
+
 TEST(BesideOnnxRuntime, GivesTheSameAnswers) {
   const std::vector<Case> cases = read_cases();
   ASSERT_GT(cases.size(), 100U);
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
-    const Result<std::string> bytes =
-        export_onnx(c.graph, [](ValueId) { return std::optional<ExternalPlace>(); });
-    ASSERT_TRUE(bytes) << bytes.status().to_line();
-    const std::string path = temp_path("case.onnx");
-    std::ofstream(path, std::ios::binary) << *bytes;
-    const Result<Session> session = Session::load(path);
+    const Result<Session> session = Session::load(write(c));
     ASSERT_TRUE(session) << session.status().to_line();
     const auto made = session->run(c.inputs, Precision::f32());
     ASSERT_TRUE(made) << made.status().to_line();
-    ASSERT_EQ(made->size(), c.outputs.size());
-    for (std::size_t i = 0; i < made->size(); ++i) {
-      ASSERT_EQ((*made)[i].dtype(), c.outputs[i].dtype());
-      ASSERT_EQ((*made)[i].shape(), c.outputs[i].shape());
-      EXPECT_LE(distance((*made)[i], c.outputs[i]), c.tolerance) << "output " << i;
-    }
+    expect_same(c, *made);
   }
+}
+
+// Name of a case -> bit-layers in it.
+const std::map<std::string, std::size_t> kLayers = {{"Einsum bsd,dhk->bshk of a constant", 1},
+                                                    {"FusedConv Relu", 1},
+                                                    {"FusedGemm Relu", 1},
+                                                    {"MatMulNBits 4", 1},
+                                                    {"DynamicQuantizeMatMul", 1},
+                                                    {"MatMulInteger, Cast, Mul", 1},
+                                                    {"MatMulIntegerToFloat", 1},
+                                                    {"DynamicQuantizeLSTM", 2},
+                                                    {"QAttention", 1},
+                                                    {"QLinearConv", 1},
+                                                    {"ConvInteger, Cast, Mul, Add", 1},
+                                                    {"Attention mask none causal 0", 1}};
+
+TEST(BesideOnnxRuntime, MatricesInsideBecomeBitLayers) {
+  std::size_t found = 0;
+  for (const Case& c : read_cases()) {
+    const auto wanted = kLayers.find(c.name);
+    if (wanted == kLayers.end()) continue;
+    SCOPED_TRACE(c.name);
+    ++found;
+    const Result<Session> session = Session::quantize_in_memory(write(c), {});
+    ASSERT_TRUE(session) << session.status().to_line();
+    EXPECT_EQ(session->layers().size(), wanted->second);
+    const auto made = session->run(c.inputs, Precision::bits(8));
+    ASSERT_TRUE(made) << made.status().to_line();
+  }
+  EXPECT_EQ(found, kLayers.size());
 }
 
 }  // namespace

@@ -101,6 +101,12 @@ TEST(FindOp, NamesOperatorDomainOpsetAndRemedy) {
   EXPECT_EQ(unknown.message(), "operator TfIdfVectorizer of ai.onnx, opset 14, is not supported");
   EXPECT_FALSE(unknown.remedy().empty());
 
+  const Status random = find_op({.op_type = "RandomNormalLike", .opset = 14}).status();
+  EXPECT_NE(random.remedy().find("feed the noise"), std::string::npos);
+  const Status tree =
+      find_op({.op_type = "TreeEnsembleRegressor", .domain = "ai.onnx.ml", .opset = 3}).status();
+  EXPECT_NE(tree.remedy().find("trees"), std::string::npos);
+
   const Status foreign = find_op({.op_type = "Add", .domain = "com.example", .opset = 2}).status();
   EXPECT_EQ(foreign.message(), "operator Add of com.example, opset 2, is not supported");
 

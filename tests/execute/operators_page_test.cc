@@ -13,7 +13,7 @@ namespace {
 
 TEST(OperatorsPage, ListsTheTable) {
   constexpr int kFirstOpsetRead = 7;  // of ONNX's own operators
-  std::multiset<std::string> registered;
+  std::set<std::string> registered;
   const auto add = [&](const std::string& domain, const std::string& op_type, int first_opset) {
     const int from = domain.empty() ? std::max(first_opset, kFirstOpsetRead) : first_opset;
     registered.insert("| " + op_type + " | " + std::to_string(from) + " |");
@@ -25,7 +25,7 @@ TEST(OperatorsPage, ListsTheTable) {
 #include "graph/expand/expansions.inc"
 #undef PBATCH_EXPANSION
 
-  std::multiset<std::string> listed;
+  std::set<std::string> listed;
   std::ifstream page("docs/operators.md");
   for (std::string line; std::getline(page, line);) {
     if (!line.starts_with("| ") || line.starts_with("| operator")) continue;

@@ -109,8 +109,10 @@ class GridSample final : public Op {
     const auto size = static_cast<float>(extent);
     float x =
         align_corners_ ? (g + 1.0F) / 2.0F * (size - 1.0F) : ((g + 1.0F) * size - 1.0F) / 2.0F;
-    if (padding_ == Padding::border) x = std::clamp(x, 0.0F, size - 1.0F);
-    if (padding_ == Padding::reflection && mode_ != Mode::cubic) x = bounced(x, size);
+    // The cubic kernel reaches past the border wherever it stands: there elements are moved, not x.
+    const bool moves = mode_ != Mode::cubic;
+    if (moves && padding_ == Padding::border) x = std::clamp(x, 0.0F, size - 1.0F);
+    if (moves && padding_ == Padding::reflection) x = bounced(x, size);
     if (!(std::fabs(x) < 0x1p30F)) x = -0x1p20F;  // NaN or far away: outside
     Taps t;
     if (mode_ == Mode::nearest) {

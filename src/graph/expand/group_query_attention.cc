@@ -21,7 +21,9 @@ Result<Settings> read_settings(Expansion& e) {
   PBATCH_ASSIGN_OR_RETURN(s.causal, n.int_attr("causal", 1));
   PBATCH_ASSIGN_OR_RETURN(s.scale, n.float_attr("scale", 0.0F));
   PBATCH_ASSIGN_OR_RETURN(s.softcap, n.float_attr("softcap", 0.0F));
-  if (s.heads < 1 || s.kv_heads < 1 || s.heads % s.kv_heads != 0) {
+  constexpr std::int64_t kMost = 1 << 20;
+  if (s.heads < 1 || s.kv_heads < 1 || s.heads > kMost || s.kv_heads > kMost ||
+      s.heads % s.kv_heads != 0) {
     return e.malformed("has num_heads = " + std::to_string(s.heads) +
                        ", kv_num_heads = " + std::to_string(s.kv_heads));
   }

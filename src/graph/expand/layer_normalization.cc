@@ -15,8 +15,7 @@ ValueId rms_normalized(Expansion& e, ValueId x, ValueId scale, float epsilon,
 
 // input + skip (+ bias), which is output 3.
 ValueId skip_sum(Expansion& e, ValueId bias) {
-  const ValueId sum = e.add_if(e.op("Add", {e.in(0), e.in(1)}), bias);
-  return sum;
+  return e.add_if(e.op("Add", {e.in(0), e.in(1)}), bias);
 }
 
 }  // namespace
@@ -27,6 +26,8 @@ Status expand_rms_normalization(Expansion& e) {
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, e.node().int_attr("axis", -1));
   PBATCH_ASSIGN_OR_RETURN(const float epsilon, e.node().float_attr("epsilon", 1e-5F));
   std::vector<std::int64_t> axes;
+  constexpr std::int64_t kMostDims = 64;
+  if (axis < -kMostDims) return e.malformed("has axis " + std::to_string(axis));
   if (axis < 0) {
     for (std::int64_t a = axis; a < 0; ++a) axes.push_back(a);
   } else {

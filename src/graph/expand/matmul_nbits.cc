@@ -25,8 +25,8 @@ Result<Codes> read_codes(Expansion& e) {
   PBATCH_ASSIGN_OR_RETURN(c.n, e.node().int_attr("N", 0));
   PBATCH_ASSIGN_OR_RETURN(c.bits, e.node().int_attr("bits", 4));
   PBATCH_ASSIGN_OR_RETURN(c.block, e.node().int_attr("block_size", 32));
-  constexpr std::int64_t kMost = std::int64_t{1} << 31;
-  if (c.k < 1 || c.n < 1 || c.k >= kMost || c.n >= kMost || c.block < 1 || c.block >= kMost) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 28;
+  if (c.k < 1 || c.n < 1 || c.k >= kMost || c.n >= kMost || c.block < 1 || c.block > (1 << 16)) {
     return e.malformed("has sizes that cannot be");
   }
   if (c.bits != 2 && c.bits != 4 && c.bits != 8) {
