@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "onnx/export.h"
+#include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "tests/execute/one_op.h"
 #include "tests/support/networks.h"
@@ -210,7 +211,9 @@ TEST(BesideOnnxRuntime, MatricesInsideBecomeBitLayers) {
     if (wanted == kLayers.end()) continue;
     SCOPED_TRACE(c.name);
     ++found;
-    const Result<Session> session = Session::quantize_in_memory(write(c), {});
+    QuantizeOptions all;
+    all.min_elements = 1;
+    const Result<Session> session = Session::quantize_in_memory(write(c), all);
     ASSERT_TRUE(session) << session.status().to_line();
     EXPECT_EQ(session->layers().size(), wanted->second);
     const auto made = session->run(c.inputs, Precision::bits(8));
