@@ -158,7 +158,7 @@ class PBATCH_API Session {
  private:
   struct PBATCH_LOCAL Impl;
   static Result<Session> from_graph(Graph graph, const SessionOptions& options);
-  static Result<Session> from_loaded(Graph graph, const SessionOptions& options);
+  PBATCH_LOCAL static Result<Session> from_loaded(Graph graph, const SessionOptions& options);
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

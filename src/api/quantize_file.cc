@@ -2,6 +2,8 @@
 
 #include "execute/simplify.h"
 #include "format/model_file.h"
+#include "graph/subgraphs.h"
+#include "pack/bit_matrix.h"
 #include "pbatch/model_bytes.h"
 #include "pbatch/quantize.h"
 #include "quantize/quantize_graph.h"
@@ -34,6 +36,16 @@ Result<QuantizedBytes> quantize_and_encode(Result<Graph> graph, const QuantizeOp
   made.report.model_bytes = static_cast<std::int64_t>(made.bytes.model.size());
   made.report.data_bytes = static_cast<std::int64_t>(made.bytes.data.size());
   return made;
+}
+
+// Planes of a model that was loaded are read when they are needed.
+Status read_all_planes(const Graph& graph) {
+  Status status;
+  visit_nodes(graph, [&](const Node& node) {
+    if (!status || node.matrix == nullptr || !node.matrix->verify_planes) return;
+    status = node.matrix->verify_planes(node.matrix->planes_available()).at_node(node.name);
+  });
+  return status;
 }
 
 Status out_of_memory() {
@@ -79,6 +91,7 @@ Status write_model(const ModelBytes& bytes, const std::string& out_path) try {
     return {ErrorCode::invalid_argument, "a float network is not a pbatch model",
             "quantize it first"};
   }
+  PBATCH_RETURN_IF_ERROR(read_all_planes(graph));
   return save_model(graph, out_path, {}).status();
 } catch (const std::bad_alloc&) {
   return Status(ErrorCode::out_of_memory, "not enough memory to write the model",

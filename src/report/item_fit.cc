@@ -62,9 +62,12 @@ std::optional<Shape> reshape_into(const Shape& item, const Shape& wanted) {
   return out;
 }
 
-Shape without_axis(Shape shape, std::size_t axis) {
-  shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
-  return shape;
+Shape without_axis(const Shape& shape, std::size_t axis) {
+  Shape out;
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    if (d != axis) out.push_back(shape[d]);
+  }
+  return out;
 }
 
 // As fit_items says where no axis is given.

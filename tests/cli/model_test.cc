@@ -114,6 +114,27 @@ TEST_F(Model, RunAnswersAtEveryPrecision) {
   EXPECT_EQ(widest["weight_bits"], 8);
 }
 
+TEST_F(Model, RunProfilesEveryStep) {
+  const std::string model = write_model(), x = write_input();
+  const nlohmann::json j = run_json({"run", model, "--bits", "4,8", "--input", "x=" + x, "--profile",
+                                     "--runs", "3", "--trace", path("t.json")});
+  ASSERT_EQ(j["steps"].size(), 3U);
+  EXPECT_EQ(j["steps"][0]["node"], "fc0");
+  EXPECT_EQ(j["steps"][0]["op_type"], "BitLinear");
+  EXPECT_EQ(j["steps"][2]["kernel"], "float");
+  for (const auto& step : j["steps"]) EXPECT_GT(step["us"], 0);
+  EXPECT_GT(j["steps"][0]["product_us"], 0);
+  EXPECT_EQ(j["steps"][2]["product_us"], 0);
+  const auto trace = nlohmann::json::parse(read(path("t.json")));
+  ASSERT_EQ(trace["traceEvents"].size(), 3U);
+  EXPECT_EQ(trace["traceEvents"][1]["ts"], trace["traceEvents"][0]["dur"]);
+  const Outcome table = run({"run", model, "--input", "x=" + x, "--profile"});
+  EXPECT_EQ(table.code, 0);
+  EXPECT_NE(table.out.find("all 3 steps"), std::string::npos) << table.out;
+  EXPECT_EQ(run({"run", model, "--input", "x=" + x, "--trace", path("t.json")}).code, 2);
+  EXPECT_EQ(run({"run", model, "--input", "x=" + x, "--profile", "--runs", "0"}).code, 2);
+}
+
 TEST_F(Model, RunConvertsInputsWhereNothingIsLost) {
   const std::string net = write_network();
   std::vector<double> wide(x_.begin(), x_.end());

@@ -358,5 +358,33 @@ TEST_F(SessionTest, IsRefusedInAForkIfAnotherThreadWasRunningIt) {
   EXPECT_EQ(in_child, "wrong");  // the error was there
 }
 
+TEST_F(SessionTest, ProfilesEveryStepOfARun) {
+  const Session session = load_quantized();
+  const NamedTensor x = input(3);
+  const auto steps = session.profile({&x, 1}, Precision::bits(4, 8), 1);
+  ASSERT_TRUE(steps) << steps.status().to_line();
+  const auto plan = session.plan(Precision::bits(4, 8), 3);
+  ASSERT_TRUE(plan);
+  ASSERT_EQ(steps->size(), plan->size());
+  for (std::size_t i = 0; i < steps->size(); ++i) {
+    const StepTime& step = (*steps)[i];
+    EXPECT_EQ(step.node, (*plan)[i].node);
+    EXPECT_EQ(step.kernel, (*plan)[i].kernel);
+    EXPECT_EQ(step.weight_bytes, (*plan)[i].weight_bytes);
+    EXPECT_EQ(step.predicted_us, (*plan)[i].predicted_us);
+    EXPECT_GT(step.predicted_us, 0);
+    EXPECT_GT(step.quantize_us, 0);
+    EXPECT_GT(step.product_us, 0);
+    EXPECT_GT(step.epilogue_us, 0);
+    // One thread: parts of the whole.
+    EXPECT_LE(step.quantize_us + step.product_us + step.epilogue_us, step.us * 1.001);
+  }
+  EXPECT_EQ(session.profile({&x, 1}, Precision::bits(4), 0).status().code(),
+            ErrorCode::invalid_argument);
+  const NamedTensor wrong{"x", tensor_of({2, 3}, random_floats(6, 1))};
+  EXPECT_EQ(session.profile({&wrong, 1}, Precision::bits(4)).status().code(),
+            ErrorCode::shape_mismatch);
+}
+
 }  // namespace
 }  // namespace pbatch

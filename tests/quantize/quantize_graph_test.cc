@@ -164,7 +164,9 @@ TEST(QuantizeGraph, SharedMatricesAreNotBalanced) {
     const float right = second.data<float>()[5];
     const float got = testing::decode_weight(*node_of(b.graph, "second").matrix, 8, 5, 0);
     EXPECT_EQ(std::fabs(got - right) < 0.1F * std::fabs(right), shared) << got << " " << right;
-    if (shared) EXPECT_EQ(node_of(b.graph, "second").matrix, node_of(b.graph, "third").matrix);
+    if (shared) {
+      EXPECT_EQ(node_of(b.graph, "second").matrix, node_of(b.graph, "third").matrix);
+    }
   }
 }
 
@@ -296,7 +298,9 @@ TEST(QuantizeGraph, MasksAndOneHotTablesStayFloat) {
       if (masked) biased.mutable_data<float>()[i] = mask;
     }
     EXPECT_FALSE(look_up(causal)) << mask;
-    if (std::fabs(mask) >= 1e4F) EXPECT_FALSE(look_up(biased)) << mask;
+    if (std::fabs(mask) >= 1e4F) {
+      EXPECT_FALSE(look_up(biased)) << mask;
+    }
   }
   // An embedding with a row of zeros for padding is one.
   for (std::int64_t c = 0; c < 80; ++c) padded.mutable_data<float>()[c] = 0;
