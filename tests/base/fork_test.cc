@@ -28,12 +28,14 @@ int threads_at_work(ThreadPool& pool) {
 }
 
 TEST(Fork, IsCounted) {
+  PBATCH_SKIP_FORKS();
   const std::uint32_t here = fork_generation();
   EXPECT_EQ(testing::in_a_fork([&] { return fork_generation() == here + 1; }), "");
   EXPECT_EQ(fork_generation(), here);
 }
 
 TEST(Fork, LeavesAPoolThatHasItsThreadsAgain) {
+  PBATCH_SKIP_FORKS();
   ThreadPool pool(3);
   ASSERT_EQ(threads_at_work(pool), 3);
   const auto works = [&] {
@@ -48,6 +50,7 @@ TEST(Fork, LeavesAPoolThatHasItsThreadsAgain) {
 
 // Also one that nothing was asked of there.
 TEST(Fork, LeavesAPoolThatCanGo) {
+  PBATCH_SKIP_FORKS();
   EXPECT_EQ(testing::in_a_fork([] {
               ThreadPool pool(2);
               return testing::in_a_fork([&] { return pool.threads() == 2; }).empty();
@@ -63,6 +66,7 @@ TEST(Fork, LeavesAPoolThatCanGo) {
 
 // Forks come at any moment of its threads' lives.
 TEST(Fork, FindsNoLockThatAThreadHeld) {
+  PBATCH_SKIP_FORKS();
   ThreadPool pool(3);
   for (int i = 0; i < 50; ++i) {
     pool.parallel_for(1000, 1, [](std::int64_t, std::int64_t) {});

@@ -61,18 +61,21 @@ void expect_the_same_in_a_fork(const Program& program, const Tensor& x) {
 }
 
 TEST(ForkedProcess, Multiplies) {
+  PBATCH_SKIP_FORKS();
   expect_the_same_in_a_fork(
       program_of("MatMul", {tensor_of({256, 256}, random_floats(256 * 256, 1))}, {}),
       tensor_of({64, 256}, random_floats(64 * 256, 2)));
 }
 
 TEST(ForkedProcess, Convolves) {
+  PBATCH_SKIP_FORKS();
   expect_the_same_in_a_fork(
       program_of("Conv", {tensor_of({16, 8, 3, 3}, random_floats(16 * 8 * 9, 3))}, {3, 3}),
       tensor_of({1, 8, 32, 32}, random_floats(8 * 32 * 32, 4)));
 }
 
 TEST(ForkedProcess, Pools) {
+  PBATCH_SKIP_FORKS();
   expect_the_same_in_a_fork(program_of("AveragePool", {}, {3, 3}),
                             tensor_of({1, 8, 64, 64}, random_floats(8 * 64 * 64, 5)));
 }

@@ -318,6 +318,7 @@ TEST_F(SessionTest, ThreadsThatCannotBeAreRefused) {
 }
 
 TEST_F(SessionTest, RunsInAForkedProcess) {
+  PBATCH_SKIP_FORKS();
   const Session session = load_quantized(2);
   const NamedTensor x = input(70);
   const std::vector<float> expected = values(session.run({&x, 1}, Precision::bits(4)));
@@ -336,6 +337,7 @@ TEST_F(SessionTest, RunsInAForkedProcess) {
 
 // The child cannot know what the other thread left half done.
 TEST_F(SessionTest, IsRefusedInAForkIfAnotherThreadWasRunningIt) {
+  PBATCH_SKIP_FORKS();
   const Session session = load_quantized(1);
   const NamedTensor x = input(3000);
   std::atomic<bool> stop{false}, running{false};

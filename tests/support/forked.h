@@ -1,10 +1,18 @@
 // What holds in a process that was forked off.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
+
+// ThreadSanitizer ends processes that start threads after a fork.
+#if defined(__SANITIZE_THREAD__)
+#define PBATCH_SKIP_FORKS() GTEST_SKIP() << "ThreadSanitizer does not follow forks"
+#else
+#define PBATCH_SKIP_FORKS() static_cast<void>(0)
+#endif
 
 namespace pbatch::testing {
 

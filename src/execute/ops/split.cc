@@ -46,6 +46,7 @@ class Split final : public Op {
     }
     return StepPlan::of(std::move(outputs), [parts = std::move(parts)](const StepCall& call) {
       for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (parts[i].copy.is_empty()) continue;
         parts[i].copy.run(call.input<char>(0) + parts[i].offset, call.out[i], call.pool);
       }
       return Status::ok();

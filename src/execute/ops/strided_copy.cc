@@ -145,7 +145,7 @@ StepPlan plan_copy(TensorType output, const std::vector<std::int64_t>& strides,
   StridedCopy copy(output.shape, strides, size);
   const std::int64_t bytes = offset * static_cast<std::int64_t>(size);
   return StepPlan::of(std::move(output), [copy = std::move(copy), bytes](const StepCall& call) {
-    copy.run(call.input<char>(0) + bytes, call.out[0], call.pool);
+    if (!copy.is_empty()) copy.run(call.input<char>(0) + bytes, call.out[0], call.pool);
     return Status::ok();
   });
 }

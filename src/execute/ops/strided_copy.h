@@ -27,6 +27,7 @@ class StridedCopy {
   StridedCopy(const Shape& shape, const std::vector<std::int64_t>& strides,
               std::size_t element_size);
 
+  bool is_empty() const { return elements_ == 0; }
   /// From where the first element lies, into row-major order.
   void run(const void* first, void* to, ThreadPool& pool) const;
 
