@@ -131,9 +131,10 @@ Result<Tensor> take_items(const Tensor& data, std::int64_t first, std::int64_t c
   PBATCH_ASSIGN_OR_RETURN(Tensor out, Tensor::create(data.dtype(), fit.input_shape(n)));
   auto* to = static_cast<char*>(out.mutable_raw());
   // Before the batch dimension an item has `outer` pieces, which then lie apart.
-  const auto batch_at =
-      fit.item.begin() + static_cast<std::ptrdiff_t>(fit.batch_dim ? fit.axis : 0);
-  const auto outer = static_cast<std::size_t>(product(Shape(fit.item.begin(), batch_at)));
+  std::size_t outer = 1;
+  for (std::size_t d = 0; fit.batch_dim && d < fit.axis; ++d) {
+    outer *= static_cast<std::size_t>(fit.item[d]);
+  }
   if (outer == 0) return out;
   const std::size_t piece = item_bytes / outer;
   for (std::int64_t i = 0; i < n; ++i) {
