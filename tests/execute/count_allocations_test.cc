@@ -15,14 +15,14 @@ std::atomic<long> allocations{0};
 
 }  // namespace
 
-// Those of the whole program.
-void* operator new(std::size_t bytes) {
+// Those of the whole program. Not inline: compilers would see a new that ends in a free.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   if (counting) ++allocations;
   if (void* const memory = std::malloc(bytes != 0 ? bytes : 1); memory != nullptr) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace pbatch::testing {
 
