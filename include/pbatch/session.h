@@ -80,7 +80,8 @@ struct PlanStep {
   int weight_bits = 32, activation_bits = 32;
   std::int64_t rows = 0, cols = 0;
   std::int64_t weight_bytes = 0;        ///< bytes of weights and scales read per run; those of a
-                                        ///< whole embedding, of which a run reads a few rows
+                                        ///< whole embedding, of which a run reads a few rows; 0
+                                        ///< where a step before has counted the same matrix
   std::string repack;                   ///< layout change done once before the first run; empty if none
   double predicted_us = 0;              ///< by the table of kernel costs, on all threads; 0: unknown
 };

@@ -117,8 +117,8 @@ size_t pbatch_input_count(const pbatch_session* session) {
 size_t pbatch_required_input_count(const pbatch_session* session) {
   if (session == nullptr) return 0;
   const std::vector<pbatch::PortInfo>& inputs = session->session.inputs();
-  return static_cast<size_t>(std::count_if(inputs.begin(), inputs.end(),
-                                           [](const auto& port) { return !port.optional; }));
+  return static_cast<size_t>(
+      std::count_if(inputs.begin(), inputs.end(), [](const auto& port) { return !port.optional; }));
 }
 
 size_t pbatch_output_count(const pbatch_session* session) {

@@ -18,7 +18,8 @@ struct CompareRow {
   const OutputError& error() const { return errors[worst()]; }
 };
 
-/// Every contender on the same inputs, each output compared on its own; the first is the float network and its own reference.
+/// Every contender on the same inputs, each output compared on its own; the first is the float
+/// network and its own reference.
 Result<std::vector<CompareRow>> compare(std::span<const Contender> contenders,
                                         const std::vector<NamedTensor>& inputs,
                                         const TimingOptions& timing, Progress& progress);
