@@ -94,7 +94,7 @@ struct StepTime {
   double us = 0;                        ///< wall time
   /// Parts of a product of bit-layers, added up over the threads; 0 elsewhere.
   double quantize_us = 0, product_us = 0, epilogue_us = 0;
-  double predicted_us = 0;              ///< as in PlanStep, for one pass over the weights
+  double predicted_us = 0;              ///< of the products of all its steps or tiles; 0: unknown
   std::int64_t weight_bytes = 0;        ///< as in PlanStep
 };
 
@@ -148,7 +148,7 @@ class PBATCH_API Session {
   Result<std::vector<StepTime>> profile(std::span<const NamedTensor> inputs,
                                         const Precision& precision, int runs = 20) const;
   /// Does now what the first run at this precision would do: checks it against
-  /// the planes at hand, chooses kernels, maps and repacks weights.
+  /// the planes at hand, chooses kernels, reads and repacks weights.
   Status prepare(const Precision& precision) const;
 
   /// What a run at this precision would do, for vectors of batch `batch`.
