@@ -10,9 +10,9 @@ namespace pbatch {
   int name##_run(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,              \
                  int activation_bits, ActivationLayout layout, uint8_t* out, int32_t* run_sums, \
                  float* scale);
-#define PBATCH_CELLS(name, isa)                                             \
-  void name##_run(CellKind kind, const CellArgs* args, int64_t tile_begin, \
-                  int64_t tile_end);
+#define PBATCH_CELLS(name, isa) \
+  void name##_run(CellKind kind, const CellArgs* args, int64_t tile_begin, int64_t tile_end);
+#define PBATCH_VECTORS(name, isa) extern const VectorFns name;
 #include "kernel/kernels.inc"
 
 namespace {
@@ -30,6 +30,11 @@ constexpr ActivationPacker kPackers[] = {
 
 constexpr RecurrentCells kCells[] = {
 #define PBATCH_CELLS(name, isa) {#name, Isa::isa, &name##_run},
+#include "kernel/kernels.inc"
+};
+
+constexpr VectorFunctions kVectors[] = {
+#define PBATCH_VECTORS(name, isa) {#name, Isa::isa, &name},
 #include "kernel/kernels.inc"
 };
 
@@ -77,5 +82,9 @@ const ActivationQuantizer& quantizer_for(Isa isa) { return best_of(kQuantizers, 
 std::span<const RecurrentCells> all_cells() { return kCells; }
 
 const RecurrentCells& cells_for(Isa isa) { return best_of(kCells, isa); }
+
+std::span<const VectorFunctions> all_vectors() { return kVectors; }
+
+const VectorFunctions& vectors_for(Isa isa) { return best_of(kVectors, isa); }
 
 }  // namespace pbatch

@@ -7,6 +7,7 @@
 #include "isa/isa.h"
 #include "kernel/cells.h"
 #include "kernel/kernel.h"
+#include "kernel/vectors.h"
 
 namespace pbatch {
 
@@ -37,6 +38,12 @@ struct RecurrentCells {
   CellFn run;
 };
 
+struct VectorFunctions {
+  const char* name;
+  Isa isa;
+  const VectorFns* fns;
+};
+
 /// All kernels of this build, also those this CPU cannot run. The first is "reference".
 std::span<const BitKernel> all_kernels();
 /// Null if there is none of that name.
@@ -53,5 +60,9 @@ std::span<const ActivationQuantizer> all_quantizers();
 /// The cells of an ISA (the best ones not above it).
 const RecurrentCells& cells_for(Isa isa);
 std::span<const RecurrentCells> all_cells();
+
+/// The functions of vectors of an ISA (the best ones not above it).
+const VectorFunctions& vectors_for(Isa isa);
+std::span<const VectorFunctions> all_vectors();
 
 }  // namespace pbatch

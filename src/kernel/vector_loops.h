@@ -1,0 +1,152 @@
+// The functions of vectors.h as plain loops, which compilers vectorize: one file per ISA compiles
+// them. All in an unnamed namespace: see docs/kernels.md.
+#pragma once
+
+#include <math.h>
+
+#include "kernel/vector_math.h"
+#include "kernel/vectors.h"
+
+#if defined(__clang__)
+#define PBATCH_LANES _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define PBATCH_LANES _Pragma("GCC ivdep")
+#endif
+
+namespace pbatch {
+namespace {
+
+enum { kSumLanes = 16 };
+
+template <class F>
+inline void map(int64_t count, const float* x, float* y, F f) {
+  PBATCH_LANES
+  for (int64_t i = 0; i < count; ++i) y[i] = f(x[i]);
+}
+
+void apply(VectorFunction function, int64_t count, const float* x, const VectorParams* params,
+           float* y) {
+  const VectorParams p = *params;
+  switch (function) {
+    case kVectorExp:
+      return map(count, x, y, [](float v) { return exp_of(v); });
+    case kVectorTanh:
+      return map(count, x, y, [](float v) { return tanh_of_float(v); });
+    case kVectorSigmoid:
+      return map(count, x, y, [](float v) { return sigmoid_of(v); });
+    case kVectorErf:
+      return map(count, x, y, [](float v) { return erf_of(v); });
+    case kVectorGelu:
+      return map(count, x, y, [](float v) { return gelu_of(v); });
+    case kVectorGeluTanh:
+      return map(count, x, y, [](float v) { return gelu_tanh_of(v); });
+    case kVectorSwish:
+      return map(count, x, y, [p](float v) { return swish_of(v, p.a); });
+    case kVectorMish:
+      return map(count, x, y, [](float v) { return mish_of(v); });
+    case kVectorElu:
+      return map(count, x, y, [p](float v) { return elu_of(v, p.a, p.b, p.c); });
+  }
+}
+
+/// The sum of 16 sums, halves added first.
+inline double sum_of_lanes(double* lanes) {
+  for (int half = kSumLanes / 2; half > 0; half /= 2) {
+    for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+  }
+  return lanes[0];
+}
+
+/// Sum of f(x[i]): lane l has every 16th element from l on.
+template <class F>
+inline double sum_of(int64_t count, const float* x, F f) {
+  double lanes[kSumLanes] = {};
+  int64_t i = 0;
+  for (; i + kSumLanes <= count; i += kSumLanes) {
+    for (int l = 0; l < kSumLanes; ++l) lanes[l] += f(x[i + l]);
+  }
+  for (int l = 0; i < count; ++i, ++l) lanes[l] += f(x[i]);
+  return sum_of_lanes(lanes);
+}
+
+double sum(int64_t count, const float* x) {
+  return sum_of(count, x, [](float v) { return static_cast<double>(v); });
+}
+
+double squares(int64_t count, const float* x, double mean) {
+  return sum_of(count, x, [mean](float v) {
+    const double d = static_cast<double>(v) - mean;
+    return d * d;
+  });
+}
+
+inline float greater_of(float a, float b) { return b > a ? b : a; }  // a NaN in b is passed over
+
+void softmax_row(int64_t count, int log, const float* x, float* y) {
+  float most_lanes[kSumLanes];
+  for (int l = 0; l < kSumLanes; ++l) most_lanes[l] = x[0];
+  int64_t i = 0;
+  for (; i + kSumLanes <= count; i += kSumLanes) {
+    for (int l = 0; l < kSumLanes; ++l) most_lanes[l] = greater_of(most_lanes[l], x[i + l]);
+  }
+  for (; i < count; ++i) most_lanes[0] = greater_of(most_lanes[0], x[i]);
+  float most = most_lanes[0];
+  for (int l = 1; l < kSumLanes; ++l) most = greater_of(most, most_lanes[l]);
+  if (log) {
+    const double total =
+        sum_of(count, x, [most](float v) { return static_cast<double>(exp_of(v - most)); });
+    const float log_total = logf(static_cast<float>(total));
+    map(count, x, y, [=](float v) { return v - most - log_total; });
+    return;
+  }
+  map(count, x, y, [most](float v) { return exp_of(v - most); });
+  const float inverse = static_cast<float>(1.0 / sum(count, y));
+  map(count, y, y, [inverse](float v) { return v * inverse; });
+}
+
+/// softmax_row of 16 vectors or fewer.
+void softmax_columns(int64_t count, int64_t stride, int vectors, int log, const float* x,
+                     float* y) {
+  float most[kSumLanes], factor[kSumLanes];
+  double total[kSumLanes] = {};
+  for (int l = 0; l < vectors; ++l) most[l] = x[l];
+  for (int64_t i = 1; i < count; ++i) {
+    for (int l = 0; l < vectors; ++l) most[l] = greater_of(most[l], x[i * stride + l]);
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    const float* const from = x + i * stride;
+    float e[kSumLanes];
+    PBATCH_LANES
+    for (int l = 0; l < vectors; ++l) e[l] = exp_of(from[l] - most[l]);
+    for (int l = 0; l < vectors; ++l) total[l] += static_cast<double>(e[l]);
+    if (log) continue;
+    for (int l = 0; l < vectors; ++l) y[i * stride + l] = e[l];
+  }
+  for (int l = 0; l < vectors; ++l) {
+    factor[l] = log ? logf(static_cast<float>(total[l])) : static_cast<float>(1.0 / total[l]);
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    const float* const from = x + i * stride;
+    float* const to = y + i * stride;
+    PBATCH_LANES
+    for (int l = 0; l < vectors; ++l) {
+      to[l] = log ? from[l] - most[l] - factor[l] : to[l] * factor[l];
+    }
+  }
+}
+
+void max_into(int64_t count, const float* x, float* acc) {
+  PBATCH_LANES
+  for (int64_t i = 0; i < count; ++i) acc[i] = x[i] > acc[i] || x[i] != x[i] ? x[i] : acc[i];
+}
+
+void add_into(int64_t count, const float* x, float* acc) {
+  PBATCH_LANES
+  for (int64_t i = 0; i < count; ++i) acc[i] += x[i];
+}
+
+constexpr VectorFns kVectorFns = {&apply,   &softmax_columns, &softmax_row, &sum,
+                                  &squares, &max_into,        &add_into};
+
+}  // namespace
+}  // namespace pbatch

@@ -1,0 +1,120 @@
+// Elementary functions of one float by operations that are the same on every ISA, for all of its
+// range; cell_math.h has those of the recurrent cells, which need not care for infinities.
+// All in an unnamed namespace: see docs/kernels.md.
+#pragma once
+
+#include "kernel/cell_math.h"
+
+namespace pbatch {
+namespace {
+
+/// Powers of two that floats cannot hold are made of two that they can.
+struct PowerOfTwo {
+  float first, second;
+};
+PBATCH_HD inline PowerOfTwo power_of_two(int32_t n) {
+  const int32_t half = n >> 1;
+  return {float_of_bits((half + 127) << 23), float_of_bits((n - half + 127) << 23)};
+}
+
+/// x = n ln 2 + r, |r| <= ln(2) / 2.
+struct ReducedExponent {
+  float r;
+  int32_t n;
+};
+PBATCH_HD inline ReducedExponent reduce_exponent(float x) {
+  const float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  const float shifted = x * 1.44269504f + kRound;
+  const float n = shifted - kRound;
+  return {(x - n * 0.693145752f) - n * 1.42860677e-6f,
+          bits_of_float(shifted) - bits_of_float(kRound)};
+}
+
+/// (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2: the series up to r^7.
+PBATCH_HD inline float exp_series(float r) {
+  float p = 1.98412698e-4f;
+  p = p * r + 1.38888889e-3f;
+  p = p * r + 8.33333333e-3f;
+  p = p * r + 4.16666667e-2f;
+  p = p * r + 1.66666667e-1f;
+  return p * r + 0.5f;
+}
+
+/// Between e^-104.5, which is 0 for a float, and e^89, which is infinite.
+PBATCH_HD inline float in_range_of_exp(float x) {
+  x = x > 89.0f ? 89.0f : x;
+  return x < -104.5f ? -104.5f : x;  // NaN passes
+}
+
+PBATCH_HD inline float exp_of(float x) {
+  const ReducedExponent e = reduce_exponent(in_range_of_exp(x));
+  const PowerOfTwo power = power_of_two(e.n);
+  return ((exp_series(e.r) * e.r + 1.0f) * e.r + 1.0f) * power.first * power.second;
+}
+
+/// e^x - 1 for x <= 0.
+PBATCH_HD inline float expm1_of_negative(float x) {
+  const ReducedExponent e = reduce_exponent(in_range_of_exp(x));
+  const PowerOfTwo power = power_of_two(e.n);
+  const float scale = power.first * power.second;
+  const float q = e.r + e.r * e.r * exp_series(e.r);
+  return scale * q + (scale - 1.0f);
+}
+
+PBATCH_HD inline float with_sign_of(float magnitude, float x) {
+  return float_of_bits((bits_of_float(magnitude) & 0x7fffffff) |
+                       (bits_of_float(x) & static_cast<int32_t>(0x80000000)));
+}
+
+PBATCH_HD inline float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+
+PBATCH_HD inline float tanh_of_float(float x) { return with_sign_of(tanh_lane(x), x); }
+
+/// To 1 the odd series, fitted with a relative error of 2e-9; then 1 - exp(-Q), Q fitted to
+/// -log(erfc(x)) on 1 .. 4.
+PBATCH_HD inline float erf_of(float x) {
+  const float magnitude = float_of_bits(bits_of_float(x) & 0x7fffffff);
+  const float t = x * x;
+  float p = 7.85386101e-5f;
+  p = p * t - 8.01019352e-4f;
+  p = p * t + 5.18832767e-3f;
+  p = p * t - 2.68538119e-2f;
+  p = p * t + 1.12835851e-1f;
+  p = p * t - 3.76126258e-1f;
+  p = p * t + 1.12837917f;
+  const float near = magnitude * p;
+  const float m = magnitude > 4.0f ? 4.0f : magnitude;
+  float q = 2.16867629e-5f;
+  q = q * m - 4.41335287e-4f;
+  q = q * m + 4.20455635e-3f;
+  q = q * m - 2.52082404e-2f;
+  q = q * m + 1.08418554e-1f;
+  q = q * m + 6.33219898e-1f;
+  q = q * m + 1.12957835f;
+  q = q * m - 1.88037055e-4f;
+  const float far = 1.0f - exp_of(-q);
+  return with_sign_of(magnitude < 1.0f ? near : far, x);
+}
+
+PBATCH_HD inline float gelu_of(float x) { return 0.5f * x * (1.0f + erf_of(x * 0.707106781f)); }
+
+PBATCH_HD inline float gelu_tanh_of(float x) {
+  return 0.5f * x * (1.0f + tanh_lane(0.797884561f * (x + 0.044715f * x * x * x)));
+}
+
+PBATCH_HD inline float swish_of(float x, float a) { return x / (1.0f + exp_of(-a * x)); }
+
+/// With e = e^x, tanh(log(1 + e)) = e (e + 2) / (e (e + 2) + 2), which is 1 from x = 20 on.
+PBATCH_HD inline float mish_of(float x) {
+  const float e = exp_of(x > 20.0f ? 20.0f : x);
+  const float n = e * (e + 2.0f);
+  return x * (n / (n + 2.0f));
+}
+
+PBATCH_HD inline float elu_of(float x, float a, float b, float c) {
+  const float negative = a * expm1_of_negative(b * (x < 0.0f ? x : 0.0f));
+  return x < 0.0f ? negative : c * x;
+}
+
+}  // namespace
+}  // namespace pbatch

@@ -1,0 +1,52 @@
+// Functions of many floats at once that plain operators are made of: elementwise mathematics,
+// softmax, moments and sums. One set per ISA, and all give the same bits: float operations have one
+// order and are never fused.
+#pragma once
+
+#include <stdint.h>
+
+namespace pbatch {
+
+/// y = f(x). Within 4e-7 of the exact result, relative or, where it is below 1, absolute, whichever
+/// is more; NaN gives NaN, infinities their limits, and odd functions keep the sign of a zero.
+enum VectorFunction {
+  kVectorExp,
+  kVectorTanh,
+  kVectorSigmoid,
+  kVectorErf,
+  kVectorGelu,      ///< x / 2 * (1 + erf(x / sqrt(2)))
+  kVectorGeluTanh,  ///< its approximation by tanh
+  kVectorSwish,     ///< x * sigmoid(a x)
+  kVectorMish,      ///< x * tanh(log(1 + e^x))
+  kVectorElu,       ///< x < 0: a * (e^(b x) - 1); else c * x
+};
+enum { kVectorFunctions = 9 };
+
+struct VectorParams {
+  float a, b, c;
+};
+
+struct VectorFns {
+  /// y may be x.
+  void (*apply)(VectorFunction f, int64_t count, const float* x, const VectorParams* params,
+                float* y);
+
+  /// `vectors` <= 16 vectors side by side: element i of vector v lies at i * stride + v. y as x,
+  /// and may be x. NaN in a vector makes all of it NaN. `log`: the logarithm of the softmax.
+  void (*softmax_columns)(int64_t count, int64_t stride, int vectors, int log, const float* x,
+                          float* y);
+  /// One vector of neighbours.
+  void (*softmax_row)(int64_t count, int log, const float* x, float* y);
+
+  /// Sum of x[0 .. count - 1] in double: 16 sums of every 16th element, then theirs.
+  double (*sum)(int64_t count, const float* x);
+  /// The same of (x - mean)^2.
+  double (*squares)(int64_t count, const float* x, double mean);
+
+  /// acc[i] = max(acc[i], x[i]); NaN wins.
+  void (*max_into)(int64_t count, const float* x, float* acc);
+  /// acc[i] += x[i].
+  void (*add_into)(int64_t count, const float* x, float* acc);
+};
+
+}  // namespace pbatch

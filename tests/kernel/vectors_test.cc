@@ -1,0 +1,194 @@
+// Functions of vectors: the same bits on every ISA, as accurate as promised, right at the edges.
+#include "kernel/vectors.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "kernel/registry.h"
+
+namespace pbatch::testing {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr VectorParams kParams = {1.3F, 0.7F, 1.1F};
+
+double exact(VectorFunction f, double x) {
+  switch (f) {
+    case kVectorExp:
+      return std::exp(x);
+    case kVectorTanh:
+      return std::tanh(x);
+    case kVectorSigmoid:
+      return 1 / (1 + std::exp(-x));
+    case kVectorErf:
+      return std::erf(x);
+    case kVectorGelu:
+      return x / 2 * std::erfc(-x / std::sqrt(2.0));
+    case kVectorGeluTanh:
+      return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case kVectorSwish:
+      return x / (1 + std::exp(-double{kParams.a} * x));
+    case kVectorMish:
+      return x * std::tanh(std::log1p(std::exp(x)));
+    case kVectorElu:
+      return x < 0 ? double{kParams.a} * std::expm1(double{kParams.b} * x) : double{kParams.c} * x;
+  }
+  return 0;
+}
+
+std::vector<float> points() {
+  std::vector<float> x;
+  for (int i = -4000; i <= 4000; ++i) x.push_back(static_cast<float>(i) * 0.03F);
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  for (int i = 0; i < 4000; ++i) x.push_back(normal(random));
+  for (int e = -149; e <= 0; ++e) x.push_back(std::ldexp(1.0F, e));
+  return x;
+}
+
+float apply_one(const VectorFns& fns, VectorFunction f, float x) {
+  float y = 0;
+  fns.apply(f, 1, &x, &kParams, &y);
+  return y;
+}
+
+TEST(Vectors, AreAsAccurateAsPromised) {
+  const std::vector<float> x = points();
+  std::vector<float> y(x.size());
+  for (int f = 0; f < kVectorFunctions; ++f) {
+    const auto function = static_cast<VectorFunction>(f);
+    all_vectors()[0].fns->apply(function, static_cast<std::int64_t>(x.size()), x.data(), &kParams,
+                                y.data());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double wanted = exact(function, x[i]);
+      if (std::fabs(wanted) > 3.4e38) {
+        EXPECT_TRUE(std::isinf(y[i]));
+        continue;
+      }
+      // Products of x carry the error of a factor near 0 times x.
+      const double scale = std::max({std::fabs(wanted), std::min(1.0, std::fabs(double{x[i]}))});
+      EXPECT_NEAR(y[i], wanted, 4e-7 * std::max(scale, 1e-38)) << f << " at " << x[i];
+    }
+  }
+}
+
+TEST(Vectors, KnowInfinitiesNanAndZeros) {
+  for (const VectorFunctions& set : all_vectors()) {
+    if (!isa_runs_here(set.isa)) continue;
+    const auto at = [&](VectorFunction f, float x) { return apply_one(*set.fns, f, x); };
+    for (int f = 0; f < kVectorFunctions; ++f) {
+      EXPECT_TRUE(std::isnan(at(static_cast<VectorFunction>(f), NAN))) << set.name << " " << f;
+    }
+    EXPECT_EQ(at(kVectorExp, kInfinity), kInfinity);
+    EXPECT_EQ(at(kVectorExp, -kInfinity), 0.0F);
+    EXPECT_EQ(at(kVectorExp, 0.0F), 1.0F);
+    EXPECT_EQ(at(kVectorTanh, kInfinity), 1.0F);
+    EXPECT_EQ(at(kVectorTanh, -kInfinity), -1.0F);
+    EXPECT_EQ(at(kVectorErf, kInfinity), 1.0F);
+    EXPECT_EQ(at(kVectorErf, -kInfinity), -1.0F);
+    EXPECT_EQ(at(kVectorSigmoid, kInfinity), 1.0F);
+    EXPECT_EQ(at(kVectorSigmoid, -kInfinity), 0.0F);
+    EXPECT_EQ(at(kVectorElu, -kInfinity), -kParams.a);
+    EXPECT_EQ(at(kVectorElu, kInfinity), kInfinity);
+    EXPECT_EQ(at(kVectorGelu, kInfinity), kInfinity);
+    for (const VectorFunction odd : {kVectorTanh, kVectorErf}) {
+      EXPECT_TRUE(std::signbit(at(odd, -0.0F))) << set.name;
+      EXPECT_FALSE(std::signbit(at(odd, 0.0F))) << set.name;
+    }
+  }
+}
+
+std::vector<float> random_floats_with_edges(std::size_t count) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal(0, 9);
+  std::vector<float> x(count);
+  for (float& v : x) v = normal(random);
+  return x;
+}
+
+TEST(Vectors, AreTheSameOnEveryIsa) {
+  for (const std::int64_t count : {1, 7, 16, 31, 100}) {
+    const std::vector<float> x = random_floats_with_edges(static_cast<std::size_t>(count * 20));
+    // Everything a set computes, one result behind the other.
+    const auto all = [&](const VectorFns& fns) {
+      std::vector<float> y(x.size()), made;
+      const auto keep = [&] { made.insert(made.end(), y.begin(), y.end()); };
+      for (int f = 0; f < kVectorFunctions; ++f) {
+        fns.apply(static_cast<VectorFunction>(f), static_cast<std::int64_t>(x.size()), x.data(),
+                  &kParams, y.data());
+        keep();
+      }
+      for (const int log : {0, 1}) {
+        fns.softmax_row(count, log, x.data(), y.data());
+        keep();
+        for (const int vectors : {1, 5, 16}) {
+          fns.softmax_columns(count, 20, vectors, log, x.data(), y.data());
+          keep();
+        }
+      }
+      made.push_back(static_cast<float>(fns.sum(count, x.data())));
+      made.push_back(static_cast<float>(fns.squares(count, x.data(), 0.25)));
+      y = x;
+      fns.max_into(count, x.data() + count, y.data());
+      keep();
+      fns.add_into(count, x.data() + count, y.data());
+      keep();
+      return made;
+    };
+    const std::vector<float> expected = all(*all_vectors()[0].fns);
+    for (const VectorFunctions& set : all_vectors().subspan(1)) {
+      if (!isa_runs_here(set.isa)) continue;
+      const std::vector<float> got = all(*set.fns);
+      EXPECT_EQ(0, std::memcmp(got.data(), expected.data(), expected.size() * sizeof(float)))
+          << set.name << " " << count;
+    }
+  }
+}
+
+TEST(Vectors, SoftmaxIsThatOfTheDefinition) {
+  constexpr std::int64_t kCount = 37, kStride = 20;
+  const std::vector<float> x = random_floats_with_edges(kCount * kStride);
+  const VectorFns& fns = *all_vectors()[0].fns;
+  std::vector<float> y(x.size());
+  for (const int log : {0, 1}) {
+    fns.softmax_columns(kCount, kStride, 3, log, x.data(), y.data());
+    for (std::int64_t v = 0; v < 3; ++v) {
+      const auto at = [&](std::int64_t i) {
+        return double{x[static_cast<std::size_t>(i * kStride + v)]};
+      };
+      double most = at(0), sum = 0;
+      for (std::int64_t i = 0; i < kCount; ++i) most = std::max(most, at(i));
+      for (std::int64_t i = 0; i < kCount; ++i) sum += std::exp(at(i) - most);
+      for (std::int64_t i = 0; i < kCount; ++i) {
+        const double wanted =
+            log != 0 ? at(i) - most - std::log(sum) : std::exp(at(i) - most) / sum;
+        EXPECT_NEAR(y[static_cast<std::size_t>(i * kStride + v)], wanted, log != 0 ? 1e-5 : 1e-6);
+      }
+    }
+  }
+}
+
+TEST(Vectors, NanWinsAMaximumAndSpreadsInASoftmax) {
+  for (const VectorFunctions& set : all_vectors()) {
+    if (!isa_runs_here(set.isa)) continue;
+    float acc[3] = {1, NAN, -kInfinity};
+    const float x[3] = {NAN, 2, -kInfinity};
+    set.fns->max_into(3, x, acc);
+    EXPECT_TRUE(std::isnan(acc[0]) && std::isnan(acc[1])) << set.name;
+    EXPECT_EQ(acc[2], -kInfinity);
+    float row[20], y[20];
+    for (int i = 0; i < 20; ++i) row[i] = static_cast<float>(i);
+    row[5] = NAN;
+    set.fns->softmax_row(20, 0, row, y);
+    for (const float v : y) EXPECT_TRUE(std::isnan(v)) << set.name;
+  }
+}
+
+}  // namespace
+}  // namespace pbatch::testing
