@@ -3,6 +3,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "execute/dnnl_descriptions.h"
 #include "execute/dnnl_runtime.h"
@@ -22,7 +23,7 @@ struct Key {
   friend bool operator==(const Key&, const Key&) = default;
 };
 
-// A tensor in its own format, and in the one that the primitive wants.
+// A tensor in the format that it has here, and in the one that the primitive wants.
 struct Port {
   memory::desc plain, wanted;
   std::optional<dnnl::reorder> reorder;  // none if the two are the same
@@ -40,6 +41,12 @@ memory::desc with_format(const Dims& dims, memory::format_tag tag) {
   return {dims, memory::data_type::f32, tag};
 }
 
+memory::desc channels_last(const Dims& dims) {
+  constexpr memory::format_tag tags[] = {memory::format_tag::nwc, memory::format_tag::nhwc,
+                                         memory::format_tag::ndhwc};
+  return with_format(dims, tags[dims.size() - 3]);
+}
+
 memory::desc row_major(const Dims& dims) {
   constexpr memory::format_tag tags[] = {memory::format_tag::a,     memory::format_tag::ab,
                                          memory::format_tag::abc,   memory::format_tag::abcd,
@@ -55,16 +62,34 @@ Dims weight_dims(const ConvolutionShape& s) {
   return dims;
 }
 
+memory::desc in_layout(const Dims& dims, Layout layout) {
+  return layout == Layout::plain ? row_major(dims) : channels_last(dims);
+}
+
+// On tensors as they lie, if oneDNN generates code for that; else in formats of its choice.
 dnnl::convolution_forward::primitive_desc describe(const Key& key, const Dims& x, const Dims& w,
                                                    const Dims& y) {
   constexpr auto any = memory::format_tag::any;
   const memory::desc bias = row_major({key.shape.outputs});
-  return describe_convolution(key.shape.geometry, with_format(x, any), with_format(w, any),
-                              key.bias ? &bias : nullptr, with_format(y, any));
+  const auto on = [&](const memory::desc& x_desc, const memory::desc& y_desc) {
+    return describe_convolution(key.shape.geometry, x_desc, with_format(w, any),
+                                key.bias ? &bias : nullptr, y_desc);
+  };
+  if (key.shape.y_layout == Layout::channels_last) {
+    try {
+      const auto desc = on(in_layout(x, key.shape.x_layout), in_layout(y, key.shape.y_layout));
+      if (std::string_view(desc.impl_info_str()).starts_with("jit") ||
+          std::string_view(desc.impl_info_str()).starts_with("brg")) {
+        return desc;
+      }
+    } catch (const dnnl::error&) {  // there is none for such tensors
+    }
+  }
+  return on(with_format(x, any), with_format(y, any));
 }
 
-Port make_port(const Dims& dims, const memory::desc& wanted, bool output) {
-  Port port{row_major(dims), wanted, std::nullopt, {}};
+Port make_port(const memory::desc& plain, const memory::desc& wanted, bool output) {
+  Port port{plain, wanted, std::nullopt, {}};
   if (port.plain == wanted) return port;
   const memory::desc& from = output ? wanted : port.plain;
   const memory::desc& to = output ? port.plain : wanted;
@@ -135,9 +160,9 @@ struct DnnlConvolutions::Impl {
     auto made = std::make_shared<Convolution>();
     made->desc = describe(key, x, weight_dims(key.shape), y);
     made->primitive = dnnl::convolution_forward(made->desc);
-    made->x = make_port(x, made->desc.src_desc(), false);
-    made->w = make_port(weight_dims(key.shape), made->desc.weights_desc(), false);
-    made->y = make_port(y, made->desc.dst_desc(), true);
+    made->x = make_port(in_layout(x, key.shape.x_layout), made->desc.src_desc(), false);
+    made->w = make_port(row_major(weight_dims(key.shape)), made->desc.weights_desc(), false);
+    made->y = make_port(in_layout(y, key.shape.y_layout), made->desc.dst_desc(), true);
     if (constant_weights) made->weights = weights_as(made->w, w);
     recent.add(key, made);
     return made;

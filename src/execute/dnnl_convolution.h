@@ -6,6 +6,7 @@
 
 #include "base/buffer_pool.h"
 #include "execute/conv_geometry.h"
+#include "execute/layout.h"
 #include "pbatch/status.h"
 
 namespace pbatch {
@@ -14,14 +15,15 @@ struct ConvolutionShape {
   ConvGeometry geometry;
   std::int64_t outputs = 0;  ///< output channels, a multiple of groups
   std::int64_t groups = 1;   ///< divides the input channels
+  Layout x_layout = Layout::plain, y_layout = Layout::plain;
   friend bool operator==(const ConvolutionShape&, const ConvolutionShape&) = default;
 };
 
 struct ConvolutionCall {
-  const float* x = nullptr;     ///< [batch][channels][in...]
+  const float* x = nullptr;     ///< [batch][channels][in...], in x_layout
   const float* w = nullptr;     ///< [outputs][channels / groups][kernel...]
   const float* bias = nullptr;  ///< [outputs] or null
-  float* y = nullptr;           ///< [batch][outputs][out...]
+  float* y = nullptr;           ///< [batch][outputs][out...], in y_layout
 };
 
 /// The primitives of one node, one for each input shape met lately. Thread-safe.

@@ -1,7 +1,5 @@
 #include "execute/dnnl_descriptions.h"
 
-#include <algorithm>
-
 #include "execute/dnnl_runtime.h"
 
 namespace pbatch {
@@ -16,16 +14,6 @@ memory::dims gaps(const ConvGeometry& geometry) {
   memory::dims dilates = geometry.dilations;
   for (auto& d : dilates) --d;
   return dilates;
-}
-
-// A last window that hangs over the end is padding to oneDNN.
-memory::dims pads_to_last_window(const ConvGeometry& g) {
-  memory::dims pads = g.pads_end;
-  for (std::size_t d = 0; d < g.spatial_rank(); ++d) {
-    const std::int64_t last = (g.out[d] - 1) * g.strides[d] + g.extent(d);
-    pads[d] = std::max(pads[d], last - g.in[d] - g.pads_begin[d]);
-  }
-  return pads;
 }
 
 }  // namespace
@@ -51,21 +39,6 @@ dnnl::convolution_forward::primitive_desc describe_convolution(const ConvGeometr
           g.pads_begin, g.pads_end, dnnl_attributes()};
 }
 
-DnnlPooling::primitive_desc describe_pooling(dnnl::algorithm algorithm, const ConvGeometry& g,
-                                             const memory::desc& x, const memory::desc& y) {
-  return {dnnl_cpu(),
-          kInference,
-          algorithm,
-          x,
-          y,
-          g.strides,
-          g.kernel,
-          gaps(g),
-          g.pads_begin,
-          pads_to_last_window(g),
-          dnnl_attributes()};
-}
-
 #else
 
 dnnl::matmul::primitive_desc describe_matmul(const memory::desc& x, const memory::desc& w,
@@ -85,14 +58,6 @@ dnnl::convolution_forward::primitive_desc describe_convolution(const ConvGeometr
             dnnl_cpu()};
   }
   return {{kInference, kDirect, x, w, *bias, y, g.strides, gaps(g), g.pads_begin, g.pads_end},
-          dnnl_attributes(),
-          dnnl_cpu()};
-}
-
-DnnlPooling::primitive_desc describe_pooling(dnnl::algorithm algorithm, const ConvGeometry& g,
-                                             const memory::desc& x, const memory::desc& y) {
-  return {{kInference, algorithm, x, y, g.strides, g.kernel, gaps(g), g.pads_begin,
-           pads_to_last_window(g)},
           dnnl_attributes(),
           dnnl_cpu()};
 }

@@ -7,12 +7,6 @@
 
 namespace pbatch {
 
-#if DNNL_VERSION_MAJOR >= 3
-using DnnlPooling = dnnl::pooling_forward;
-#else
-using DnnlPooling = dnnl::pooling_v2_forward;  // the one that knows dilations
-#endif
-
 /// What the primitives' factories take, with dnnl_attributes(); a null bias is none. All throw
 /// dnnl::error.
 dnnl::matmul::primitive_desc describe_matmul(const dnnl::memory::desc& x,
@@ -26,11 +20,6 @@ dnnl::convolution_forward::primitive_desc describe_convolution(const ConvGeometr
                                                                const dnnl::memory::desc& w,
                                                                const dnnl::memory::desc* bias,
                                                                const dnnl::memory::desc& y);
-
-DnnlPooling::primitive_desc describe_pooling(dnnl::algorithm algorithm,
-                                             const ConvGeometry& geometry,
-                                             const dnnl::memory::desc& x,
-                                             const dnnl::memory::desc& y);
 
 /// True if oneDNN has VNNI or better at hand and may use it: sums of products of bytes that do not
 /// saturate.

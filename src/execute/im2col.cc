@@ -64,4 +64,31 @@ void im2col(const ConvGeometry& geometry, const float* x, std::int64_t channels,
   }
 }
 
+void im2col_channels_last(const ConvGeometry& geometry, const float* x, std::int64_t begin,
+                          std::int64_t end, float* columns) {
+  const auto [depth, height, width] = axes_of(geometry);
+  const std::int64_t channels = geometry.channels;
+  const std::int64_t taps = depth.kernel * height.kernel * width.kernel;
+  for (std::int64_t p = begin; p < end; ++p, columns += channels * taps) {
+    const std::int64_t z = p / (height.out * width.out) * depth.stride - depth.pad;
+    const std::int64_t y = p / width.out % height.out * height.stride - height.pad;
+    const std::int64_t w = p % width.out * width.stride - width.pad;
+    const Taps in_z = taps_at(depth, z), in_y = taps_at(height, y), in_w = taps_at(width, w);
+    float* to = columns;
+    for (std::int64_t kz = 0; kz < depth.kernel; ++kz) {
+      for (std::int64_t ky = 0; ky < height.kernel; ++ky) {
+        const bool row_on_input =
+            kz >= in_z.begin && kz < in_z.end && ky >= in_y.begin && ky < in_y.end;
+        const std::int64_t row = (z + kz * depth.dilation) * height.in + y + ky * height.dilation;
+        for (std::int64_t kw = 0; kw < width.kernel; ++kw, ++to) {
+          const bool on_input = row_on_input && kw >= in_w.begin && kw < in_w.end;
+          const float* const from =
+              x + (row * width.in + w + kw * width.dilation) * (on_input ? channels : 0);
+          for (std::int64_t c = 0; c < channels; ++c) to[c * taps] = on_input ? from[c] : 0.0F;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace pbatch

@@ -16,4 +16,8 @@ namespace pbatch {
 void im2col(const ConvGeometry& geometry, const float* x, std::int64_t channels, std::int64_t begin,
             std::int64_t end, float* columns);
 
+/// The same of an image that lies as [in...][channels].
+void im2col_channels_last(const ConvGeometry& geometry, const float* x, std::int64_t begin,
+                          std::int64_t end, float* columns);
+
 }  // namespace pbatch

@@ -126,4 +126,19 @@ Status check_operators(const Graph& graph) {
       .in_file(first.file());
 }
 
+Layout common_layout(const PlanRequest& request) {
+  std::size_t rank = 0;
+  bool last = false;
+  for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+    if (request.inputs[i] == nullptr) continue;
+    rank = std::max(rank, request.inputs[i]->rank());
+    last = last || request.layout(i) == Layout::channels_last;
+  }
+  for (const Tensor* input : request.inputs) {
+    if (input == nullptr || input->rank() == rank) continue;
+    last = last && has_one_layout(padded_shape(input->shape(), rank));
+  }
+  return last ? Layout::channels_last : Layout::plain;
+}
+
 }  // namespace pbatch

@@ -39,9 +39,17 @@ struct PlanRequest {
   /// which knows() is true.
   std::span<const Tensor* const> inputs;
   std::size_t outputs = 1;  ///< of the node; a plan may have more
+  /// How each input lies: as wanted_layout() has it. Empty: all plain, and so must the outputs be.
+  std::span<const Layout> layouts = {};
+
+  bool layouts_may_differ() const { return !layouts.empty(); }
+  Layout layout(std::size_t i) const { return layouts.empty() ? Layout::plain : layouts[i]; }
 
   bool knows(std::size_t i) const { return inputs[i]->raw() != nullptr || inputs[i]->size() == 0; }
 };
+
+/// Channels last if one input is; plain if that would not do for one of another rank.
+Layout common_layout(const PlanRequest& request);
 
 /// One node, ready to be planned and run. Immutable after construction but for caches that guard
 /// themselves: all may be called from many threads at once. An operator overrides plan() if its
@@ -53,6 +61,12 @@ class Op {
   /// Shapes and types that do not fit are an error; the message need not name the node, the caller
   /// adds it. Not planned if the outputs' types depend on elements that are not known yet.
   virtual Result<StepPlan> plan(const PlanRequest&) const { return StepPlan{}; }
+
+  /// How plan() wants input i, which lies as request.layout(i) now. Asked only if
+  /// layouts_may_differ(). Tensors that lie alike in both layouts are not converted.
+  virtual Layout wanted_layout(const PlanRequest&, std::size_t /*i*/) const {
+    return Layout::plain;
+  }
 
   /// inputs[i] is null for an absent optional input. Writes every outputs[i];
   /// one that the graph does not use is still in the span. Plans and runs at once, unless

@@ -59,7 +59,7 @@ std::unique_ptr<Plan::Frame> Plan::take_frame() const {
   }
   auto frame = std::make_unique<Frame>();
   frame->pointers = pointers_;
-  frame->tensors.resize(graph_->values.size());
+  frame->tensors.resize(types_.size());
   return frame;
 }
 
@@ -97,13 +97,13 @@ const Tensor& Plan::tensor_of(const Frame& frame, ValueId id) const {
 
 Status Plan::run_operator(const Entry& entry, Frame& frame, RunContext& context) const {
   frame.inputs.clear();
-  for (const ValueId id : entry.node->inputs) {
+  for (const ValueId id : entry.inputs) {
     frame.inputs.push_back(id == kNoValue ? nullptr : &tensor_of(frame, id));
   }
-  frame.outputs.assign(entry.node->outputs.size(), Tensor{});
+  frame.outputs.assign(entry.outputs.size(), Tensor{});
   PBATCH_RETURN_IF_ERROR(entry.op->run(context, frame.inputs, frame.outputs));
   for (std::size_t i = 0; i < frame.outputs.size(); ++i) {
-    const ValueId id = entry.node->outputs[i];
+    const ValueId id = entry.outputs[i];
     if (id != kNoValue) frame.tensors[static_cast<std::size_t>(id)] = std::move(frame.outputs[i]);
   }
   frame.outputs.clear();
@@ -113,7 +113,7 @@ Status Plan::run_operator(const Entry& entry, Frame& frame, RunContext& context)
 Status Plan::run_entry(const Entry& entry, Frame& frame, RunContext& context,
                        StepPhases* phases) const {
   if (entry.is_alias) {
-    const auto to = static_cast<std::size_t>(entry.node->outputs[0]);
+    const auto to = static_cast<std::size_t>(entry.outputs[0]);
     frame.tensors[to] = tensor_of(frame, entry.made[0].value).reshaped(types_[to].shape);
     return Status::ok();
   }

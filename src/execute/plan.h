@@ -49,7 +49,8 @@ class Plan {
   struct Entry {
     const Node* node = nullptr;
     const Op* op = nullptr;
-    std::unique_ptr<const Step> step;  ///< null: runs as an operator, or passes a tensor on
+    std::vector<ValueId> inputs, outputs;  ///< the node's, or the same in another layout
+    std::unique_ptr<const Step> step;      ///< null: runs as an operator, or passes a tensor on
     bool is_alias = false;
     std::size_t in = 0, out = 0;                        ///< the first of its pointers
     std::size_t scratch = kNoPlace, packed = kNoPlace;  ///< offsets in the arena
@@ -77,8 +78,9 @@ class Plan {
 
   const Graph* graph_ = nullptr;
   std::vector<Entry> entries_;
-  std::vector<TensorType> types_;         // per value; where known
-  std::vector<const Tensor*> constants_;  // per value; null: none
+  // Per value of the graph, and of those that are versions of these in another layout.
+  std::vector<TensorType> types_;         // where known
+  std::vector<const Tensor*> constants_;  // null: none
   std::vector<std::unique_ptr<const Tensor>> folded_;
   std::vector<const void*> pointers_;  // the first state of Frame::pointers
   std::vector<ArenaSlot> arena_slots_;

@@ -1,10 +1,12 @@
 // Plan::compile: first what every node does, then where every value lies.
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "execute/arena.h"
+#include "execute/layout.h"
 #include "execute/plan.h"
 #include "execute/program.h"
 
@@ -36,6 +38,7 @@ class PlanBuilder {
     plan_->constants_.resize(count, nullptr);
     known_.resize(count);
     uses_.resize(count);
+    versions_.resize(count);
     for (std::size_t v = 0; v < count; ++v) {
       if (graph_.values[v].constant) set_constant(v, &*graph_.values[v].constant);
     }
@@ -44,6 +47,8 @@ class PlanBuilder {
       uses_[v].is_tensor = true;
       PBATCH_RETURN_IF_ERROR(set_type(v, inputs[i]));
     }
+    leaves_.resize(count);
+    for (const ValueId id : graph_.outputs) leaves_[index(id)] = true;
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (Status s = plan_node(n); !s) {
         return std::move(s).at_node(graph_.nodes[n].name).in_file(graph_.source_file);
@@ -64,6 +69,12 @@ class PlanBuilder {
     std::size_t alias_of = kNever;        // the value whose elements it has
     std::size_t last = kNever;            // entry; kNever for what the program gives back
     std::size_t offset = Plan::kNoPlace;  // in the arena
+  };
+  // A value of the graph is the plain version of itself.
+  struct Versions {
+    bool made = true;                    // the plain one; else it can be converted from the other
+    bool converted = false;              // the other one, from the plain
+    std::size_t channels_last = kNever;  // the value that is the other version
   };
   // What is planned for an entry, until its values have places.
   struct Draft {
@@ -104,14 +115,23 @@ class PlanBuilder {
     const bool typed = std::all_of(node.inputs.begin(), node.inputs.end(), [this](ValueId id) {
       return id == kNoValue || known_[index(id)].has_value();
     });
+    std::vector<ValueId> ids = node.inputs;
     StepPlan planned;
     if (typed) {
       std::vector<const Tensor*> inputs;
       for (const ValueId id : node.inputs) {
         inputs.push_back(id == kNoValue ? nullptr : &*known_[index(id)]);
       }
-      PBATCH_ASSIGN_OR_RETURN(planned,
-                              program_.op(n).plan({context_, inputs, node.outputs.size()}));
+      const bool constant = std::all_of(node.inputs.begin(), node.inputs.end(),
+                                        [this](ValueId id) { return is_constant(id); });
+      PlanRequest request{context_, inputs, node.outputs.size()};
+      std::vector<Layout> layouts;
+      if (!constant) {
+        for (const ValueId id : ids) layouts.push_back(layout_of(id));
+        request.layouts = layouts;
+        PBATCH_RETURN_IF_ERROR(choose_versions(n, request, layouts, ids));
+      }
+      PBATCH_ASSIGN_OR_RETURN(planned, program_.op(n).plan(request));
       if (planned.alias_of && is_constant(node.inputs[*planned.alias_of])) {
         planned.value = inputs[*planned.alias_of]->reshaped(planned.outputs[0].shape);
       }
@@ -119,20 +139,100 @@ class PlanBuilder {
         fold(index(node.outputs[0]), *std::move(planned.value));
         return Status::ok();
       }
-      PBATCH_ASSIGN_OR_RETURN(const bool folded, fold_node(n, inputs, planned));
-      if (folded) return Status::ok();
+      if (constant) {
+        PBATCH_ASSIGN_OR_RETURN(const bool folded, fold_node(n, inputs, planned));
+        if (folded) return Status::ok();
+      }
     }
-    return add_entry(n, std::move(planned));
+    if (!planned.is_planned()) {  // runs on plain tensors
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        PBATCH_ASSIGN_OR_RETURN(ids[i], version_of(node, node.inputs[i], Layout::plain));
+      }
+    }
+    return add_entry(n, std::move(ids), std::move(planned));
+  }
+
+  // In which a value was made first.
+  Layout layout_of(ValueId id) const {
+    if (id == kNoValue || is_constant(id)) return Layout::plain;
+    const Versions& v = versions_[index(id)];
+    return v.channels_last != kNever && !v.converted ? Layout::channels_last : Layout::plain;
+  }
+
+  // Brings every input into the layout that the operator wants.
+  Status choose_versions(std::size_t n, const PlanRequest& request, std::vector<Layout>& layouts,
+                         std::vector<ValueId>& ids) {
+    const std::vector<Layout> now = layouts;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (ids[i] == kNoValue || has_one_layout(request.inputs[i]->shape())) continue;
+      const Layout wanted =
+          program_.op(n).wanted_layout({context_, request.inputs, request.outputs, now}, i);
+      PBATCH_ASSIGN_OR_RETURN(ids[i], version_of(graph_.nodes[n], ids[i], wanted));
+      layouts[i] = wanted;
+    }
+    return Status::ok();
+  }
+
+  std::size_t add_value(TensorType type) {
+    const std::size_t v = known_.size();
+    known_.emplace_back(Tensor::view(type.dtype, type.shape, nullptr, nullptr));
+    uses_.emplace_back();
+    versions_.emplace_back();
+    plan_->types_.push_back(std::move(type));
+    plan_->constants_.push_back(nullptr);
+    return v;
+  }
+
+  // The value that holds the elements of `id` in a layout; converted before `node` if need be.
+  Result<ValueId> version_of(const Node& node, ValueId id, Layout layout) {
+    if (id == kNoValue) return id;
+    const std::size_t v = index(id);
+    if (layout == Layout::plain) {
+      if (!std::exchange(versions_[v].made, true)) {
+        convert(node, versions_[v].channels_last, v, Layout::plain);
+      }
+      return id;
+    }
+    if (versions_[v].channels_last == kNever) {
+      const TensorType type{known_[v]->dtype(), known_[v]->shape()};
+      const std::size_t to = add_value(type);
+      versions_[v].channels_last = to;
+      versions_[v].converted = true;
+      if (is_constant(id)) {
+        PBATCH_ASSIGN_OR_RETURN(Tensor last, context_.allocate(type.dtype, type.shape));
+        change_layout(type.shape, dtype_size(type.dtype), layout, plan_->constants_[v]->raw(),
+                      last.mutable_raw(), context_.pool);
+        fold(to, std::move(last));
+      } else {
+        convert(node, v, to, layout);
+      }
+    }
+    return static_cast<ValueId>(versions_[v].channels_last);
+  }
+
+  void convert(const Node& node, std::size_t from, std::size_t to, Layout layout) {
+    const TensorType type = plan_->types_[from];
+    StepPlan step = StepPlan::of(type, [type, layout](const StepCall& call) {
+      change_layout(type.shape, dtype_size(type.dtype), layout, call.in[0], call.out[0], call.pool);
+      return Status::ok();
+    });
+    plan_->types_[to] = type;
+    Plan::Entry entry;
+    entry.node = &node;
+    entry.info.node = node.name;
+    entry.info.op_type = "Reorder";
+    entry.info.kernel = layout == Layout::plain ? "to plain" : "to channels last";
+    entry.inputs = {static_cast<ValueId>(from)};
+    entry.outputs = {static_cast<ValueId>(to)};
+    plan_->entries_.push_back(std::move(entry));
+    drafts_.push_back({std::move(step)});
   }
 
   // Runs a node of known elements now, if its results are small: shapes that others compute with.
   Result<bool> fold_node(std::size_t n, std::span<const Tensor* const> inputs,
                          const StepPlan& planned) {
     const Node& node = graph_.nodes[n];
-    if (node.matrix != nullptr || !std::all_of(node.inputs.begin(), node.inputs.end(),
-                                               [this](ValueId id) { return is_constant(id); })) {
-      return false;
-    }
+    if (node.matrix != nullptr) return false;
     for (const Tensor* input : inputs) {
       if (input != nullptr && input->size() > kFoldedElements) return false;
     }
@@ -152,12 +252,14 @@ class PlanBuilder {
     return true;
   }
 
-  Status add_entry(std::size_t n, StepPlan planned) {
+  Status add_entry(std::size_t n, std::vector<ValueId> inputs, StepPlan planned) {
     const Node& node = graph_.nodes[n];
     const std::size_t e = plan_->entries_.size();
     Plan::Entry entry;
     entry.node = &node;
     entry.op = &program_.op(n);
+    entry.inputs = std::move(inputs);
+    entry.outputs = node.outputs;
     entry.info = planned.info;
     entry.info.node = node.name;
     entry.info.op_type = node.op_type;
@@ -165,13 +267,17 @@ class PlanBuilder {
     for (std::size_t i = 0; i < node.outputs.size() && planned.is_planned(); ++i) {
       if (node.outputs[i] == kNoValue) continue;
       PBATCH_RETURN_IF_ERROR(set_type(index(node.outputs[i]), planned.outputs[i]));
+      if (planned.layout == Layout::plain || has_one_layout(planned.outputs[i].shape)) continue;
+      const std::size_t last = add_value(planned.outputs[i]);
+      versions_[index(node.outputs[i])] = {false, false, last};
+      entry.outputs[i] = static_cast<ValueId>(last);
     }
     if (planned.alias_of) {
       entry.is_alias = true;
-      uses_[index(node.outputs[0])].alias_of = index(node.inputs[*planned.alias_of]);
+      uses_[index(entry.outputs[0])].alias_of = index(entry.inputs[*planned.alias_of]);
     }
     if (!planned.is_planned()) {
-      for (const auto* ids : {&node.inputs, &node.outputs}) {
+      for (const auto* ids : {&entry.inputs, &entry.outputs}) {
         for (const ValueId id : *ids) {
           if (id != kNoValue) uses_[index(id)].is_tensor = true;
         }
@@ -179,9 +285,13 @@ class PlanBuilder {
     }
     Draft draft{std::move(planned)};
     if (draft.plan.packed)
-      draft.packed_group = group_of(index(node.inputs[0]), *draft.plan.packed, e);
+      draft.packed_group = group_of(index(entry.inputs[0]), *draft.plan.packed, e);
     plan_->entries_.push_back(std::move(entry));
     drafts_.push_back(std::move(draft));
+    for (const ValueId id : node.outputs) {
+      if (id == kNoValue || !leaves_[index(id)]) continue;
+      PBATCH_RETURN_IF_ERROR(version_of(node, id, Layout::plain).status());
+    }
     return Status::ok();
   }
 
@@ -224,9 +334,9 @@ class PlanBuilder {
   void find_last_uses() {
     for (std::size_t e = 0; e < plan_->entries_.size(); ++e) {
       const Plan::Entry& entry = plan_->entries_[e];
-      if (entry.is_alias && !uses_[index(entry.node->outputs[0])].is_tensor) continue;
-      for (const ValueId id : entry.node->inputs) use(id, e);
-      for (const ValueId id : entry.node->outputs) use(id, e);
+      if (entry.is_alias && !uses_[index(entry.outputs[0])].is_tensor) continue;
+      for (const ValueId id : entry.inputs) use(id, e);
+      for (const ValueId id : entry.outputs) use(id, e);
     }
     for (const auto* ids : {&graph_.inputs, &graph_.outputs}) {
       for (const ValueId id : *ids) uses_[index(id)].last = kNever;
@@ -238,7 +348,7 @@ class PlanBuilder {
     for (std::size_t e = 0; e < plan_->entries_.size(); ++e) {
       Plan::Entry& entry = plan_->entries_[e];
       if (entry.is_alias) {
-        const ValueId to = entry.node->outputs[0];
+        const ValueId to = entry.outputs[0];
         if (!uses_[index(to)].is_tensor) continue;
         entry.made.push_back({0, static_cast<ValueId>(uses_[index(to)].alias_of)});
       } else if (drafts_[e].plan.is_planned()) {
@@ -254,14 +364,13 @@ class PlanBuilder {
   void place_step(std::size_t e) {
     Plan::Entry& entry = plan_->entries_[e];
     Draft& draft = drafts_[e];
-    const Node& node = *entry.node;
     entry.step = std::move(draft.plan.step);
     entry.in = plan_->pointers_.size();
-    for (const ValueId id : node.inputs) add_input(entry, id);
+    for (const ValueId id : entry.inputs) add_input(entry, id);
     entry.out = plan_->pointers_.size();
     std::vector<std::pair<std::size_t, std::size_t>> unused;  // places of outputs without a value
     for (std::size_t i = 0; i < draft.plan.outputs.size(); ++i) {
-      if (i < node.outputs.size() && node.outputs[i] != kNoValue) {
+      if (i < entry.outputs.size() && entry.outputs[i] != kNoValue) {
         add_output(e, i);
       } else {
         const std::size_t bytes = bytes_of(draft.plan.outputs[i]);
@@ -296,7 +405,7 @@ class PlanBuilder {
 
   void add_output(std::size_t e, std::size_t i) {
     Plan::Entry& entry = plan_->entries_[e];
-    const ValueId id = entry.node->outputs[i];
+    const ValueId id = entry.outputs[i];
     Use& out = uses_[index(id)];
     if (out.is_tensor) {
       entry.made.push_back({plan_->pointers_.size(), id});
@@ -315,15 +424,15 @@ class PlanBuilder {
   // The value whose place output 0 of the entry takes; kNever for none.
   std::size_t overwritten(std::size_t e) const {
     const StepPlan& plan = drafts_[e].plan;
-    const Node& node = *plan_->entries_[e].node;
-    if (!plan.overwrites || is_constant(node.inputs[*plan.overwrites])) return kNever;
-    const std::size_t v = root_of(index(node.inputs[*plan.overwrites]));
+    const std::vector<ValueId>& inputs = plan_->entries_[e].inputs;
+    if (!plan.overwrites || is_constant(inputs[*plan.overwrites])) return kNever;
+    const std::size_t v = root_of(index(inputs[*plan.overwrites]));
     const Use& use = uses_[v];
     if (use.is_tensor || use.last != e) return kNever;
     if (bytes_of(plan_->types_[v]) != bytes_of(plan.outputs[0])) return kNever;
-    for (std::size_t i = 0; i < node.inputs.size(); ++i) {  // an input that is read elsewhere
-      if (i == *plan.overwrites || is_constant(node.inputs[i])) continue;
-      if (root_of(index(node.inputs[i])) == v) return kNever;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {  // an input that is read elsewhere
+      if (i == *plan.overwrites || is_constant(inputs[i])) continue;
+      if (root_of(index(inputs[i])) == v) return kNever;
     }
     return v;
   }
@@ -341,7 +450,7 @@ class PlanBuilder {
   // What nobody uses after this entry.
   void release(std::size_t e) {
     Plan::Entry& entry = plan_->entries_[e];
-    for (const auto* ids : {&entry.node->inputs, &entry.node->outputs}) {
+    for (const auto* ids : {&entry.inputs, &entry.outputs}) {
       for (const ValueId id : *ids) {
         if (is_constant(id)) continue;
         const std::size_t v = root_of(index(id));
@@ -360,8 +469,10 @@ class PlanBuilder {
   const RunContext& context_;
   const Graph& graph_;
   std::unique_ptr<Plan> plan_;
-  std::vector<std::optional<Tensor>> known_;  // types, and the elements of constants
+  std::deque<std::optional<Tensor>> known_;  // types, and the elements of constants
   std::vector<Use> uses_;
+  std::vector<Versions> versions_;
+  std::vector<bool> leaves_;   // outputs of the graph
   std::vector<Draft> drafts_;  // per entry
   std::vector<PackedGroup> groups_;
   Arena arena_;

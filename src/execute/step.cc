@@ -21,4 +21,9 @@ StepPlan&& StepPlan::in_place_of(std::size_t i) && {
   return std::move(*this);
 }
 
+StepPlan&& StepPlan::in_layout(Layout l) && {
+  layout = l;
+  return std::move(*this);
+}
+
 }  // namespace pbatch

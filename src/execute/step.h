@@ -9,6 +9,7 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
+#include "execute/layout.h"
 #include "execute/packed_vectors.h"
 #include "execute/step_timings.h"
 #include "pbatch/session.h"
@@ -67,9 +68,12 @@ struct StepPlan {
     outputs.push_back(std::move(output));
     return of(std::move(outputs), std::move(run));
   }
-  /// Output 0 may take the place of input `i`, if that is as large: element k of it depends on
-  /// element k of input i, and is written after that was read.
+  /// Output 0 may take the place of input `i`, if that is as large: the step reads no element of
+  /// input i after it wrote the one in its place.
   StepPlan&& in_place_of(std::size_t i) &&;
+
+  /// Output 0 lies so; only where PlanRequest::layouts_may_differ.
+  StepPlan&& in_layout(Layout layout) &&;
 
   bool is_planned() const { return !outputs.empty(); }
 
@@ -78,6 +82,7 @@ struct StepPlan {
   std::optional<std::size_t> alias_of;
   std::optional<Tensor> value;
   std::optional<std::size_t> overwrites;
+  Layout layout = Layout::plain;  ///< of all outputs that can have another
   std::size_t scratch_bytes = 0;
   /// The step quantizes all vectors of input 0: steps that pack one input alike share the result.
   std::optional<PackedKey> packed;

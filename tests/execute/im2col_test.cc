@@ -46,6 +46,15 @@ void expect_right(const WindowAttributes& attributes, const Shape& shape,
   std::vector<float> matrix(static_cast<std::size_t>(g.positions() * cols), NAN);
   im2col(g, x.data(), g.channels, 0, middle, matrix.data());
   im2col(g, x.data(), g.channels, middle, g.positions(), matrix.data() + middle * cols);
+  const std::int64_t pixels = size / g.channels;
+  std::vector<float> last(x.size()), from_last(matrix.size(), NAN);
+  for (std::int64_t i = 0; i < size; ++i) {
+    last[static_cast<std::size_t>(i % pixels * g.channels + i / pixels)] =
+        x[static_cast<std::size_t>(i)];
+  }
+  im2col_channels_last(g, last.data(), 0, middle, from_last.data());
+  im2col_channels_last(g, last.data(), middle, g.positions(), from_last.data() + middle * cols);
+  EXPECT_EQ(from_last, matrix);
   for (std::int64_t p = 0; p < g.positions(); ++p) {
     for (std::int64_t col = 0; col < cols; ++col) {
       Shape k(g.spatial_rank());

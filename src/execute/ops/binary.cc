@@ -14,7 +14,12 @@ class BinaryOp final : public Op {
       : table_(table), op_type_(std::move(op_type)) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
-    return plan_binary(table_, op_type_, *request.inputs[0], *request.inputs[1]);
+    return plan_binary(table_, op_type_, *request.inputs[0], *request.inputs[1],
+                       common_layout(request));
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t) const override {
+    return common_layout(request);
   }
 
  private:
@@ -25,14 +30,20 @@ class BinaryOp final : public Op {
 }  // namespace
 
 Result<StepPlan> plan_loop(BinaryLoop loop, DType type, std::int64_t grain, std::string no_result,
-                           const Tensor& a, const Tensor& b) {
-  PBATCH_ASSIGN_OR_RETURN(Broadcast broadcast, Broadcast::create({&a.shape(), &b.shape()}));
+                           const Tensor& a, const Tensor& b, Layout layout) {
+  const Shape* const shapes[] = {&a.shape(), &b.shape()};
+  PBATCH_ASSIGN_OR_RETURN(Shape shape, broadcast_shape(shapes));
+  const auto in_memory = [&](const Tensor& t) {
+    return shape_in_memory(padded_shape(t.shape(), shape.size()), layout);
+  };
+  const Shape a_shape = in_memory(a), b_shape = in_memory(b);
+  PBATCH_ASSIGN_OR_RETURN(Broadcast broadcast, Broadcast::create({&a_shape, &b_shape}));
   const std::size_t a_size = dtype_size(a.dtype());
   const std::size_t b_size = dtype_size(b.dtype());
   const std::size_t y_size = dtype_size(type);
-  const bool like_a = a.shape() == broadcast.shape() && a_size == y_size;
-  const bool like_b = b.shape() == broadcast.shape() && b_size == y_size;
-  TensorType y{type, broadcast.shape()};
+  const bool like_a = a_shape == broadcast.shape() && a_size == y_size;
+  const bool like_b = b_shape == broadcast.shape() && b_size == y_size;
+  TensorType y{type, std::move(shape)};
   StepPlan plan = StepPlan::of(
       std::move(y),
       [loop, grain, no_result = std::move(no_result), a_size, b_size, y_size,
@@ -53,17 +64,18 @@ Result<StepPlan> plan_loop(BinaryLoop loop, DType type, std::int64_t grain, std:
         return {ErrorCode::invalid_argument, no_result, "check what the network is fed"};
       });
   if (like_a || like_b) plan.overwrites = like_a ? 0 : 1;
+  plan.layout = layout;
   return plan;
 }
 
 Result<StepPlan> plan_binary(const BinaryTable& table, const std::string& op_type, const Tensor& a,
-                             const Tensor& b) {
+                             const Tensor& b, Layout layout) {
   constexpr std::int64_t kGrain = std::int64_t{1} << 15;
   PBATCH_RETURN_IF_ERROR(expect_same_type(op_type, a.dtype(), b.dtype()));
   const BinaryLoop loop = table.loops[dtype_index(a.dtype())];
   if (loop == nullptr) return unsupported_type(op_type, a.dtype());
   const DType type = table.makes_bool ? DType::boolean : a.dtype();
-  return plan_loop(loop, type, kGrain, op_type + ": " + table.no_result, a, b);
+  return plan_loop(loop, type, kGrain, op_type + ": " + table.no_result, a, b, layout);
 }
 
 Result<std::unique_ptr<Op>> make_binary(const BinaryTable& table, const Node& node) {

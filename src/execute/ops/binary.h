@@ -24,13 +24,14 @@ struct BinaryTable {
 };
 
 /// Runs a loop with broadcasting; the result has type `type`. `grain`: elements
-/// that are worth a thread. An error that says `no_result` if the loop is false.
+/// that are worth a thread. An error that says `no_result` if the loop is false. Inputs and result
+/// lie in `layout`, or in both layouts alike.
 Result<StepPlan> plan_loop(BinaryLoop loop, DType type, std::int64_t grain, std::string no_result,
-                           const Tensor& a, const Tensor& b);
+                           const Tensor& a, const Tensor& b, Layout layout = Layout::plain);
 
 /// The table's loop for the inputs' type, with broadcasting.
 Result<StepPlan> plan_binary(const BinaryTable& table, const std::string& op_type, const Tensor& a,
-                             const Tensor& b);
+                             const Tensor& b, Layout layout = Layout::plain);
 
 /// The operator of a node with exactly two inputs and no attributes that matter.
 Result<std::unique_ptr<Op>> make_binary(const BinaryTable& table, const Node& node);

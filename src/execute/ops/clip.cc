@@ -77,7 +77,12 @@ class Clip final : public Op {
                  });
                  return Status::ok();
                })
-        .in_place_of(0);
+        .in_place_of(0)
+        .in_layout(request.layout(0));
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    return request.layout(i);
   }
 
  private:

@@ -10,11 +10,6 @@
 namespace pbatch {
 namespace {
 
-// Bytes of `t` between one step before the axis and the next.
-std::int64_t run_bytes(const Tensor& t, std::size_t axis) {
-  return product_of(t.shape(), axis, t.rank()) * static_cast<std::int64_t>(dtype_size(t.dtype()));
-}
-
 class Concat final : public Op {
  public:
   explicit Concat(std::int64_t axis) : axis_(axis) {}
@@ -24,24 +19,34 @@ class Concat final : public Op {
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, first.rank()));
     PBATCH_ASSIGN_OR_RETURN(Shape shape, joined_shape(request.inputs, axis));
     TensorType y{first.dtype(), std::move(shape)};
-    if (request.inputs.size() == 1) return StepPlan::alias(std::move(y));
-    const std::int64_t rows = product_of(first.shape(), 0, axis);
+    const Layout layout = common_layout(request);
+    if (request.inputs.size() == 1) return StepPlan::alias(std::move(y)).in_layout(layout);
+    const std::size_t at = axis_in_memory(axis, first.rank(), layout);
+    const std::int64_t rows = product_of(shape_in_memory(y.shape, layout), 0, at);
     std::vector<std::int64_t> bytes;  // of a row of every input
     std::int64_t row_bytes = 0;
     for (const Tensor* t : request.inputs) {
-      bytes.push_back(run_bytes(*t, axis));
+      bytes.push_back(product_of(shape_in_memory(t->shape(), layout), at, t->rank()) *
+                      static_cast<std::int64_t>(dtype_size(t->dtype())));
       row_bytes += bytes.back();
     }
     if (row_bytes == 0)
       return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
-    return StepPlan::of(
-        std::move(y), [bytes = std::move(bytes), rows, row_bytes](const StepCall& call) {
-          call.pool.parallel_for(
-              rows, items_worth_a_thread(row_bytes), [&](std::int64_t begin, std::int64_t end) {
-                copy_rows(call, bytes, begin, end, call.output<char>(0) + begin * row_bytes);
-              });
-          return Status::ok();
-        });
+    return StepPlan::of(std::move(y),
+                        [bytes = std::move(bytes), rows, row_bytes](const StepCall& call) {
+                          call.pool.parallel_for(rows, items_worth_a_thread(row_bytes),
+                                                 [&](std::int64_t begin, std::int64_t end) {
+                                                   copy_rows(
+                                                       call, bytes, begin, end,
+                                                       call.output<char>(0) + begin * row_bytes);
+                                                 });
+                          return Status::ok();
+                        })
+        .in_layout(layout);
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t) const override {
+    return common_layout(request);
   }
 
  private:

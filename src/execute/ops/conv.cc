@@ -53,20 +53,35 @@ class Conv final : public Op {
     PBATCH_ASSIGN_OR_RETURN(shape.geometry, make_geometry(window_, x->shape(), kernel));
     shape.outputs = w->dim(0);
     shape.groups = groups_;
+    if (request.layouts_may_differ()) {
+      shape.x_layout = has_one_layout(x->shape()) ? Layout::channels_last : request.layout(0);
+      shape.y_layout = Layout::channels_last;
+    }
     const TensorType y{DType::f32, shape.geometry.output_shape(shape.outputs)};
     const std::int64_t count = product_of(y.shape, 0, y.shape.size());
-    if (count == 0) return StepPlan::of(y, [](const StepCall&) { return Status::ok(); });
+    if (count == 0) {
+      return StepPlan::of(y, [](const StepCall&) { return Status::ok(); })
+          .in_layout(shape.y_layout);
+    }
     const bool has_bias = bias != nullptr;
-    return StepPlan::of(y, [this, shape, count, has_bias](const StepCall& step) -> Status {
-      ConvolutionCall call;
-      call.x = step.input<float>(0);
-      call.w = step.input<float>(1);
-      call.bias = has_bias ? step.input<float>(2) : nullptr;
-      call.y = step.output<float>(0);
-      PBATCH_RETURN_IF_ERROR(convolutions_->run(shape, call, step.pool.lend(), step.buffers));
-      activate(activation_, call.y, count, step.pool);
-      return Status::ok();
-    });
+    return StepPlan::of(y,
+                        [this, shape, count, has_bias](const StepCall& step) -> Status {
+                          ConvolutionCall call;
+                          call.x = step.input<float>(0);
+                          call.w = step.input<float>(1);
+                          call.bias = has_bias ? step.input<float>(2) : nullptr;
+                          call.y = step.output<float>(0);
+                          PBATCH_RETURN_IF_ERROR(
+                              convolutions_->run(shape, call, step.pool.lend(), step.buffers));
+                          activate(activation_, call.y, count, step.pool);
+                          return Status::ok();
+                        })
+        .in_layout(shape.y_layout);
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    if (i != 0) return Layout::plain;
+    return layout_for_convolution(request.inputs[0]->shape(), request.layout(0));
   }
 
  private:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "execute/max_windows.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
 
@@ -11,7 +10,7 @@ namespace {
 
 class GlobalPool final : public Op {
  public:
-  explicit GlobalPool(Pooling pooling) : pooling_(pooling), poolings_(pooling) {}
+  explicit GlobalPool(Pooling pooling) : pooling_(pooling) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor* x = input_or_null(request.inputs, 0);
@@ -23,25 +22,15 @@ class GlobalPool final : public Op {
     }
     PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
                             make_geometry({}, shape, Shape(shape.begin() + 2, shape.end())));
-    TensorType y{DType::f32, geometry.output_shape(shape[1])};
-    if (shape[0] * shape[1] == 0) {
-      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
-    }
-    return StepPlan::of(
-        std::move(y), [this, geometry, count = x->size()](const StepCall& call) -> Status {
-          PBATCH_RETURN_IF_ERROR(poolings_.run(geometry, DType::f32, call.in[0], call.out[0],
-                                               call.pool.lend(), call.buffers));
-          const std::span<const float> in(call.input<float>(0), static_cast<std::size_t>(count));
-          if (pooling_ == Pooling::max && needs_max_windows(in)) {
-            max_windows(geometry, in.data(), call.output<float>(0));
-          }
-          return Status::ok();
-        });
+    return plan_pooling(pooling_, geometry, DType::f32, request.layout(0));
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    return request.layout(i);
   }
 
  private:
   const Pooling pooling_;
-  mutable DnnlPoolings poolings_;
 };
 
 }  // namespace

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "execute/conv_geometry.h"
-#include "execute/dnnl_pooling.h"
 #include "execute/op.h"
+#include "execute/pooling.h"
 
 namespace pbatch {
 

@@ -1,10 +1,9 @@
 // MaxPool and GlobalMaxPool.
-#include "execute/dnnl_pooling.h"
-#include "execute/max_windows.h"
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/global_window.h"
 #include "execute/ops/node_checks.h"
+#include "execute/pooling.h"
 
 namespace pbatch {
 namespace {
@@ -19,24 +18,15 @@ class MaxPool final : public Op {
     if (!bytes) PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
                             make_geometry(window_, x->shape(), window_.kernel));
-    TensorType y{x->dtype(), geometry.output_shape(x->dim(1))};
-    if (product_of(y.shape, 0, y.shape.size()) == 0) {
-      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
-    }
-    return StepPlan::of(std::move(y), [this, geometry, bytes, type = x->dtype(),
-                                       count = x->size()](const StepCall& call) -> Status {
-      PBATCH_RETURN_IF_ERROR(poolings_.run(geometry, type, call.in[0], call.out[0],
-                                           call.pool.lend(), call.buffers));
-      const std::span<const float> in(call.input<float>(0),
-                                      bytes ? 0 : static_cast<std::size_t>(count));
-      if (needs_max_windows(in)) max_windows(geometry, in.data(), call.output<float>(0));
-      return Status::ok();
-    });
+    return plan_pooling(Pooling::max, geometry, x->dtype(), request.layout(0));
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    return request.layout(i);
   }
 
  private:
   WindowAttributes window_;
-  mutable DnnlPoolings poolings_{Pooling::max};
 };
 
 }  // namespace

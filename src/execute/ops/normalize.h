@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "execute/vector_fns.h"
+
 namespace pbatch {
 
 struct Moments {
@@ -13,15 +15,9 @@ struct Moments {
 
 /// Of x[0 .. count - 1]; summed in double, in two passes. Precondition: count > 0.
 inline Moments moments_of(const float* x, std::int64_t count, float epsilon) {
-  double sum = 0.0;
-  for (std::int64_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]);
-  const double mean = sum / static_cast<double>(count);
-  double squares = 0.0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double d = static_cast<double>(x[i]) - mean;
-    squares += d * d;
-  }
-  const double variance = squares / static_cast<double>(count);
+  const VectorFns& fns = vector_fns();
+  const double mean = fns.sum(count, x) / static_cast<double>(count);
+  const double variance = fns.squares(count, x, mean) / static_cast<double>(count);
   return {static_cast<float>(mean),
           static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(epsilon)))};
 }

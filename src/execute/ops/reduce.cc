@@ -1,4 +1,5 @@
 // ReduceSum, ReduceMean, ReduceMax and their kin.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -21,6 +22,7 @@ struct Sum {
     using Acc = Wide<T>;
     static constexpr Acc kInit = 0;
     static Acc step(Acc a, T x) { return a + static_cast<Acc>(x); }
+    static Acc merge(Acc a, Acc b) { return a + b; }
     static T finish(Acc a, std::int64_t) { return static_cast<T>(a); }
   };
 };
@@ -31,6 +33,7 @@ struct Prod {
     using Acc = Wide<T>;
     static constexpr Acc kInit = 1;
     static Acc step(Acc a, T x) { return a * static_cast<Acc>(x); }
+    static Acc merge(Acc a, Acc b) { return a * b; }
     static T finish(Acc a, std::int64_t) { return static_cast<T>(a); }
   };
 };
@@ -107,6 +110,7 @@ struct Max {
                                    ? -std::numeric_limits<T>::infinity()
                                    : std::numeric_limits<T>::lowest();
     static T step(T a, T x) { return x > a || is_nan(x) ? x : a; }
+    static T merge(T a, T b) { return step(a, b); }
     static T finish(T a, std::int64_t) { return a; }
   };
 };
@@ -119,6 +123,7 @@ struct Min {
                                    ? std::numeric_limits<T>::infinity()
                                    : std::numeric_limits<T>::max();
     static T step(T a, T x) { return x < a || is_nan(x) ? x : a; }
+    static T merge(T a, T b) { return step(a, b); }
     static T finish(T a, std::int64_t) { return a; }
   };
 };
@@ -156,6 +161,24 @@ struct Walk {
   std::int64_t x = 0, y = 0;
 };
 
+// Of neighbours, onto `a`. Where parts can be merged, several at once, so that no step waits for
+// the one before.
+template <class T, class Reducer>
+typename Reducer::Acc accumulate_row(const T* x, std::int64_t count, typename Reducer::Acc a) {
+  std::int64_t i = 0;
+  if constexpr (requires { Reducer::merge(a, a); }) {
+    constexpr std::int64_t kLanes = 16;
+    typename Reducer::Acc lanes[kLanes];
+    std::fill_n(lanes, kLanes, Reducer::kInit);
+    for (; i + kLanes <= count; i += kLanes) {
+      for (std::int64_t l = 0; l < kLanes; ++l) lanes[l] = Reducer::step(lanes[l], x[i + l]);
+    }
+    for (std::int64_t l = 0; l < kLanes && i > 0; ++l) a = Reducer::merge(a, lanes[l]);
+  }
+  for (; i < count; ++i) a = Reducer::step(a, x[i]);
+  return a;
+}
+
 template <class T, class Reducer>
 void accumulate(const T* x, const Walk& walk, typename Reducer::Acc* acc) {
   const Dimension inner = walk.dims.back();
@@ -165,9 +188,7 @@ void accumulate(const T* x, const Walk& walk, typename Reducer::Acc* acc) {
       at += rest % walk.dims[d].size * walk.dims[d].stride;
     }
     if (inner.stride == 0) {
-      typename Reducer::Acc a = acc[at];
-      for (std::int64_t i = 0; i < inner.size; ++i) a = Reducer::step(a, x[i]);
-      acc[at] = a;
+      acc[at] = accumulate_row<T, Reducer>(x, inner.size, acc[at]);
     } else {
       for (std::int64_t i = 0; i < inner.size; ++i) acc[at + i] = Reducer::step(acc[at + i], x[i]);
     }
@@ -205,16 +226,14 @@ class Reduce final : public Op {
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor& x = *request.inputs[0];
     if (!axes_.known() && axes_.present() && !request.knows(1)) return StepPlan{};
-    PBATCH_ASSIGN_OR_RETURN(const auto given, axes_.get(request.inputs));
-    std::vector<bool> reduced(x.rank(), false);
-    if (given && !given->empty()) {
-      PBATCH_ASSIGN_OR_RETURN(const auto axes, normalize_axes(*given, x.rank()));
-      for (const std::size_t axis : axes) reduced[axis] = true;
-    } else if (!empty_is_none_) {
-      reduced.assign(x.rank(), true);
+    PBATCH_ASSIGN_OR_RETURN(const std::vector<bool> reduced, reduced_dimensions(request));
+    const Layout layout = request.layout(0);
+    std::vector<bool> in_memory(x.rank());
+    for (std::size_t i = 0; i < x.rank(); ++i) {
+      in_memory[axis_in_memory(i, x.rank(), layout)] = reduced[i];
     }
     TensorType y{x.dtype(), {}};
-    Walk walk{merge(x.shape(), reduced), x.size(), 1};
+    Walk walk{merge(shape_in_memory(x.shape(), layout), in_memory), x.size(), 1};
     for (std::size_t i = 0; i < x.rank(); ++i) {
       if (!reduced[i]) y.shape.push_back(x.dim(i));
       if (!reduced[i]) walk.y *= x.dim(i);
@@ -232,7 +251,30 @@ class Reduce final : public Op {
     return plan;
   }
 
+  // With the channels last what is kept must lie in a plain result: channels alone, or none.
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    if (i != 0 || request.layout(0) == Layout::plain) return Layout::plain;
+    const auto reduced = reduced_dimensions(request);
+    if (!reduced.is_ok()) return Layout::plain;  // plan() says so
+    const bool image = std::all_of(reduced->begin() + 2, reduced->end(), [](bool r) { return r; });
+    return image || (*reduced)[1] ? Layout::channels_last : Layout::plain;
+  }
+
  private:
+  Result<std::vector<bool>> reduced_dimensions(const PlanRequest& request) const {
+    const std::size_t rank = request.inputs[0]->rank();
+    std::vector<bool> reduced(rank, false);
+    if (!axes_.known() && axes_.present() && !request.knows(1)) return reduced;
+    PBATCH_ASSIGN_OR_RETURN(const auto given, axes_.get(request.inputs));
+    if (given && !given->empty()) {
+      PBATCH_ASSIGN_OR_RETURN(const auto axes, normalize_axes(*given, rank));
+      for (const std::size_t axis : axes) reduced[axis] = true;
+    } else if (!empty_is_none_) {
+      reduced.assign(rank, true);
+    }
+    return reduced;
+  }
+
   template <class T>
   using Reducer = typename Family::template Of<T>;
 

@@ -1,30 +1,13 @@
 // Softmax and LogSoftmax.
 #include <algorithm>
-#include <cmath>
 
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
+#include "execute/vector_fns.h"
 
 namespace pbatch {
 namespace {
-
-// One vector of `count` elements that lie `stride` apart. NaN spreads to all of it.
-void softmax(const float* x, std::int64_t count, std::int64_t stride, bool log, float* y) {
-  float most = x[0];
-  for (std::int64_t i = 1; i < count; ++i) most = std::max(most, x[i * stride]);
-  double sum = 0.0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float e = std::exp(x[i * stride] - most);
-    if (!log) y[i * stride] = e;
-    sum += static_cast<double>(e);
-  }
-  const auto log_sum = static_cast<float>(std::log(sum));
-  const auto inverse = static_cast<float>(1.0 / sum);
-  for (std::int64_t i = 0; i < count; ++i) {
-    y[i * stride] = log ? x[i * stride] - most - log_sum : y[i * stride] * inverse;
-  }
-}
 
 class Softmax final : public Op {
  public:
@@ -43,24 +26,40 @@ class Softmax final : public Op {
     const std::size_t end_axis = flattened_ ? x->rank() : axis + 1;
     const std::int64_t count = product_of(x->shape(), axis, end_axis);
     const std::int64_t stride = product_of(x->shape(), end_axis, x->rank());
-    const std::int64_t vectors = x->size() == 0 ? 0 : x->size() / count;
-    return StepPlan::of({DType::f32, x->shape()}, [count, stride, vectors,
-                                                   log = log_](const StepCall& call) {
-      const float* const from = call.input<float>(0);
-      float* const to = call.output<float>(0);
-      call.pool.parallel_for(vectors, 1 + kGrain / std::max<std::int64_t>(1, count),
-                             [&](std::int64_t begin, std::int64_t end) {
-                               for (std::int64_t v = begin; v < end; ++v) {
-                                 const std::int64_t at = v / stride * count * stride + v % stride;
-                                 softmax(from + at, count, stride, log, to + at);
-                               }
-                             });
-      return Status::ok();
-    });
+    const std::int64_t outer = x->size() == 0 ? 0 : x->size() / (count * stride);
+    // Vectors side by side are taken together.
+    const std::int64_t strips = (stride + kTogether - 1) / kTogether;
+    return StepPlan::of({DType::f32, x->shape()},
+                        [this, count, stride, outer, strips](const StepCall& call) {
+                          const std::int64_t elements = count * std::min(stride, kTogether);
+                          call.pool.parallel_for(
+                              outer * strips, 1 + kGrain / std::max<std::int64_t>(1, elements),
+                              [&](std::int64_t begin, std::int64_t end) {
+                                for (std::int64_t s = begin; s < end; ++s) {
+                                  const std::int64_t first = s % strips * kTogether;
+                                  strip(call, s / strips * count * stride + first, count, stride,
+                                        std::min(kTogether, stride - first));
+                                }
+                              });
+                          return Status::ok();
+                        })
+        .in_place_of(0);
   }
 
  private:
-  static constexpr std::int64_t kGrain = 1 << 12;
+  static constexpr std::int64_t kGrain = 1 << 12, kTogether = 16;
+
+  // `vectors` vectors from element `at` on.
+  void strip(const StepCall& call, std::int64_t at, std::int64_t count, std::int64_t stride,
+             std::int64_t vectors) const {
+    const float* const x = call.input<float>(0) + at;
+    float* const y = call.output<float>(0) + at;
+    if (stride == 1) {
+      vector_fns().softmax_row(count, log_ ? 1 : 0, x, y);
+    } else {
+      vector_fns().softmax_columns(count, stride, static_cast<int>(vectors), log_ ? 1 : 0, x, y);
+    }
+  }
 
   std::int64_t axis_;
   bool flattened_, log_;

@@ -10,13 +10,11 @@
 namespace pbatch {
 namespace {
 
-// Whether the elements stay where they are, because only dimensions of 1 move.
-bool keeps_order(const Shape& shape, const std::vector<std::size_t>& order) {
-  std::size_t last = 0;
-  for (const std::size_t from : order) {
-    if (shape[from] == 1) continue;
-    if (from < last) return false;
-    last = from;
+// Whether elements `strides` apart lie as those of a tensor of this shape in a layout do.
+bool lies_so(const Shape& shape, const std::vector<std::int64_t>& strides, Layout layout) {
+  const std::vector<std::int64_t> wanted = strides_in_memory(shape, layout);
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] != 1 && strides[d] != wanted[d]) return false;
   }
   return true;
 }
@@ -44,15 +42,22 @@ class Transpose final : public Op {
                         shape_to_string(x.shape()),
                     "feed the rank that the network was exported for");
     }
-    const std::vector<std::int64_t> x_strides = row_major_strides(x.shape());
+    const std::vector<std::int64_t> x_strides = strides_in_memory(x.shape(), request.layout(0));
     TensorType y{x.dtype(), {}};
     std::vector<std::int64_t> strides;
     for (const std::size_t from : order) {
       y.shape.push_back(x.dim(from));
       strides.push_back(x_strides[from]);
     }
-    if (keeps_order(x.shape(), order)) return StepPlan::alias(std::move(y));
+    if (lies_so(y.shape, strides, Layout::plain)) return StepPlan::alias(std::move(y));
+    if (request.layouts_may_differ() && lies_so(y.shape, strides, Layout::channels_last)) {
+      return StepPlan::alias(std::move(y)).in_layout(Layout::channels_last);
+    }
     return plan_copy(std::move(y), strides);
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    return request.layout(i);
   }
 
  private:

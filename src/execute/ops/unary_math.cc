@@ -24,9 +24,7 @@ constexpr UnaryTable float_table(std::int64_t grain = kSlowGrain) {
 }
 
 float sqrt_of(float x) { return std::sqrt(x); }
-float exp_of(float x) { return std::exp(x); }
 float log_of(float x) { return std::log(x); }
-float erf_of(float x) { return std::erf(x); }
 float reciprocal(float x) { return 1.0F / x; }
 float floor_of(float x) { return std::floor(x); }
 float ceil_of(float x) { return std::ceil(x); }
@@ -42,12 +40,9 @@ float cosh_of(float x) { return std::cosh(x); }
 float asinh_of(float x) { return std::asinh(x); }
 float acosh_of(float x) { return std::acosh(x); }
 float atanh_of(float x) { return std::atanh(x); }
-float tanh_of(float x) { return std::tanh(x); }
-float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 float softsign(float x) { return x / (1.0F + std::fabs(x)); }
 // No exponential overflows: log(1 + e^x) = max(x, 0) + log(1 + e^-|x|).
 float softplus(float x) { return (x < 0.0F ? 0.0F : x) + std::log1p(std::exp(-std::fabs(x))); }
-float mish(float x) { return x * std::tanh(softplus(x)); }
 float hard_swish(float x) {
   const float gate = x * (1.0F / 6.0F) + 0.5F;
   return x * (gate < 0.0F ? 0.0F : gate > 1.0F ? 1.0F : gate);
@@ -110,9 +105,7 @@ constexpr UnaryTable is_nan_table() {
 
 constexpr std::int64_t kFastGrain = 1 << 15;
 constexpr UnaryTable kSqrt = float_table<sqrt_of>(kFastGrain);
-constexpr UnaryTable kExp = float_table<exp_of>();
 constexpr UnaryTable kLog = float_table<log_of>();
-constexpr UnaryTable kErf = float_table<erf_of>();
 constexpr UnaryTable kReciprocal = float_table<reciprocal>(kFastGrain);
 constexpr UnaryTable kFloor = float_table<floor_of>(kFastGrain);
 constexpr UnaryTable kCeil = float_table<ceil_of>(kFastGrain);
@@ -128,11 +121,8 @@ constexpr UnaryTable kCosh = float_table<cosh_of>();
 constexpr UnaryTable kAsinh = float_table<asinh_of>();
 constexpr UnaryTable kAcosh = float_table<acosh_of>();
 constexpr UnaryTable kAtanh = float_table<atanh_of>();
-constexpr UnaryTable kTanh = float_table<tanh_of>();
-constexpr UnaryTable kSigmoid = float_table<sigmoid>();
 constexpr UnaryTable kSoftsign = float_table<softsign>(kFastGrain);
 constexpr UnaryTable kSoftplus = float_table<softplus>();
-constexpr UnaryTable kMish = float_table<mish>();
 constexpr UnaryTable kHardSwish = float_table<hard_swish>(kFastGrain);
 constexpr UnaryTable kNeg = unary_table<Negate>(SignedTypes{});
 constexpr UnaryTable kAbs = unary_table<Absolute>(NumberTypes{});
@@ -145,9 +135,7 @@ constexpr UnaryTable kIsNan = is_nan_table();
 
 using Made = Result<std::unique_ptr<Op>>;
 Made make_sqrt(const Graph&, const Node& node) { return make_unary(kSqrt, node); }
-Made make_exp(const Graph&, const Node& node) { return make_unary(kExp, node); }
 Made make_log(const Graph&, const Node& node) { return make_unary(kLog, node); }
-Made make_erf(const Graph&, const Node& node) { return make_unary(kErf, node); }
 Made make_reciprocal(const Graph&, const Node& node) { return make_unary(kReciprocal, node); }
 Made make_floor(const Graph&, const Node& node) { return make_unary(kFloor, node); }
 Made make_ceil(const Graph&, const Node& node) { return make_unary(kCeil, node); }
@@ -163,11 +151,8 @@ Made make_cosh(const Graph&, const Node& node) { return make_unary(kCosh, node);
 Made make_asinh(const Graph&, const Node& node) { return make_unary(kAsinh, node); }
 Made make_acosh(const Graph&, const Node& node) { return make_unary(kAcosh, node); }
 Made make_atanh(const Graph&, const Node& node) { return make_unary(kAtanh, node); }
-Made make_tanh(const Graph&, const Node& node) { return make_unary(kTanh, node); }
-Made make_sigmoid(const Graph&, const Node& node) { return make_unary(kSigmoid, node); }
 Made make_softsign(const Graph&, const Node& node) { return make_unary(kSoftsign, node); }
 Made make_softplus(const Graph&, const Node& node) { return make_unary(kSoftplus, node); }
-Made make_mish(const Graph&, const Node& node) { return make_unary(kMish, node); }
 Made make_hard_swish(const Graph&, const Node& node) { return make_unary(kHardSwish, node); }
 Made make_neg(const Graph&, const Node& node) { return make_unary(kNeg, node); }
 Made make_abs(const Graph&, const Node& node) { return make_unary(kAbs, node); }
