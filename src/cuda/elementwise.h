@@ -28,6 +28,7 @@ enum class ElementFunction : uint8_t {
   softplus,
   softsign,
   sqrt,
+  swish,
   tanh,
   // Of a and b.
   add,
@@ -97,6 +98,8 @@ PBATCH_HD inline float element_of(ElementFunction function, float a, float b, fl
       return a / (1.0f + fabsf(a));
     case ElementFunction::sqrt:
       return sqrtf(a);
+    case ElementFunction::swish:
+      return a / (1.0f + expf(-alpha * a));
     case ElementFunction::tanh:
       return tanhf(a);
     case ElementFunction::add:

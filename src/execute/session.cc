@@ -290,6 +290,7 @@ Session::~Session() = default;
 Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) {
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<ThreadPool> pool, pool_for(options));
+  PBATCH_RETURN_IF_ERROR(fuse_activations(graph));
   PBATCH_ASSIGN_OR_RETURN(Program program, Program::build(std::move(graph)));
   auto impl = std::make_unique<Impl>(std::move(program), std::move(pool), options.float_backend);
   impl->describe();

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -59,14 +60,23 @@ class ScaleFolder {
     const std::int32_t n = uses_.sole_consumer(node.outputs[0]);
     if (n < 0) return false;
     const Node& next = graph_.nodes[static_cast<std::size_t>(n)];
-    const bool scales = is_onnx(next, "Mul"), adds = is_onnx(next, "Add") && layer.conv;
+    const bool divides = is_onnx(next, "Div"), subtracts = is_onnx(next, "Sub") && layer.conv;
+    const bool scales = is_onnx(next, "Mul") || divides;
+    const bool adds = (is_onnx(next, "Add") && layer.conv) || subtracts;
     if ((!scales && !adds) || next.inputs.size() != 2 || next.outputs.size() != 1) return false;
-    const Tensor* c = float_constant(graph_, next, next.inputs[0] == node.outputs[0] ? 1 : 0);
+    const bool first = next.inputs[0] == node.outputs[0];
+    if (!first && (divides || subtracts)) return false;
+    const Tensor* c = float_constant(graph_, next, first ? 1 : 0);
     if (c == nullptr || !is_per_channel(*c, layer)) return false;
     const Tensor* bias = float_constant(graph_, node, 2);
     const bool has_bias = input_or_none(node, 2) != kNoValue;
     if (has_bias && (bias == nullptr || bias->shape() != Shape{layer.channels})) return false;
-    const Tensor constant = *c;
+    PBATCH_ASSIGN_OR_RETURN(Tensor constant, Tensor::create(DType::f32, c->shape()));
+    for (std::int64_t k = 0; k < c->size(); ++k) {
+      const float value = c->data<float>()[k];
+      constant.mutable_data<float>()[k] = divides ? 1.0F / value : subtracts ? -value : value;
+      if (!std::isfinite(constant.data<float>()[k])) return false;
+    }
     if (scales) {
       PBATCH_RETURN_IF_ERROR(scale(node, 1, layer, constant));
       if (has_bias) PBATCH_RETURN_IF_ERROR(scale(node, 2, layer, constant));

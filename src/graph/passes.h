@@ -29,8 +29,8 @@ Status resolve_sequences(Graph& graph);
 /// or equally quantized partners, sees the integers. The rounding of activations goes.
 Status undo_dynamic_quantization(Graph& graph);
 
-/// A Mul by constants, one for all or one per output channel, goes into the constant weights of
-/// the Conv or MatMul before it; an Add of such constants into the bias of a Conv.
+/// A Mul or Div by constants, one for all or one per output channel, goes into the constant weights
+/// of the Conv or MatMul before it; an Add or Sub of such constants into the bias of a Conv.
 Status fold_scale(Graph& graph);
 
 /// Folds BatchNormalization with constant parameters into the Conv or matrix
@@ -52,6 +52,11 @@ Status fuse_linear(Graph& graph);
 /// "<node>/recurrent" for the steps ("..._reverse" for the second direction), rows in the order of
 /// gate_tiles.h.
 Status split_recurrent(Graph& graph);
+
+/// What exporters write for an activation in several operators becomes one: x * Sigmoid(x) becomes
+/// Swish, and x / 2 * (1 + Erf(x / sqrt(2))), in any order of its products, Gelu. Nodes get the
+/// opset of these operators: for a network that is run, not for one that is written.
+Status fuse_activations(Graph& graph);
 
 /// Drops Identity, Dropout in inference form, and nodes and values that no
 /// output needs. Renumbers the values. Inputs and outputs keep their names.

@@ -35,6 +35,7 @@ constexpr Entry kFunctions[] = {
     {"Softplus", ElementFunction::softplus, nullptr, nullptr, 0, 0},
     {"Softsign", ElementFunction::softsign, nullptr, nullptr, 0, 0},
     {"Sqrt", ElementFunction::sqrt, nullptr, nullptr, 0, 0},
+    {"Swish", ElementFunction::swish, "alpha", nullptr, 1.0F, 0},
     {"Tanh", ElementFunction::tanh, nullptr, nullptr, 0, 0},
 };
 
