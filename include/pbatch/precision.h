@@ -20,11 +20,15 @@ struct LayerPrecision {
 struct Precision {
   LayerPrecision all;
   std::map<std::string, LayerPrecision> layers;
+  /// Bit-layers everywhere, with the same bits on every machine. Else a convolution that bits would
+  /// slow down, told from the file, the precision and the instruction set alone, runs in float on
+  /// the weights of its first weight_bits planes: Session::plan says which do.
+  bool exact = false;
 
   static Precision bits(int weight_bits, int activation_bits = 16) {
-    return {{weight_bits, activation_bits}, {}};
+    return {{weight_bits, activation_bits}, {}, false};
   }
-  static Precision f32() { return {{32, 32}, {}}; }
+  static Precision f32() { return {{32, 32}, {}, false}; }
 
   /// The precision of the layer of that name.
   const LayerPrecision& of(const std::string& layer) const {

@@ -112,10 +112,17 @@ TEST_P(BitConvTest, ErrorFallsWithBitsAndWideIsNearlyExact) {
     }
     return std::sqrt(difference / norm);
   };
-  EXPECT_LT(error(Precision::bits(2)), 0.6);
-  EXPECT_LT(error(Precision::bits(4)), 0.15);
-  EXPECT_LT(error(Precision::bits(8)), 0.01);
-  EXPECT_LT(error(Precision::bits(16, 32)), 1e-4);
+  for (const bool exact : {true, false}) {
+    const auto bits = [&](int weight_bits, int activation_bits = 16) {
+      Precision precision = Precision::bits(weight_bits, activation_bits);
+      precision.exact = exact;
+      return precision;
+    };
+    EXPECT_LT(error(bits(2)), 0.6);
+    EXPECT_LT(error(bits(4)), 0.15);
+    EXPECT_LT(error(bits(8)), 0.01);
+    EXPECT_LT(error(bits(16, 32)), 1e-4);
+  }
   EXPECT_LT(error(Precision::f32()), 1e-4);
 }
 

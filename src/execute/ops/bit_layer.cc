@@ -38,43 +38,53 @@ BitGemmCall BitLayer::call(const LayerPrecision& precision) const {
   return call;
 }
 
-Status BitLayer::prepare_float() const {
+Result<const BitLayer::Twin*> BitLayer::twin_of(int weight_bits) const {
+  const int planes = weight_bits == 32 ? all_planes(matrix()) : weight_bits;
   const std::lock_guard lock(twin_mutex_);
-  if (twin_ != nullptr) return Status::ok();
-  PBATCH_ASSIGN_OR_RETURN(twin_, build_float_twin());
-  return Status::ok();
+  auto found = twins_.find(planes);
+  if (found == twins_.end()) {
+    PBATCH_ASSIGN_OR_RETURN(Twin twin, build_float_twin(planes));
+    found = twins_.emplace(planes, std::move(twin)).first;
+  }
+  return &found->second;
 }
 
-Result<StepPlan> BitLayer::plan_float(const PlanRequest& request) const {
-  PBATCH_RETURN_IF_ERROR(prepare_float());
+Result<StepPlan> BitLayer::plan_float(const PlanRequest& request, int weight_bits) const {
+  PBATCH_ASSIGN_OR_RETURN(const Twin* twin, twin_of(weight_bits));
   std::vector<const Tensor*> inputs{request.inputs[0]};
   std::vector<const void*> constants;  // weight, bias
-  for (std::size_t id = 1; id < twin_graph_->values.size(); ++id) {
-    inputs.push_back(&*twin_graph_->values[id].constant);
+  for (std::size_t id = 1; id < twin->graph->values.size(); ++id) {
+    inputs.push_back(&*twin->graph->values[id].constant);
     constants.push_back(inputs.back()->raw());
   }
-  PBATCH_ASSIGN_OR_RETURN(StepPlan twin, twin_->plan({request.context, inputs, 1}));
+  std::vector<Layout> layouts;
+  if (request.layouts_may_differ()) {
+    layouts.assign(inputs.size(), Layout::plain);
+    layouts[0] = request.layout(0);
+  }
+  PBATCH_ASSIGN_OR_RETURN(StepPlan planned, twin->op->plan({request.context, inputs, 1, layouts}));
   StepPlan plan = StepPlan::of(
-      twin.outputs,
-      [constants, step = std::shared_ptr<const Step>(std::move(twin.step))](const StepCall& call) {
+      planned.outputs, [constants, step = std::shared_ptr<const Step>(std::move(planned.step))](
+                           const StepCall& call) {
         const void* in[3] = {call.in[0]};
         std::copy(constants.begin(), constants.end(), in + 1);
         StepCall inner = call;
         inner.in = in;
         return step->run(inner);
       });
-  plan.scratch_bytes = twin.scratch_bytes;
+  plan.scratch_bytes = planned.scratch_bytes;
+  plan.layout = planned.layout;
   return plan;
 }
 
-Result<std::unique_ptr<Op>> BitLayer::build_float_twin() const {
-  PBATCH_RETURN_IF_ERROR(check_planes(matrix(), all_planes(matrix())));
+Result<BitLayer::Twin> BitLayer::build_float_twin(int planes) const {
+  PBATCH_RETURN_IF_ERROR(check_planes(matrix(), planes));
   const bool conv = node_.op_type == "BitConv";
-  auto graph = std::make_unique<Graph>();
-  const ValueId x = graph->add_value({.name = "x"});
+  Twin made{std::make_unique<Graph>(), nullptr};
+  Graph& graph = *made.graph;
+  const ValueId x = graph.add_value({.name = "x"});
   // Linear keeps its weight as [cols][rows], Conv as [rows][channels][kernel...].
-  PBATCH_ASSIGN_OR_RETURN(Tensor weight,
-                          dequantize(matrix(), matrix().planes_available(), /*transposed=*/!conv));
+  PBATCH_ASSIGN_OR_RETURN(Tensor weight, dequantize(matrix(), planes, /*transposed=*/!conv));
   if (conv) {
     PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> kernel,
                             node_.ints_attr("kernel_shape", {}));
@@ -84,15 +94,15 @@ Result<std::unique_ptr<Op>> BitLayer::build_float_twin() const {
     shape.insert(shape.end(), kernel.begin(), kernel.end());
     weight = weight.reshaped(std::move(shape));
   }
-  const ValueId w = graph->add_value({.name = "w", .constant = std::move(weight)});
+  const ValueId w = graph.add_value({.name = "w", .constant = std::move(weight)});
   Node twin = node_;
   twin.matrix = nullptr;
   twin.op_type = conv ? "Conv" : "Linear";
   twin.inputs = {x, w};
-  if (has_bias_) twin.inputs.push_back(graph->add_value({.name = "b", .constant = bias_}));
+  if (has_bias_) twin.inputs.push_back(graph.add_value({.name = "b", .constant = bias_}));
   PBATCH_ASSIGN_OR_RETURN(const OpFactory factory, find_op(twin));
-  twin_graph_ = std::move(graph);  // operators may keep references into it
-  return factory(*twin_graph_, twin);
+  PBATCH_ASSIGN_OR_RETURN(made.op, factory(graph, twin));
+  return made;
 }
 
 }  // namespace pbatch

@@ -1,6 +1,7 @@
 // What linear layers and convolutions over bit-layers share: bias, activation, float twin.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -27,16 +28,23 @@ class BitLayer {
   /// A call with bits, bias and activation filled in; the caller adds x, y and the batch.
   BitGemmCall call(const LayerPrecision& precision) const;
 
-  /// The same node as a float operator, on weights rebuilt from all planes at hand: what
-  /// weight_bits 32 means. Builds it at the first use.
-  Result<StepPlan> plan_float(const PlanRequest& request) const;
+  /// The same node as a float operator, on weights rebuilt from the first `weight_bits` planes, or
+  /// of all at hand: what 32 means. Builds it at the first use.
+  Result<StepPlan> plan_float(const PlanRequest& request, int weight_bits = 32) const;
   /// Does now what the first plan_float would do.
-  Status prepare_float() const;
+  Status prepare_float(int weight_bits = 32) const { return twin_of(weight_bits).status(); }
 
  private:
   BitLayer(Node node, std::unique_ptr<BitWeights> weights)
       : weights_(std::move(weights)), node_(std::move(node)) {}
-  Result<std::unique_ptr<Op>> build_float_twin() const;
+
+  // A float operator and the graph that it refers to.
+  struct Twin {
+    std::unique_ptr<Graph> graph;
+    std::unique_ptr<Op> op;
+  };
+  Result<const Twin*> twin_of(int weight_bits) const;
+  Result<Twin> build_float_twin(int planes) const;
 
   std::unique_ptr<BitWeights> weights_;
   Node node_;
@@ -44,8 +52,7 @@ class BitLayer {
   bool has_bias_ = false;
   Activation activation_ = Activation::none;
   mutable std::mutex twin_mutex_;
-  mutable std::unique_ptr<Graph> twin_graph_;
-  mutable std::unique_ptr<Op> twin_;
+  mutable std::map<int, Twin> twins_;  ///< by planes; guarded by twin_mutex_, entries stay
 };
 
 }  // namespace pbatch

@@ -1,0 +1,49 @@
+#include "plan/float_convolution.h"
+
+#include "plan/builtin_costs.h"
+#include "plan/choose_kernel.h"
+#include "plan/product_time.h"
+
+namespace pbatch {
+namespace {
+
+constexpr std::int64_t kPositions = 64;  // windows of a product
+
+// Picoseconds, as measured with oneDNN on a core that has the ISA: docs/networks.md.
+struct FloatCost {
+  double per_multiply_add;
+  double per_output;  // what narrow convolutions wait for
+};
+FloatCost float_cost(Isa isa) {
+#if defined(__x86_64__)
+  if (isa >= Isa::avx512) return {16, 400};
+  if (isa >= Isa::avx2) return {28, 400};
+#endif
+  (void)isa;
+  return {110, 400};
+}
+
+// What a product of bit-layers needs besides: windows gathered and quantized, per element of one.
+constexpr double kGatherPs = 700;
+
+}  // namespace
+
+bool float_convolution_is_faster(std::int64_t rows, std::int64_t cols, int weight_bits,
+                                 int activation_bits, Isa isa) {
+  GemmShape shape;
+  shape.rows = rows;
+  shape.cols = cols;
+  shape.batch = kPositions;
+  shape.weight_bits = weight_bits;
+  shape.activation_bits = activation_bits;
+  const KernelCosts& costs = *builtin_costs(isa);
+  const BitKernel& kernel = choose_kernel(shape, isa, costs);
+  const double bits =
+      product_ps(costs, kernel, shape) / kPositions + kGatherPs * static_cast<double>(cols);
+  const FloatCost cost = float_cost(isa);
+  return static_cast<double>(rows) *
+             (cost.per_multiply_add * static_cast<double>(cols) + cost.per_output) <
+         bits;
+}
+
+}  // namespace pbatch
