@@ -1,5 +1,3 @@
-# pbatch_module(NAME [DEPENDS modules...] [LINKS targets...])
-# Makes the static library pbatch_NAME of src/NAME/**.cc.
 set(PBATCH_MODULES "" CACHE INTERNAL "")
 
 add_library(pbatch_flags INTERFACE)
@@ -16,6 +14,20 @@ if(PBATCH_SANITIZE)
   target_link_options(pbatch_flags INTERFACE -fsanitize=${PBATCH_SANITIZE})
 endif()
 
+# Headers that most files of a target read are compiled once. Not with Clang, so that the builds for
+# fuzzing see a file that includes too little. The kernels are compiled without (weak_symbols.sh).
+function(pbatch_precompile target)
+  if(PBATCH_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+    # The first so that ccache knows what was read (with CCACHE_SLOPPINESS=pch_defines,time_macros);
+    # the other is a false alarm of GCC 12 inside std::string, which it does not know for a system
+    # header's any more.
+    target_compile_options(${target} PRIVATE -fpch-preprocess -Wno-stringop-overflow)
+  endif()
+endfunction()
+
+# pbatch_module(NAME [DEPENDS modules...] [LINKS targets...])
+# Makes the static library pbatch_NAME of src/NAME/**.cc.
 function(pbatch_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINKS;SOURCES" ${ARGN})
   if(NOT ARG_SOURCES)
