@@ -5,6 +5,7 @@
 
 #include "format/model_data.h"
 #include "format/model_file.h"
+#include "format/shared_matrices.h"
 #include "format/stored_plane.h"
 #include "graph/bit_operators.h"
 #include "graph/passes.h"
@@ -148,6 +149,19 @@ Status check_pair(const Graph& graph, const ModelData& data) {
   return Status::ok();
 }
 
+// Where the planes of a matrix, whose inputs begin at `first`, come from.
+std::string key_of(const Graph& graph, const Node& node, std::size_t first, const ModelData& data) {
+  std::string key = data.file()->bytes()->identity();
+  if (key.empty()) return {};
+  key += data.file()->metadata().at("pbatch.model_id");
+  for (std::size_t i = first; i < node.inputs.size(); ++i) {
+    key += '\0';
+    if (node.inputs[i] != kNoValue)
+      key += graph.values[static_cast<std::size_t>(node.inputs[i])].name;
+  }
+  return key;
+}
+
 Status attach_matrices(Graph& graph, const ModelData& data, Shared& shared) {
   for (Node& node : graph.nodes) {
     PBATCH_RETURN_IF_ERROR(change_subgraphs(
@@ -166,7 +180,8 @@ Status attach_matrices(Graph& graph, const ModelData& data, Shared& shared) {
       Result<std::shared_ptr<const BitMatrix>> read =
           read_matrix(graph, node, op->inputs, data, shared);
       if (!read) return read.status().at_node(node.name);
-      matrix = *std::move(read);
+      const std::string key = key_of(graph, node, op->inputs, data);
+      matrix = key.empty() ? *std::move(read) : shared_matrix(key, *std::move(read));
     }
     node.matrix = matrix;
     node.inputs.resize(op->inputs);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/fork.h"
+
 namespace pbatch {
 
 StoredPlane::StoredPlane(Tensor memory, const SafetensorsFile& file, const std::string& name,
@@ -15,6 +17,8 @@ StoredPlane::StoredPlane(Tensor memory, const SafetensorsFile& file, const std::
 
 Status StoredPlane::load() {
   if (loaded_.load(std::memory_order_acquire)) return Status::ok();
+  // A child of the process may need this plane while another thread reads it here.
+  const std::lock_guard no_fork(fork_mutex());
   const std::lock_guard lock(mutex_);
   if (file_ == nullptr) return Status::ok();
   PBATCH_RETURN_IF_ERROR(

@@ -15,6 +15,18 @@ namespace {
 
 std::string system_message(int error) { return std::generic_category().message(error); }
 
+std::string identity_of(const struct stat& info) {
+  std::string text;
+  for (const auto number :
+       {static_cast<long long>(info.st_dev), static_cast<long long>(info.st_ino),
+        static_cast<long long>(info.st_size), static_cast<long long>(info.st_mtim.tv_sec),
+        static_cast<long long>(info.st_mtim.tv_nsec), static_cast<long long>(info.st_ctim.tv_sec),
+        static_cast<long long>(info.st_ctim.tv_nsec)}) {
+    text += std::to_string(number) + ' ';
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<FileBytes> FileBytes::open(const std::string& path) {
@@ -42,6 +54,7 @@ Result<FileBytes> FileBytes::open(const std::string& path) {
         .in_file(path);
   }
   file.size_ = info.st_size;
+  file.identity_ = identity_of(info);
   return file;
 }
 
@@ -57,12 +70,14 @@ FileBytes::FileBytes(FileBytes&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       size_(other.size_),
       path_(std::move(other.path_)),
+      identity_(std::move(other.identity_)),
       memory_(std::move(other.memory_)) {}
 
 FileBytes& FileBytes::operator=(FileBytes&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(size_, other.size_);
   std::swap(path_, other.path_);
+  std::swap(identity_, other.identity_);
   std::swap(memory_, other.memory_);
   return *this;
 }

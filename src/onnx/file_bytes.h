@@ -21,6 +21,8 @@ class FileBytes {
   ~FileBytes();
 
   std::int64_t size() const { return size_; }
+  /// The same for whoever opens the same file while nobody writes to it; empty in memory.
+  const std::string& identity() const { return identity_; }
   /// Exactly `count` bytes from `offset`; an error if the file ends before.
   Status read(std::int64_t offset, std::int64_t count, void* to) const;
 
@@ -28,7 +30,7 @@ class FileBytes {
   FileBytes() = default;
   int descriptor_ = -1;
   std::int64_t size_ = 0;
-  std::string path_;
+  std::string path_, identity_;
   std::string memory_;  // without a descriptor
 };
 

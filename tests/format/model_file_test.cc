@@ -55,6 +55,29 @@ TEST_F(ModelFile, ARoundTripKeepsEverything) {
   }
 }
 
+TEST_F(ModelFile, GraphsOfOneFileShareMatrices) {
+  save(quantized());
+  const Result<Graph> first = load_model(model_), second = load_model(model_);
+  ASSERT_TRUE(first && second);
+  for (const char *node : {"fc0", "fc1"}) {
+    ASSERT_NE(matrix_of(*first, node), nullptr);
+    EXPECT_EQ(matrix_of(*first, node), matrix_of(*second, node));
+  }
+  EXPECT_NE(matrix_of(*first, "fc0"), matrix_of(*first, "fc1"));
+}
+
+TEST_F(ModelFile, AnotherFileOfTheSameNameIsAnother) {
+  save(quantized(5, 32));
+  const Result<Graph> before = load_model(model_);
+  ASSERT_TRUE(before);
+  save(quantized(5, 64));
+  const Result<Graph> after = load_model(model_);
+  ASSERT_TRUE(after) << after.status().to_line();
+  EXPECT_NE(matrix_of(*before, "fc0"), matrix_of(*after, "fc0"));
+  EXPECT_EQ(matrix_of(*after, "fc0")->group, 64);
+  ASSERT_TRUE(matrix_of(*before, "fc0")->verify_planes(5));  // the file that is gone was open
+}
+
 TEST_F(ModelFile, ReadingNeedsNoGraphToStay) {
   save(quantized());
   std::shared_ptr<const BitMatrix> matrix;
