@@ -7,6 +7,7 @@
 
 #include "cli/measure.h"
 #include "cli/ports.h"
+#include "cli/shapes.h"
 #include "report/free_dims.h"
 #include "report/text.h"
 
@@ -15,35 +16,6 @@ namespace {
 
 constexpr std::uint64_t kDefaultSeed = 1;
 constexpr std::int64_t kMaxRandomElements = std::int64_t{1} << 31;
-
-struct NamedShape {
-  std::string name;
-  Shape shape;
-};
-
-NamedShape parse_shape(const std::string& text) {
-  const auto bad = [&text]() {
-    return CLI::ValidationError("--shape",
-                                "'" + text + "' is not NAME=D1xD2x..., e.g. x=1x3x224x224");
-  };
-  const std::size_t equals = text.rfind('=');
-  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) throw bad();
-  NamedShape out{text.substr(0, equals), {0}};
-  bool digit = false;
-  for (const char c : text.substr(equals + 1)) {
-    if (c == 'x' && digit) {
-      out.shape.push_back(0);
-      digit = false;
-    } else if (c >= '0' && c <= '9' && out.shape.back() < 100'000'000) {
-      out.shape.back() = out.shape.back() * 10 + (c - '0');
-      digit = true;
-    } else {
-      throw bad();
-    }
-  }
-  if (!digit) throw bad();
-  return out;
-}
 
 // Floats from a standard normal distribution; integers, which are often
 // indices, 0 or 1, so that they are in range wherever two classes exist.
@@ -94,40 +66,11 @@ Result<std::vector<NamedTensor>> random_inputs(const Session& session, const Fre
   return inputs;
 }
 
-Status check_names(const Session& session, const std::map<std::string, Shape>& given) {
-  for (const auto& [name, shape] : given) {
-    std::string known;
-    bool found = false;
-    for (const PortInfo& port : session.inputs()) {
-      found = found || port.name == name;
-      known += (known.empty() ? "'" : ", '") + port.name + "' (" + describe_type(port) + ")";
-    }
-    if (!found) {
-      return Status(ErrorCode::not_found, "the network has no input '" + name + "'",
-                    "its inputs are " + known);
-    }
-  }
-  return Status::ok();
-}
-
-// No sizes that were tried let the network run.
-Status needs_shapes(const Session& session, const Status& why) {
-  std::string wanted;
-  for (const PortInfo& port : session.inputs()) {
-    const bool free = std::count_if(port.shape.begin(), port.shape.end(),
-                                    [](std::int64_t d) { return d < 0; }) != 0;
-    if (free && !port.optional) wanted += " --shape " + port.name + "=D1xD2..";
-  }
-  Status status(why.code(), "no sizes tried for its free dimensions let it run: " + why.message(),
-                "give" + wanted + ", or --input NAME=FILE");
-  return std::move(status).at_node(why.node());
-}
-
 Result<std::vector<NamedTensor>> inputs_that_run(const Contender& trial, std::uint64_t seed,
                                                  const std::map<std::string, Shape>& given,
                                                  std::string* note) {
   const Session& session = *trial.session;
-  PBATCH_RETURN_IF_ERROR(check_names(session, given));
+  PBATCH_RETURN_IF_ERROR(check_shape_names(session, given));
   const FreeDims dims(session.inputs(), given);
   Status why;
   for (const FreeDims::Sizes& sizes : dims.candidates()) {
@@ -148,7 +91,7 @@ Result<std::vector<NamedTensor>> inputs_that_run(const Contender& trial, std::ui
     *note += "\n";
     return inputs;
   }
-  return needs_shapes(session, why);
+  return needs_shapes(session, why, ", or --input NAME=FILE");
 }
 
 }  // namespace
@@ -158,16 +101,14 @@ void InputFlags::add_to(CLI::App& command) {
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command.add_option("--random", seed, "Seed of random inputs; default: 1")->type_name("SEED");
-  command.add_option("--shape", shapes, "Shape of a random input with free dimensions")
-      ->type_name("NAME=D1xD2")
-      ->allow_extra_args(false);
+  shapes.add_to(command, "Shape of a random input with free dimensions");
 }
 
 void InputFlags::parse() const {
-  if (!files.empty() && (seed || !shapes.empty())) {
+  if (!files.empty() && (seed || !shapes.texts.empty())) {
     throw CLI::ValidationError("--input", "--random and --shape are for runs without --input");
   }
-  for (const std::string& text : shapes) parse_shape(text);
+  shapes.parse();
 }
 
 std::vector<std::string> InputFlags::sources(const Session& session) const {
@@ -181,12 +122,7 @@ std::vector<std::string> InputFlags::sources(const Session& session) const {
 Result<std::vector<NamedTensor>> InputFlags::load(const Contender& trial, std::string* note) const {
   const Session& session = *trial.session;
   if (files.empty()) {
-    std::map<std::string, Shape> by_name;
-    for (const std::string& text : shapes) {
-      NamedShape given = parse_shape(text);
-      by_name[given.name] = given.shape;
-    }
-    return inputs_that_run(trial, seed.value_or(kDefaultSeed), by_name, note);
+    return inputs_that_run(trial, seed.value_or(kDefaultSeed), shapes.parse(), note);
   }
   std::vector<PortFile> ports;
   *note = "inputs:";

@@ -81,9 +81,10 @@ Result<std::string> describe_model(const std::string& file, const Session& sessi
   nlohmann::json by_width = nlohmann::json::array();
   for (int n = 1; n <= widths; ++n) {
     PBATCH_ASSIGN_OR_RETURN(const std::int64_t bytes, session.weight_bytes(Precision::bits(n)));
-    PBATCH_ASSIGN_OR_RETURN(const std::vector<PlanStep> steps, session.plan(Precision::bits(n)));
     float_bytes = bytes;
-    for (const PlanStep& step : steps) float_bytes -= step.weight_bytes;
+    for (const LayerInfo& layer : session.layers()) {
+      if (layer.same_as.empty()) float_bytes -= n * layer.plane_bytes + layer.scale_bytes;
+    }
     by_width.push_back(bytes);
     sizes.add({fmt::format("{}-bit", n), human_bytes(double(bytes))});
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/networks.h"
+#include "cli/shapes.h"
 #include "report/compare.h"
 #include "report/evaluate.h"
 
@@ -31,7 +32,8 @@ struct DataFlags {
 
 /// Inputs without labels: --input NAME=FILE, or random ones.
 struct InputFlags {
-  std::vector<std::string> files, shapes;
+  std::vector<std::string> files;
+  ShapeFlags shapes;
   std::optional<std::uint64_t> seed;
 
   void add_to(CLI::App& command);

@@ -65,7 +65,8 @@ Status add_contenders(const NetworkFlags& flags, Networks* nets) {
     if (width == 32) continue;  // the float row stands first already
     for (const int abits : flags.activation_bits) {
       const Contender c{&quantized, {{width, abits}, overrides}, {}};
-      PBATCH_RETURN_IF_ERROR(quantized.prepare(c.precision));
+      // A width that is not there is an error before anything else is measured.
+      PBATCH_RETURN_IF_ERROR(quantized.weight_bytes(c.precision).status());
       nets->contenders.push_back(c);
     }
   }

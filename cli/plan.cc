@@ -3,8 +3,10 @@
 #include "cli/bits.h"
 #include "cli/command.h"
 #include "cli/device.h"
+#include "cli/shapes.h"
 #include "cli/threads.h"
 #include "pbatch/session.h"
+#include "report/free_dims.h"
 #include "report/table.h"
 #include "report/text.h"
 
@@ -14,6 +16,7 @@ namespace {
 struct PlanCommand {
   std::string file, bits_text;
   std::int64_t batch = 1;
+  ShapeFlags shapes;
   ThreadFlags threads;
   DeviceFlag device;
   LayerOverrides overrides;
@@ -27,8 +30,76 @@ struct PlanCommand {
 void PlanCommand::parse() {
   threads.parse();
   device.parse();
+  shapes.parse();
   bits = parse_precision(bits_text, "--bits");
   overrides.parse();
+}
+
+struct Planned {
+  std::vector<InputShape> inputs;
+  std::vector<PlanStep> steps;
+};
+
+// The first sizes of free dimensions at which the network can run.
+Result<Planned> plan_that_fits(const Session& session, const Precision& precision,
+                               const std::map<std::string, Shape>& given, std::int64_t batch) {
+  PBATCH_RETURN_IF_ERROR(check_shape_names(session, given));
+  const FreeDims dims(session.inputs(), given, batch);
+  Status why;
+  for (const FreeDims::Sizes& sizes : dims.candidates()) {
+    Planned planned;
+    for (const PortInfo& port : session.inputs()) {
+      if (port.optional && given.count(port.name) == 0) continue;
+      planned.inputs.push_back({port.name, dims.shape(port, sizes)});
+    }
+    Result<std::vector<PlanStep>> steps = session.plan(precision, planned.inputs);
+    if (steps) {
+      planned.steps = *std::move(steps);
+      return planned;
+    }
+    if (dims.empty() || steps.status().code() != ErrorCode::shape_mismatch) return steps.status();
+    if (why) why = steps.status();
+  }
+  return needs_shapes(session, why, "");
+}
+
+std::string bits_text_of(const PlanStep& s) {
+  if (s.rows == 0) return "";
+  if (s.weight_bits == 32) return "32";
+  return fmt::format("{},{}", s.weight_bits, s.activation_bits);
+}
+
+std::string plan_table(const std::vector<PlanStep>& steps) {
+  Table table({"node", "operator", "kernel", "bits", "rows", "cols", "makes", "weights",
+               "predicted us", "repack"});
+  for (const PlanStep& s : steps) {
+    const bool matrix = s.rows > 0;
+    table.add({s.node, s.op_type, s.kernel, bits_text_of(s), matrix ? std::to_string(s.rows) : "",
+               matrix ? std::to_string(s.cols) : "", s.planned ? shape_to_string(s.shape) : "",
+               s.weight_bytes > 0 ? human_bytes(double(s.weight_bytes)) : "",
+               s.predicted_us > 0 ? short_number(s.predicted_us) : "", s.repack});
+  }
+  return table.to_string();
+}
+
+nlohmann::json steps_json(const std::vector<PlanStep>& steps) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const PlanStep& s : steps) {
+    list.push_back({{"node", s.node},
+                    {"op_type", s.op_type},
+                    {"kernel", s.kernel},
+                    {"planned", s.planned},
+                    {"shape", s.shape},
+                    {"weight_bits", s.weight_bits},
+                    {"activation_bits", s.activation_bits},
+                    {"rows", s.rows},
+                    {"cols", s.cols},
+                    {"macs", s.macs},
+                    {"weight_bytes", s.weight_bytes},
+                    {"predicted_us", s.predicted_us},
+                    {"repack", s.repack}});
+  }
+  return list;
 }
 
 Status PlanCommand::run() const {
@@ -40,42 +111,29 @@ Status PlanCommand::run() const {
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
   const Precision precision{bits, overrides.layers};
-  PBATCH_ASSIGN_OR_RETURN(const std::vector<PlanStep> steps, session.plan(precision, batch));
+  const Result<Planned> planned = plan_that_fits(session, precision, shapes.parse(), batch);
+  if (!planned) return planned.status().in_file(file);
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t bytes, session.weight_bytes(precision));
 
-  nlohmann::json list = nlohmann::json::array();
-  Table table({"node", "operator", "kernel", "bits", "rows", "cols", "weights", "repack"});
-  for (const PlanStep& s : steps) {
-    list.push_back({{"node", s.node},
-                    {"op_type", s.op_type},
-                    {"kernel", s.kernel},
-                    {"weight_bits", s.weight_bits},
-                    {"activation_bits", s.activation_bits},
-                    {"rows", s.rows},
-                    {"cols", s.cols},
-                    {"weight_bytes", s.weight_bytes},
-                    {"repack", s.repack}});
-    const bool matrix = s.rows > 0;
-    table.add({s.node, s.op_type, s.kernel,
-               !matrix               ? ""
-               : s.weight_bits == 32 ? "32"
-                                     : fmt::format("{},{}", s.weight_bits, s.activation_bits),
-               matrix ? std::to_string(s.rows) : "", matrix ? std::to_string(s.cols) : "",
-               matrix ? human_bytes(double(s.weight_bytes)) : "", s.repack});
+  nlohmann::json inputs = nlohmann::json::object();
+  std::string fed = "for inputs";
+  for (const InputShape& input : planned->inputs) {
+    inputs[input.name] = input.shape;
+    fed += " " + printable(input.name) + " " + shape_to_string(input.shape);
   }
   nlohmann::json json = json_head(conditions);
   add_device(session, json);
   json["file"] = file;
-  json["batch"] = batch;
+  json["inputs"] = inputs;
   json["kernel_costs"] = session.kernel_costs();
   json["weight_bits"] = bits.weight_bits;
   json["activation_bits"] = bits.activation_bits;
   json["weight_bytes"] = bytes;
-  json["steps"] = list;
+  json["steps"] = steps_json(planned->steps);
   return deliver(
       output,
-      table.to_string() +
-          fmt::format("one run reads {} of weights, scales and constants\n",
+      plan_table(planned->steps) + fed +
+          fmt::format("; one run reads {} of weights, scales and constants\n",
                       human_bytes(double(bytes))) +
           (session.kernel_costs().empty()
                ? ""
@@ -94,7 +152,8 @@ void add_plan(CLI::App& app, Work& work) {
       ->type_name("W[,A]")
       ->required();
   command->overrides.add_to(*sub);
-  sub->add_option("--batch", command->batch, "Vectors at once")
+  command->shapes.add_to(*sub, "Shape of an input with free dimensions");
+  sub->add_option("--batch", command->batch, "Free first dimensions that no --shape gives")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
   command->threads.add_to(*sub);

@@ -117,7 +117,9 @@ Status RunCommand::run() const {
   }
   auto tensors = load_inputs(session, inputs);
   if (!tensors) return tensors.status().in_file(file);
-  PBATCH_RETURN_IF_ERROR(session.prepare(precision));
+  std::vector<InputShape> shapes;
+  for (const NamedTensor& t : *tensors) shapes.push_back({t.name, t.tensor.shape()});
+  PBATCH_RETURN_IF_ERROR(session.prepare(precision, shapes));
   const auto begin = std::chrono::steady_clock::now();
   PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> results, session.run(*tensors, precision));
   const auto end = std::chrono::steady_clock::now();

@@ -211,15 +211,65 @@ PBATCH_API pbatch_code pbatch_outputs_get(const pbatch_outputs* outputs, size_t 
 /* NULL is allowed. */
 PBATCH_API void pbatch_outputs_free(pbatch_outputs* outputs);
 
+/* ---- Plans ---- */
+
+/* A shape that an input will have. */
+typedef struct pbatch_input_shape {
+  const char* name;
+  size_t rank;
+  const int64_t* shape;
+} pbatch_input_shape;
+
+/* Does now what the first run at this precision and on inputs of these `count` shapes would do:
+ * checks them, chooses kernels, reads and repacks weights. Free dimensions of other inputs count 1.
+ * The plans of the last few precisions and shapes are kept. */
+PBATCH_API pbatch_code pbatch_prepare(const pbatch_session* session,
+                                      const pbatch_precision* precision,
+                                      const pbatch_input_shape* shapes, size_t count,
+                                      pbatch_error* error);
+
+typedef struct pbatch_plan pbatch_plan;
+
+/* What such a run does, step by step; prepares it, too. *plan is NULL after an error; else free it
+ * with pbatch_plan_free. */
+PBATCH_API pbatch_code pbatch_plan_create(const pbatch_session* session,
+                                          const pbatch_precision* precision,
+                                          const pbatch_input_shape* shapes, size_t count,
+                                          pbatch_plan** plan, pbatch_error* error);
+
+/* One node of a plan. */
+typedef struct pbatch_plan_step {
+  const char *node, *op_type;
+  const char* kernel; /* its name, "rows" for an embedding, "float", or "by data" */
+  int planned;        /* 0: "by data", its shapes are known only in the run, which decides then */
+  size_t rank;
+  const int64_t* shape; /* of the first output, if planned */
+  pbatch_bits bits;
+  int64_t rows, cols;   /* of its matrix; 0 if it has none */
+  int64_t macs;         /* multiplications with the matrix in a run; 0: unknown */
+  int64_t weight_bytes; /* weights and scales that a run reads; 0 where a step before has counted
+                           the same matrix */
+  const char* repack;   /* layout change done once before the first run; "" if none */
+  double predicted_us;  /* by the table of kernel costs; 0: unknown */
+} pbatch_plan_step;
+
+/* The steps of a subgraph stand before the node around them. Pointers of a step are valid until
+ * pbatch_plan_free. */
+PBATCH_API size_t pbatch_plan_count(const pbatch_plan* plan);
+PBATCH_API pbatch_code pbatch_plan_at(const pbatch_plan* plan, size_t index, pbatch_plan_step* step,
+                                      pbatch_error* error);
+/* NULL is allowed. */
+PBATCH_API void pbatch_plan_free(pbatch_plan* plan);
+
 /* ---- Quantization ---- */
 
 /* pbatch_quantize_options.group: 32 for matrices of up to 2^18 weights, 64 for larger ones. */
 #define PBATCH_AUTO_GROUP (-1)
 
 typedef struct pbatch_quantize_options {
-  int planes;                 /* bit-layers stored per matrix, 1 to 16 */
-  int group;                  /* columns per scale: 32, 64, 128, 0 for whole rows, PBATCH_AUTO_GROUP */
-  int64_t min_elements;       /* smaller matrices stay float */
+  int planes;           /* bit-layers stored per matrix, 1 to 16 */
+  int group;            /* columns per scale: 32, 64, 128, 0 for whole rows, PBATCH_AUTO_GROUP */
+  int64_t min_elements; /* smaller matrices stay float */
   const char* const* exclude; /* node names that stay float; '*' matches any characters */
   size_t exclude_count;
   int threads;

@@ -23,17 +23,17 @@ struct QuantizeOptions;
 
 /// Which library multiplies float matrices.
 enum class FloatBackend {
-  fastest,   ///< measure both once per layer and shape, keep the faster
+  fastest,  ///< measure both once per layer and shape, keep the faster
   onednn,
   openblas,
-  onednn_int8,   ///< a baseline, not float at all: int8 weights with a scale per row, 8-bit
-                 ///< activations quantized on the fly, multiplied by oneDNN
+  onednn_int8,  ///< a baseline, not float at all: int8 weights with a scale per row, 8-bit
+                ///< activations quantized on the fly, multiplied by oneDNN
 };
 
 struct SessionOptions {
-  int threads = 0;                 ///< at work on one run, with the calling one; 0: one per CPU
+  int threads = 0;  ///< at work on one run, with the calling one; 0: one per CPU
   FloatBackend float_backend = FloatBackend::fastest;
-  std::vector<int> cpus;           ///< where they run, as in ThreadPoolOptions; empty: anywhere
+  std::vector<int> cpus;  ///< where they run, as in ThreadPoolOptions; empty: anywhere
   /// Shared with other sessions, in place of a pool of its own; threads and cpus stay unset.
   std::shared_ptr<ThreadPool> pool;
   /// Measured costs by which kernels are chosen: "builtin", the path of a table, or empty: what the
@@ -51,20 +51,20 @@ struct PortInfo {
   std::string name;
   DType dtype = DType::f32;
   Shape shape;
-  std::vector<std::string> dim_names;   ///< of each dimension; empty where the network gives none
-  bool optional = false;                ///< an input that has a value where none is fed
+  std::vector<std::string> dim_names;  ///< of each dimension; empty where the network gives none
+  bool optional = false;               ///< an input that has a value where none is fed
 };
 
 /// A matrix held as bit-layers.
 struct LayerInfo {
-  std::string name;                     ///< the key for Precision::layers
+  std::string name;  ///< the key for Precision::layers
   std::string op_type;
   std::int64_t rows = 0, cols = 0;
-  int group = 0;                        ///< columns per scale; 0: whole rows
-  int planes_stored = 0;                ///< as the model declares
-  int planes_available = 0;             ///< as the data file holds; fewer if it was cut
+  int group = 0;             ///< columns per scale; 0: whole rows
+  int planes_stored = 0;     ///< as the model declares
+  int planes_available = 0;  ///< as the data file holds; fewer if it was cut
   std::int64_t plane_bytes = 0, scale_bytes = 0;
-  std::string same_as;                  ///< a layer before it that has the same matrix; else empty
+  std::string same_as;  ///< a layer before it that has the same matrix; else empty
 };
 
 struct NamedTensor {
@@ -72,30 +72,41 @@ struct NamedTensor {
   Tensor tensor;
 };
 
+/// A shape that an input of the network will have.
+struct InputShape {
+  std::string name;
+  Shape shape;
+};
+
 /// One node of a plan, as `pbatch plan` prints it.
 struct PlanStep {
   std::string node, op_type;
-  std::string kernel;                   ///< kernel name, "rows" for an embedding, or "float";
-                                        ///< on a GPU "cuda_bits", "cuda_bytes" or "cuda_gemm"
+  std::string kernel;   ///< kernel name, "rows" for an embedding, "float", or "by
+                        ///< data"; on a GPU "cuda_bits", "cuda_bytes", "cuda_gemm"
+  bool planned = true;  ///< false: "by data", its shapes are known only in the run,
+                        ///< which decides then and there
+  Shape shape;          ///< of the first output, if planned
   int weight_bits = 32, activation_bits = 32;
   std::int64_t rows = 0, cols = 0;
-  std::int64_t weight_bytes = 0;        ///< bytes of weights and scales read per run; those of a
-                                        ///< whole embedding, of which a run reads a few rows; 0
-                                        ///< where a step before has counted the same matrix
-  std::string repack;                   ///< layout change done once before the first run; empty if none
-  double predicted_us = 0;              ///< by the table of kernel costs, on all threads; 0: unknown
+  std::int64_t macs = 0;          ///< multiplications with its matrix in a run; 0: unknown
+  std::int64_t weight_bytes = 0;  ///< bytes of weights and scales read per run; those of a
+                                  ///< whole embedding, of which a run reads a few rows; 0
+                                  ///< where a step before has counted the same matrix
+  std::string repack;             ///< layout change done once before the first run; empty if none
+  double predicted_us = 0;        ///< by the table of kernel costs, on all threads; 0: unknown
 };
 
 /// What a step of a run took: medians over some runs. A step is a node, or all steps of that node
 /// together if it ran more than once. Of a node of control flow it is what its inner steps leave.
 struct StepTime {
   std::string node, op_type;
-  std::string kernel;                   ///< as in PlanStep
-  double us = 0;                        ///< wall time
+  std::string kernel;  ///< as in PlanStep
+  double us = 0;       ///< wall time
   /// Parts of a product of bit-layers, added up over the threads; 0 elsewhere.
   double quantize_us = 0, product_us = 0, epilogue_us = 0;
-  double predicted_us = 0;              ///< of the products of all its steps or tiles; 0: unknown
-  std::int64_t weight_bytes = 0;        ///< as in PlanStep
+  double predicted_us = 0;        ///< of the products of all its steps or tiles; 0: unknown
+  std::int64_t weight_bytes = 0;  ///< as in PlanStep
+  double macs = 0;                ///< multiplications with its matrix, of all its steps
 };
 
 class PBATCH_API Session {
@@ -104,8 +115,8 @@ class PBATCH_API Session {
   /// Everything that can be refused without data is refused here: damaged
   /// files, unsupported operators, impossible shapes.
   static Result<Session> load(const std::string& path, const SessionOptions& options = {});
-  /// The same from the bytes of the .onnx file and, of a pbatch model, of its .safetensors file. They
-  /// are read during the call only. A float network must hold its weights itself.
+  /// The same from the bytes of the .onnx file and, of a pbatch model, of its .safetensors file.
+  /// They are read during the call only. A float network must hold its weights itself.
   static Result<Session> load_bytes(std::string_view model, std::string_view data,
                                     const SessionOptions& options = {});
   /// Quantizes in memory: the float network `path` becomes a session over bit-layers.
@@ -141,19 +152,23 @@ class PBATCH_API Session {
   /// what it has built for the precisions and input shapes that came last.
   Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs,
                                   const Precision& precision) const;
-  /// What every step of such a run takes: the medians of `runs` runs after one that is not counted, in
-  /// the order of the run. On a GPU one line for the run as a whole, which is one CUDA graph.
-  /// invalid_argument for runs below 1, else errors as from run(). Thread-safe, but what other threads do
-  /// meanwhile disturbs it.
+  /// What every step of such a run takes: the medians of `runs` runs after one that is not counted,
+  /// in the order of the run. On a GPU one line for the run as a whole, which is one CUDA graph.
+  /// invalid_argument for runs below 1, else errors as from run(). Thread-safe, but what other
+  /// threads do meanwhile disturbs it.
   Result<std::vector<StepTime>> profile(std::span<const NamedTensor> inputs,
                                         const Precision& precision, int runs = 20) const;
-  /// Does now what the first run at this precision would do: checks it against
-  /// the planes at hand, chooses kernels, reads and repacks weights.
-  Status prepare(const Precision& precision) const;
+  /// Does now what the first run at this precision and on inputs of these shapes would do: checks
+  /// them against each other and the planes at hand, chooses kernels, reads and repacks weights.
+  /// Free dimensions of inputs that `shapes` leaves out count 1. The plans of the last few
+  /// precisions and shapes are kept. Errors as from run(). Thread-safe.
+  Status prepare(const Precision& precision, std::span<const InputShape> shapes = {}) const;
 
-  /// What a run at this precision would do, for vectors of batch `batch`.
-  Result<std::vector<PlanStep>> plan(const Precision& precision, std::int64_t batch = 1) const;
-  /// Bytes of weights, scales and float constants that one run at this precision reads.
+  /// What such a run does, step by step: prepare()'s plan, which is what run() executes. The steps
+  /// of a subgraph stand before the node around them, those of a loop as in its first round.
+  Result<std::vector<PlanStep>> plan(const Precision& precision,
+                                     std::span<const InputShape> shapes = {}) const;
+  /// Bytes of planes, scales and float constants of the model that one run at this precision reads.
   Result<std::int64_t> weight_bytes(const Precision& precision) const;
 
  private:

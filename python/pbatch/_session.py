@@ -20,8 +20,8 @@ class Plan(Table[PlanStep]):
     """The steps of a run; shows itself as a table."""
 
     _columns = (
-        "node", "op_type", "kernel", "weight_bits", "activation_bits", "rows", "cols",
-        "weight_bytes", "repack",
+        "node", "op_type", "kernel", "weight_bits", "activation_bits", "rows", "cols", "shape",
+        "weight_bytes", "predicted_us", "repack",
     )  # fmt: skip
 
 
@@ -90,14 +90,16 @@ class InferenceSession(_core.Session):
         bits: int | None = None,
         abits: int | None = None,
         layers: dict[str, int | tuple[int, int]] | None = None,
-        batch: int = 1,
+        shapes: dict[str, Sequence[int]] | None = None,
     ) -> Plan:
-        """What a run at this precision would do, node by node, for vectors of ``batch``.
+        """What a run at this precision and on inputs of these shapes does, node by node.
+
+        Free dimensions of inputs that ``shapes`` leaves out count 1. It is prepared, too.
 
         >>> [step.weight_bits for step in session.plan(bits=3) if step.kernel != "float"]
         [3]
         """
-        return Plan(self._plan(bits, abits, layers, batch))
+        return Plan(self._plan(bits, abits, layers, shapes))
 
     def io_binding(self) -> IOBinding:
         """Inputs and outputs that stay in place over many runs."""

@@ -88,21 +88,25 @@ void bind_session(nb::module_& m) {
         "InvalidArgumentError.");
   c.def(
       "prepare",
-      [](const PySession& self, Bits bits, Bits abits, nb::handle layers) {
-        self.prepare({bits, abits, nb::borrow(layers)});
+      [](const PySession& self, Bits bits, Bits abits, nb::handle layers, nb::handle shapes) {
+        self.prepare({bits, abits, nb::borrow(layers)}, shapes);
       },
       nb::kw_only(), nb::arg("bits") = nb::none(), nb::arg("abits") = nb::none(),
-      nb::arg("layers") = nb::none(),
+      nb::arg("layers") = nb::none(), nb::arg("shapes") = nb::none(),
       nb::sig("def prepare(self, *, bits: int | None = None, abits: int | None = None, "
-              "layers: dict[str, int | tuple[int, int]] | None = None) -> None"),
-      "Does now what the first run at this precision would do: checks it, maps and repacks "
-      "weights.\n\n>>> session.prepare(bits=3)");
+              "layers: dict[str, int | tuple[int, int]] | None = None, "
+              "shapes: dict[str, collections.abc.Sequence[int]] | None = None) -> None"),
+      "Does now what the first run at this precision and on inputs of these shapes would do: "
+      "checks "
+      "them, maps and repacks weights.\nFree dimensions of other inputs count 1.\n\n"
+      ">>> session.prepare(bits=3, shapes={\"x\": (16, 64)})");
   c.def(
       "_plan",
-      [](const PySession& self, Bits bits, Bits abits, nb::handle layers, std::int64_t batch) {
-        return self.plan({bits, abits, nb::borrow(layers)}, batch);
+      [](const PySession& self, Bits bits, Bits abits, nb::handle layers, nb::handle shapes) {
+        return self.plan({bits, abits, nb::borrow(layers)}, shapes);
       },
-      nb::arg("bits").none(), nb::arg("abits").none(), nb::arg("layers").none(), nb::arg("batch"));
+      nb::arg("bits").none(), nb::arg("abits").none(), nb::arg("layers").none(),
+      nb::arg("shapes").none());
   c.def(
       "_time_runs",
       [](const PySession& self, nb::handle input_feed, Bits bits, Bits abits, int times) {

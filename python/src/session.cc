@@ -1,5 +1,8 @@
 #include "session.h"
 
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
 #include <chrono>
 #include <optional>
 
@@ -81,6 +84,25 @@ Feeds read_feed(const Session& session, nb::handle input_feed) {
 
 using Destinations = std::vector<std::pair<std::size_t, Destination>>;
 
+// {name: shape}.
+std::vector<InputShape> read_shapes(const Session& session, nb::handle shapes) {
+  std::vector<InputShape> read;
+  if (!shapes.is_valid() || shapes.is_none()) return read;
+  if (!PyDict_Check(shapes.ptr()))
+    raise_invalid("'shapes' is no dictionary", "write {name: shape}");
+  for (const auto& [name, value] : nb::borrow<nb::dict>(shapes)) {
+    const std::string& input = session.inputs()[find_port(session.inputs(), name, "input")].name;
+    Shape shape;
+    if (!nb::try_cast(value, shape)) {
+      raise_invalid(
+          "the shape of input '" + input + "' is " + nb::cast<std::string>(nb::repr(value)),
+          "give a tuple of dimensions");
+    }
+    read.push_back({input, std::move(shape)});
+  }
+  return read;
+}
+
 Destinations find_destinations(const std::vector<PortInfo>& ports, nb::handle out) {
   Destinations found;
   if (!out.is_valid() || out.is_none()) return found;
@@ -158,17 +180,15 @@ nb::object PySession::call(const nb::args& inputs, const nb::kwargs& named) cons
   return nb::tuple(arrays);
 }
 
-void PySession::prepare(const PrecisionParts& parts) const {
-  const std::shared_ptr<const Session> session = open();
-  const Precision precision = precision_of(nullptr, parts);
-  check(without_gil([&] { return session->prepare(precision); }));
+void PySession::prepare(const PrecisionParts& parts, nb::handle shapes) const {
+  plan(parts, shapes);
 }
 
-std::vector<PlanStep> PySession::plan(const PrecisionParts& parts, std::int64_t batch) const {
+std::vector<PlanStep> PySession::plan(const PrecisionParts& parts, nb::handle shapes) const {
   const std::shared_ptr<const Session> session = open();
-  if (batch < 1) raise_invalid("a batch of " + std::to_string(batch), "give 1 or more");
   const Precision precision = precision_of(nullptr, parts);
-  return take(without_gil([&] { return session->plan(precision, batch); }));
+  const std::vector<InputShape> given = read_shapes(*session, shapes);
+  return take(without_gil([&] { return session->plan(precision, given); }));
 }
 
 std::int64_t PySession::weight_bytes(const PrecisionParts& parts) const {

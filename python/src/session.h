@@ -24,8 +24,8 @@ class PySession {
                      const RunOptions* options, const PrecisionParts& precision,
                      nanobind::handle out) const;
   nanobind::object call(const nanobind::args& inputs, const nanobind::kwargs& named) const;
-  void prepare(const PrecisionParts& precision) const;
-  std::vector<PlanStep> plan(const PrecisionParts& precision, std::int64_t batch) const;
+  void prepare(const PrecisionParts& precision, nanobind::handle shapes) const;
+  std::vector<PlanStep> plan(const PrecisionParts& precision, nanobind::handle shapes) const;
   std::int64_t weight_bytes(const PrecisionParts& precision) const;
 
   /// Seconds that `times` runs take in C++, for the benchmark of what Python adds.

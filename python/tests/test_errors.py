@@ -91,7 +91,7 @@ def test_names_that_are_not_there(session, x):
         (lambda: session(x, x=x), "input 'x' is given twice"),
         (lambda: session(z=x), "no input 'z'"),
         (lambda: session(), "input 'x' is missing"),
-        (lambda: session.plan(batch=0), "a batch of 0"),
+        (lambda: session.plan(shapes={"x": "wide"}), "the shape of input 'x' is 'wide'"),
     ):
         with pytest.raises(pbatch.InvalidArgumentError) as caught:
             call()

@@ -107,6 +107,10 @@ def test_what_a_session_says_of_itself(session):
     assert (step.weight_bits, step.activation_bits) == (3, 8)
     assert "fc1" in repr(session.plan()) and "<td>fc1</td>" in session.plan()._repr_html_()
     session.prepare(bits=8)
+    shapes = {"x": (5, 64)}
+    step, = [step for step in session.plan(bits=3, shapes=shapes) if step.node == "fc1"]
+    assert (step.planned, step.shape, step.macs) == (True, (5, layer.rows), 5 * W1.size)
+    session.prepare(bits=8, shapes=shapes)
 
 
 def test_onnxruntime_programs_open_sessions(x):

@@ -1,5 +1,6 @@
 #include "execute/check_inputs.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -41,7 +42,59 @@ bool shape_fits(const Shape& shape, const std::vector<Dim>& dims,
   return true;
 }
 
+// Sizes of the dimensions that the given shapes name.
+std::map<std::string, std::int64_t> bound_by(const Graph& graph,
+                                             std::span<const InputShape> shapes) {
+  std::map<std::string, std::int64_t> sizes;
+  for (const ValueId id : graph.inputs) {
+    const Value& value = graph.values[static_cast<std::size_t>(id)];
+    for (const InputShape& given : shapes) {
+      if (given.name != value.name || !value.dims || value.dims->size() != given.shape.size()) {
+        continue;
+      }
+      for (std::size_t d = 0; d < given.shape.size(); ++d) {
+        sizes.emplace((*value.dims)[d].symbol, given.shape[d]);
+      }
+    }
+  }
+  sizes.erase("");
+  return sizes;
+}
+
 }  // namespace
+
+Result<std::vector<Tensor>> check_shapes(const Graph& graph, std::span<const InputShape> shapes,
+                                         bool* assumed) {
+  *assumed = false;
+  const std::map<std::string, std::int64_t> bound = bound_by(graph, shapes);
+  std::vector<NamedTensor> tensors;
+  const auto add = [&](const std::string& name, DType type, const Shape& shape) {
+    PBATCH_RETURN_IF_ERROR(checked_element_count(shape, dtype_size(type)).status());
+    tensors.push_back({name, Tensor::view(type, shape, nullptr, nullptr)});
+    return Status::ok();
+  };
+  std::map<std::string, DType> types;
+  for (const ValueId id : graph.inputs) {
+    const Value& value = graph.values[static_cast<std::size_t>(id)];
+    types[value.name] = value.dtype;
+    const bool is_given = std::any_of(shapes.begin(), shapes.end(), [&](const InputShape& given) {
+      return given.name == value.name;
+    });
+    if (is_given || value.fallback) continue;
+    Shape shape;
+    if (!value.dims) *assumed = true;
+    for (const Dim& dim : value.dims.value_or(std::vector<Dim>{})) {
+      const auto it = bound.find(dim.symbol);
+      if (dim.value < 0 && it == bound.end()) *assumed = true;
+      shape.push_back(dim.value >= 0 ? dim.value : it != bound.end() ? it->second : 1);
+    }
+    PBATCH_RETURN_IF_ERROR(add(value.name, value.dtype, shape));
+  }
+  for (const InputShape& given : shapes) {
+    PBATCH_RETURN_IF_ERROR(add(given.name, types[given.name], given.shape));
+  }
+  return check_inputs(graph, tensors);
+}
 
 PortInfo describe_port(const Graph& graph, ValueId id) {
   const Value& value = graph.values[static_cast<std::size_t>(id)];

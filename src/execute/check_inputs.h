@@ -15,6 +15,11 @@ namespace pbatch {
 /// dimension named alike in two inputs must be equal in both).
 Result<std::vector<Tensor>> check_inputs(const Graph& graph, std::span<const NamedTensor> inputs);
 
+/// The same for inputs of which only the shapes are known: tensors without elements. A free
+/// dimension that no shape binds is 1; `assumed`: whether there was one.
+Result<std::vector<Tensor>> check_shapes(const Graph& graph, std::span<const InputShape> shapes,
+                                         bool* assumed);
+
 /// Name, type and declared shape of a graph input or output.
 PortInfo describe_port(const Graph& graph, ValueId id);
 

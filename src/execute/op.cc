@@ -44,12 +44,6 @@ Result<Tensor> RunContext::allocate(DType type, Shape shape) const {
   return Tensor::view(type, std::move(shape), data, std::move(memory));
 }
 
-Status Op::run(RunContext& context, std::span<const Tensor* const> inputs,
-               std::span<Tensor> outputs) const {
-  PBATCH_ASSIGN_OR_RETURN(const StepPlan plan, this->plan({context, inputs, outputs.size()}));
-  return run_planned(plan, context, inputs, outputs);
-}
-
 Status run_planned(const StepPlan& plan, RunContext& context, std::span<const Tensor* const> inputs,
                    std::span<Tensor> outputs) {
   if (plan.value) {
@@ -80,6 +74,21 @@ Status run_planned(const StepPlan& plan, RunContext& context, std::span<const Te
   }
   return plan.step->run(
       {in.data(), out.data(), scratch.get(), nullptr, false, context.pool, context.buffers});
+}
+
+Status Op::run(RunContext& context, std::span<const Tensor* const> inputs,
+               std::span<Tensor> outputs) const {
+  PBATCH_ASSIGN_OR_RETURN(const StepPlan plan, this->plan({context, inputs, outputs.size()}));
+  if (plan.allocates) return plan.allocates(context, inputs, outputs);
+  if (plan.is_planned()) return run_planned(plan, context, inputs, outputs);
+  return {ErrorCode::unsupported, "the operator says no types for its outputs",
+          "report this; it is an error of pbatch"};
+}
+
+std::vector<const Program*> Op::programs() const {
+  std::vector<const Program*> all;
+  for (const ProgramInputs& inner : programs({})) all.push_back(inner.program);
+  return all;
 }
 
 Result<OpFactory> find_op(const Node& node) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,16 +52,22 @@ struct PlanRequest {
 /// Channels last if one input is; plain if that would not do for one of another rank.
 Layout common_layout(const PlanRequest& request);
 
+/// What a program inside a node runs on: a type for each of its inputs.
+struct ProgramInputs {
+  const Program* program = nullptr;
+  std::optional<std::vector<TensorType>> types;  ///< none: known only when the node runs
+};
+
 /// One node, ready to be planned and run. Immutable after construction but for caches that guard
-/// themselves: all may be called from many threads at once. An operator overrides plan() if its
-/// output types follow from those of its inputs, or from elements that may be known; else run().
+/// themselves: all may be called from many threads at once.
 class Op {
  public:
   virtual ~Op() = default;
 
   /// Shapes and types that do not fit are an error; the message need not name the node, the caller
-  /// adds it. Not planned if the outputs' types depend on elements that are not known yet.
-  virtual Result<StepPlan> plan(const PlanRequest&) const { return StepPlan{}; }
+  /// adds it. Planned if the output types follow from those of the inputs, and from elements as far
+  /// as request.knows() them: if it knows all, at least an allocating step.
+  virtual Result<StepPlan> plan(const PlanRequest& request) const = 0;
 
   /// How plan() wants input i, which lies as request.layout(i) now. Asked only if
   /// layouts_may_differ(). Tensors that lie alike in both layouts are not converted.
@@ -68,25 +75,21 @@ class Op {
     return Layout::plain;
   }
 
-  /// inputs[i] is null for an absent optional input. Writes every outputs[i];
-  /// one that the graph does not use is still in the span. Plans and runs at once, unless
-  /// overridden. Errors as from plan(), before anything is computed.
-  virtual Status run(RunContext& context, std::span<const Tensor* const> inputs,
-                     std::span<Tensor> outputs) const;
+  /// Plans for these inputs, whose elements are all known, and runs at once. Errors of plan() come
+  /// before anything is computed. An output that the graph does not use is still in the span.
+  Status run(RunContext& context, std::span<const Tensor* const> inputs,
+             std::span<Tensor> outputs) const;
 
   /// Called once, before anything else: what the operators with bit-layers choose kernels by.
   virtual void choose_kernels_by(const KernelPolicy&) {}
 
-  /// What the node's subgraphs run as; none for all operators but those of control flow.
-  virtual std::vector<const Program*> programs() const { return {}; }
-
-  /// Does now what the first run at this precision would do.
-  virtual Status prepare(const LayerPrecision&) const { return Status::ok(); }
-  /// What a run at this precision does for `batch` vectors; empty for operators without a matrix of
-  /// their own.
-  virtual Result<PlanStep> describe(const LayerPrecision&, std::int64_t /*batch*/) const {
-    return PlanStep{};
+  /// What the node's subgraphs run as, and on; none for all operators but those of control flow.
+  /// `inputs`: the types of the node's, none where it is not known.
+  virtual std::vector<ProgramInputs> programs(
+      std::span<const std::optional<TensorType>> /*inputs*/) const {
+    return {};
   }
+  std::vector<const Program*> programs() const;
 };
 
 /// Runs a plan once, its outputs newly allocated. Precondition: it was made for these inputs.

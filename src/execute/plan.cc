@@ -114,7 +114,7 @@ Status Plan::run_entry(const Entry& entry, Frame& frame, RunContext& context,
                        StepPhases* phases) const {
   if (entry.is_alias) {
     const auto to = static_cast<std::size_t>(entry.outputs[0]);
-    frame.tensors[to] = tensor_of(frame, entry.made[0].value).reshaped(types_[to].shape);
+    frame.tensors[to] = tensor_of(frame, entry.made[0].value).reshaped(types_[to]->shape);
     return Status::ok();
   }
   if (entry.step == nullptr) return run_operator(entry, frame, context);
@@ -124,7 +124,7 @@ Status Plan::run_entry(const Entry& entry, Frame& frame, RunContext& context,
   for (const Patch& patch : entry.made) {
     const auto id = static_cast<std::size_t>(patch.value);
     PBATCH_ASSIGN_OR_RETURN(frame.tensors[id],
-                            context.allocate(types_[id].dtype, types_[id].shape));
+                            context.allocate(types_[id]->dtype, types_[id]->shape));
     frame.pointers[patch.slot] = frame.tensors[id].raw();
   }
   const StepCall call{frame.pointers.data() + entry.in,
@@ -144,7 +144,7 @@ Status Plan::run_timed(const Entry& entry, Frame& frame, RunContext& context) co
   const std::size_t before = context.timings->size();
   const auto start = std::chrono::steady_clock::now();
   PBATCH_RETURN_IF_ERROR(run_entry(entry, frame, context, &phases));
-  StepTiming timing{entry.node, &entry.info, microseconds_since(start)};
+  StepTiming timing{entry.node, entry.info, microseconds_since(start)};
   for (std::size_t i = before; i < context.timings->size(); ++i) {
     timing.us -= (*context.timings)[i].us;
   }
@@ -153,6 +153,13 @@ Status Plan::run_timed(const Entry& entry, Frame& frame, RunContext& context) co
   timing.epilogue_us = static_cast<double>(phases.epilogue) / 1e3;
   context.timings->push_back(timing);
   return Status::ok();
+}
+
+std::optional<TensorType> Plan::type_of(ValueId id) const {
+  if (id == kNoValue) return std::nullopt;
+  const auto i = static_cast<std::size_t>(id);
+  if (constants_[i] != nullptr) return TensorType{constants_[i]->dtype(), constants_[i]->shape()};
+  return types_[i];
 }
 
 std::vector<Tensor> Plan::collect(const Frame& frame) const {
@@ -169,8 +176,9 @@ Result<std::vector<Tensor>> Plan::run(RunContext& context, std::span<const Tenso
     return std::move(s).in_file(graph_->source_file);
   }
   for (const Entry& entry : entries_) {
-    Status done = context.timings == nullptr ? run_entry(entry, frame, context, nullptr)
-                                             : run_timed(entry, frame, context);
+    const bool timed = context.timings != nullptr && !entry.is_alias;
+    Status done =
+        timed ? run_timed(entry, frame, context) : run_entry(entry, frame, context, nullptr);
     if (!done) return std::move(done).at_node(entry.node->name).in_file(graph_->source_file);
     for (const ValueId id : entry.released) frame.tensors[static_cast<std::size_t>(id)] = Tensor{};
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,9 +29,11 @@ class Plan {
   /// `inputs` of the types that it was compiled for. Thread-safe.
   Result<std::vector<Tensor>> run(RunContext& context, std::span<const Tensor> inputs) const;
 
-  /// Every node that a run does something for.
+  /// Every node that a run does something for, in its order.
   struct Entry;
   std::span<const Entry> entries() const { return entries_; }
+  /// Type of a value; none where it is not known before a run.
+  std::optional<TensorType> type_of(ValueId id) const;
   /// Bytes of the arena.
   std::size_t arena_bytes() const { return arena_bytes_; }
 
@@ -79,8 +82,8 @@ class Plan {
   const Graph* graph_ = nullptr;
   std::vector<Entry> entries_;
   // Per value of the graph, and of those that are versions of these in another layout.
-  std::vector<TensorType> types_;         // where known
-  std::vector<const Tensor*> constants_;  // null: none
+  std::vector<std::optional<TensorType>> types_;  // but of constants; where known
+  std::vector<const Tensor*> constants_;          // null: none
   std::vector<std::unique_ptr<const Tensor>> folded_;
   std::vector<const void*> pointers_;  // the first state of Frame::pointers
   std::vector<ArenaSlot> arena_slots_;

@@ -8,6 +8,7 @@
 #include "execute/arena.h"
 #include "execute/layout.h"
 #include "execute/plan.h"
+#include "execute/plan_steps.h"
 #include "execute/program.h"
 
 namespace pbatch {
@@ -211,7 +212,7 @@ class PlanBuilder {
   }
 
   void convert(const Node& node, std::size_t from, std::size_t to, Layout layout) {
-    const TensorType type = plan_->types_[from];
+    const TensorType type = *plan_->types_[from];
     StepPlan step = StepPlan::of(type, [type, layout](const StepCall& call) {
       change_layout(type.shape, dtype_size(type.dtype), layout, call.in[0], call.out[0], call.pool);
       return Status::ok();
@@ -222,6 +223,7 @@ class PlanBuilder {
     entry.info.node = node.name;
     entry.info.op_type = "Reorder";
     entry.info.kernel = layout == Layout::plain ? "to plain" : "to channels last";
+    entry.info.shape = type.shape;
     entry.inputs = {static_cast<ValueId>(from)};
     entry.outputs = {static_cast<ValueId>(to)};
     plan_->entries_.push_back(std::move(entry));
@@ -260,10 +262,7 @@ class PlanBuilder {
     entry.op = &program_.op(n);
     entry.inputs = std::move(inputs);
     entry.outputs = node.outputs;
-    entry.info = planned.info;
-    entry.info.node = node.name;
-    entry.info.op_type = node.op_type;
-    if (entry.info.kernel.empty()) entry.info.kernel = "float";
+    entry.info = info_of(node, planned, context_.precision);
     for (std::size_t i = 0; i < node.outputs.size() && planned.is_planned(); ++i) {
       if (node.outputs[i] == kNoValue) continue;
       PBATCH_RETURN_IF_ERROR(set_type(index(node.outputs[i]), planned.outputs[i]));
@@ -416,7 +415,7 @@ class PlanBuilder {
     if (over != kNever) {
       out.offset = std::exchange(uses_[over].offset, Plan::kNoPlace);
     } else {
-      out.offset = arena_.allocate(bytes_of(plan_->types_[index(id)]));
+      out.offset = arena_.allocate(bytes_of(*plan_->types_[index(id)]));
     }
     add_arena_pointer(out.offset);
   }
@@ -429,7 +428,7 @@ class PlanBuilder {
     const std::size_t v = root_of(index(inputs[*plan.overwrites]));
     const Use& use = uses_[v];
     if (use.is_tensor || use.last != e) return kNever;
-    if (bytes_of(plan_->types_[v]) != bytes_of(plan.outputs[0])) return kNever;
+    if (bytes_of(*plan_->types_[v]) != bytes_of(plan.outputs[0])) return kNever;
     for (std::size_t i = 0; i < inputs.size(); ++i) {  // an input that is read elsewhere
       if (i == *plan.overwrites || is_constant(inputs[i])) continue;
       if (root_of(index(inputs[i])) == v) return kNever;
@@ -459,7 +458,7 @@ class PlanBuilder {
         if (use.is_tensor) {
           entry.released.push_back(static_cast<ValueId>(v));
         } else if (use.offset != Plan::kNoPlace) {
-          arena_.free(std::exchange(use.offset, Plan::kNoPlace), bytes_of(plan_->types_[v]));
+          arena_.free(std::exchange(use.offset, Plan::kNoPlace), bytes_of(*plan_->types_[v]));
         }
       }
     }

@@ -90,12 +90,15 @@ void Program::choose_kernels_by(const KernelPolicy& policy) {
   plans_ = std::make_unique<Plans>();
 }
 
+std::shared_ptr<const Plan> Program::find_plan(const RunContext& context,
+                                               std::span<const Tensor> inputs) const {
+  const std::lock_guard lock(plans_->mutex);
+  return plans_->recent.find(PlanWanted{context, inputs});
+}
+
 Result<std::shared_ptr<const Plan>> Program::plan(const RunContext& context,
                                                   std::span<const Tensor> inputs) const {
-  {
-    const std::lock_guard lock(plans_->mutex);
-    if (auto found = plans_->recent.find(PlanWanted{context, inputs})) return found;
-  }
+  if (auto found = find_plan(context, inputs)) return found;
   PlanKey key{context.precision, context.float_backend, {}};
   for (const Tensor& input : inputs) key.inputs.push_back({input.dtype(), input.shape()});
   PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> made,

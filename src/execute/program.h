@@ -37,8 +37,11 @@ class Program {
   /// The values that node i is the last to use.
   std::span<const ValueId> released_after(std::size_t i) const { return release_after_[i]; }
 
-  /// The plan for this precision and these types, one for each graph input in its order: one of the
-  /// last few, or made now.
+  /// The plan for this precision and these types, one for each graph input in its order, if it is
+  /// one of the last few that were made or used; else null.
+  std::shared_ptr<const Plan> find_plan(const RunContext& context,
+                                        std::span<const Tensor> inputs) const;
+  /// The same, or made now.
   Result<std::shared_ptr<const Plan>> plan(const RunContext& context,
                                            std::span<const Tensor> inputs) const;
   /// Runs plan() on `inputs`.

@@ -56,11 +56,6 @@ Result<RecurrentIo> RecurrentIo::create(const RecurrentInputs& inputs, std::int6
   return io;
 }
 
-Status RecurrentIo::allocate(RunContext& context, int made, std::span<Tensor> outputs) {
-  return allocate([&](Shape shape) { return context.allocate(DType::f32, std::move(shape)); }, made,
-                  outputs);
-}
-
 Status RecurrentIo::check_lengths(const std::int32_t* lengths) const {
   for (std::int64_t b = 0; lengths != nullptr && b < batch_; ++b) {
     if (lengths[b] >= 0 && lengths[b] <= steps_) continue;

@@ -42,12 +42,10 @@ class RecurrentIo {
   /// An error for lengths that the input does not have; [B] or null.
   Status check_lengths(const std::int32_t* lengths) const;
 
-  /// Y, Y_h and Y_c as allocate() makes them, the first `count`.
+  /// Y [T, made, B, H] (layout 1: [B, T, made, H]), Y_h and Y_c [made, B, H] ([B, made, H]), the
+  /// first `count`; made: the directions that these hold.
   std::vector<TensorType> types(int made, std::size_t count) const;
-  /// Allocates Y [T, made, B, H] (layout 1: [B, T, made, H]), Y_h and Y_c [made, B, H] ([B, made,
-  /// H]), as many of them as there are outputs; made: the directions that these hold.
-  Status allocate(RunContext& context, int made, std::span<Tensor> outputs);
-  /// The same with memory from elsewhere.
+  /// Memory for as many of them as there are outputs.
   Status allocate(const std::function<Result<Tensor>(Shape)>& make, int made,
                   std::span<Tensor> outputs);
 

@@ -7,13 +7,14 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <shared_mutex>
 
 #include "base/buffer_pool.h"
 #include "base/fork.h"
 #include "base/thread_pool.h"
 #include "execute/check_inputs.h"
 #include "execute/device/device_network.h"
+#include "execute/ops/bit_weights.h"
+#include "execute/plan_steps.h"
 #include "execute/program.h"
 #include "execute/simplify.h"
 #include "execute/step_times.h"
@@ -59,18 +60,23 @@ struct Session::Impl {
   std::mutex fed_mutex;
   std::unique_ptr<Session> fed;
 
-  std::shared_mutex prepared_mutex;
-  std::set<Precision> prepared;
+  const Precision of_float = Precision::f32();  // what every run of a float network has
 
   void describe();
   Status choose_device(const Device& wanted);
   Status open_device(int index);
   Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs, const Precision& precision,
                                   StepTimings* timings);
+  Result<std::vector<Tensor>> run_on_device(RunContext& context, std::span<const Tensor> inputs);
+  Result<std::shared_ptr<const Plan>> compiled(const RunContext& context,
+                                               std::span<const Tensor> inputs) const;
+  Result<std::vector<PlanStep>> plan(const Precision& precision,
+                                     std::span<const InputShape> shapes);
+  Result<std::vector<PlanStep>> plan(RunContext& context, std::span<const Tensor> inputs);
   Status begin_run();
   Status check_precision(const Precision& precision) const;
-  Status prepare(const Precision& precision);
-  bool feeds_optional(std::span<const NamedTensor> given) const;
+  template <class Given>
+  bool feeds_optional(const Given& given) const;
   Result<const Session*> taking_optional_inputs();
 };
 
@@ -119,6 +125,13 @@ LayerInfo describe_layer(const Node& node) {
   return layer;
 }
 
+// An embedding has no float form of its own; its rows are made from all planes.
+std::int64_t layer_bytes(const Node& node, int weight_bits) {
+  const BitMatrix& m = *node.matrix;
+  if (weight_bits != 32) return stored_bytes(m, weight_bits);
+  return node.op_type == "BitGather" ? stored_bytes(m, all_planes(m)) : m.rows * m.cols * 4;
+}
+
 Status check_layer_precision(const LayerPrecision& p) {
   const bool weights_ok = p.weight_bits == 32 || (p.weight_bits >= 1 && p.weight_bits <= 16);
   if (!weights_ok) {
@@ -131,6 +144,21 @@ Status check_layer_precision(const LayerPrecision& p) {
     return {ErrorCode::invalid_argument,
             "activation bits of " + std::to_string(p.activation_bits) + " do not exist",
             "use 8, 16 or 32"};
+  }
+  return Status::ok();
+}
+
+Status check_widths(const Precision& precision, const std::vector<LayerInfo>& layers) {
+  PBATCH_RETURN_IF_ERROR(check_layer_precision(precision.all));
+  for (const auto& [name, p] : precision.layers) {
+    if (Status s = check_layer_precision(p); !s) return std::move(s).at_node(name);
+    const bool known =
+        std::any_of(layers.begin(), layers.end(),
+                    [&wanted = name](const LayerInfo& layer) { return layer.name == wanted; });
+    if (!known) {
+      return {ErrorCode::not_found, "no bit-layered matrix is named '" + name + "'",
+              "'pbatch inspect' lists the names"};
+    }
   }
   return Status::ok();
 }
@@ -196,16 +224,30 @@ Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> give
   }
   PBATCH_RETURN_IF_ERROR(begin_run());
   const RunUnderWay until_the_end(under_way);
-  PBATCH_RETURN_IF_ERROR(prepare(precision));
   Result<std::vector<Tensor>> ordered = check_inputs(program.graph(), given);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
-  RunContext context{*pool, buffers, precision, float_backend, timings};
-  if (on_device == nullptr) return program.run(context, *ordered);
+  RunContext context{*pool, buffers, layers.empty() ? of_float : precision, float_backend, timings};
+  if (on_device != nullptr) return run_on_device(context, *ordered);
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, compiled(context, *ordered));
+  return plan->run(context, *ordered);
+}
+
+Result<std::vector<Tensor>> Session::Impl::run_on_device(RunContext& context,
+                                                         std::span<const Tensor> inputs) {
+  PBATCH_RETURN_IF_ERROR(check_precision(context.precision));
   const auto start = std::chrono::steady_clock::now();
-  Result<std::vector<Tensor>> made = on_device->run(context, *ordered);
+  Result<std::vector<Tensor>> made = on_device->run(context, inputs);
   const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
-  if (timings != nullptr) timings->push_back({nullptr, nullptr, spent.count()});
+  if (context.timings != nullptr) context.timings->push_back({nullptr, {}, spent.count()});
   return made;
+}
+
+// A precision that has a plan was checked when that was made.
+Result<std::shared_ptr<const Plan>> Session::Impl::compiled(const RunContext& context,
+                                                            std::span<const Tensor> inputs) const {
+  if (auto made = program.find_plan(context, inputs)) return made;
+  PBATCH_RETURN_IF_ERROR(check_precision(context.precision));
+  return program.plan(context, inputs);
 }
 
 // A lock that such a run holds would be waited for for ever.
@@ -226,47 +268,56 @@ Status Session::Impl::begin_run() {
           "load a session of its own in the forked process, or fork while none runs"};
 }
 
+// That its layers exist and have planes enough, those of a branch that is never taken, too.
 Status Session::Impl::check_precision(const Precision& precision) const {
-  PBATCH_RETURN_IF_ERROR(check_layer_precision(precision.all));
-  for (const auto& [name, p] : precision.layers) {
-    if (Status s = check_layer_precision(p); !s) return std::move(s).at_node(name);
-    const bool known =
-        std::any_of(layers.begin(), layers.end(),
-                    [&wanted = name](const LayerInfo& layer) { return layer.name == wanted; });
-    if (!known) {
-      return Status(ErrorCode::not_found, "no bit-layered matrix is named '" + name + "'",
-                    "'pbatch inspect' lists the names");
-    }
-  }
-  return Status::ok();
-}
-
-Status Session::Impl::prepare(const Precision& precision) {
   if (layers.empty()) return Status::ok();
-  {
-    const std::shared_lock lock(prepared_mutex);
-    if (prepared.contains(precision)) return Status::ok();
-  }
   const std::string& file = program.graph().source_file;
-  if (Status s = check_precision(precision); !s) return std::move(s).in_file(file);
-  if (on_device != nullptr) {
-    PBATCH_RETURN_IF_ERROR(on_device->prepare(precision));
-  }
-  PBATCH_RETURN_IF_ERROR(program.visit([&](const Node& node, const Op& op) {
-    if (node.matrix == nullptr || on_device != nullptr) return Status::ok();
-    return op.prepare(precision.of(node.name)).at_node(node.name).in_file(file);
-  }));
-  const std::unique_lock lock(prepared_mutex);
-  prepared.insert(precision);
-  return Status::ok();
+  if (Status s = check_widths(precision, layers); !s) return std::move(s).in_file(file);
+  return program.visit([&](const Node& node, const Op&) {
+    const int bits = precision.of(node.name).weight_bits;
+    if (node.matrix == nullptr || bits == 32) return Status::ok();
+    return check_at_hand(*node.matrix, bits).at_node(node.name).in_file(file);
+  });
 }
 
-// Whether `given` has an input that `program` does not take.
-bool Session::Impl::feeds_optional(std::span<const NamedTensor> given) const {
+Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
+                                                  std::span<const InputShape> shapes) {
+  if (feeds_optional(shapes)) {
+    PBATCH_ASSIGN_OR_RETURN(const Session* other, taking_optional_inputs());
+    return other->impl_->plan(precision, shapes);
+  }
+  PBATCH_RETURN_IF_ERROR(begin_run());
+  const RunUnderWay until_the_end(under_way);
+  bool assumed = false;
+  const Result<std::vector<Tensor>> inputs = check_shapes(program.graph(), shapes, &assumed);
+  if (!inputs) return inputs.status().in_file(program.graph().source_file);
+  RunContext context{*pool, buffers, layers.empty() ? of_float : precision, float_backend};
+  Result<std::vector<PlanStep>> steps = plan(context, *inputs);
+  if (steps || !assumed || steps.status().code() != ErrorCode::shape_mismatch) return steps;
+  return Status(ErrorCode::shape_mismatch,
+                steps.status().message() + ", with 1 for the free dimensions of the inputs",
+                "give the shapes that the inputs will have")
+      .at_node(steps.status().node())
+      .in_file(steps.status().file());
+}
+
+Result<std::vector<PlanStep>> Session::Impl::plan(RunContext& context,
+                                                  std::span<const Tensor> inputs) {
+  if (on_device != nullptr) {
+    PBATCH_RETURN_IF_ERROR(check_precision(context.precision));
+    return on_device->plan(context, inputs);
+  }
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, compiled(context, inputs));
+  return list_steps(*plan, context);
+}
+
+// Whether `given`, of things with names, has an input that `program` does not take.
+template <class Given>
+bool Session::Impl::feeds_optional(const Given& given) const {
   if (!with_optional_inputs) return false;
-  return std::any_of(given.begin(), given.end(), [this](const NamedTensor& tensor) {
+  return std::any_of(given.begin(), given.end(), [this](const auto& named) {
     return std::any_of(inputs.begin(), inputs.end(), [&](const PortInfo& port) {
-      return port.optional && port.name == tensor.name;
+      return port.optional && port.name == named.name;
     });
   });
 }
@@ -369,7 +420,9 @@ int Session::max_weight_bits() const {
   return bits;
 }
 
-Status Session::prepare(const Precision& precision) const { return impl_->prepare(precision); }
+Status Session::prepare(const Precision& precision, std::span<const InputShape> shapes) const {
+  return impl_->plan(precision, shapes).status();
+}
 
 Result<std::vector<Tensor>> Session::run(std::span<const NamedTensor> inputs,
                                          const Precision& precision) const {
@@ -392,44 +445,24 @@ Result<std::vector<StepTime>> Session::profile(std::span<const NamedTensor> inpu
   return times.medians();
 }
 
-Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int64_t batch) const {
-  if (impl_->on_device != nullptr) {  // which knows only then what it can run
-    PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
-  } else if (Status s = impl_->check_precision(precision); !s) {
-    return std::move(s).in_file(impl_->program.graph().source_file);
-  }
-  std::vector<PlanStep> steps;
-  std::set<const BitMatrix*> counted;
-  PBATCH_RETURN_IF_ERROR(impl_->program.visit([&](const Node& node, const Op& op) {
-    Result<PlanStep> planned = op.describe(precision.of(node.name), batch);
-    if (!planned) {
-      return planned.status().at_node(node.name).in_file(impl_->program.graph().source_file);
-    }
-    PlanStep step = *std::move(planned);
-    if (impl_->on_device != nullptr && node.matrix != nullptr) {
-      step = impl_->on_device->plan(node, precision.of(node.name), batch, std::move(step));
-    }
-    step.node = node.name;
-    step.op_type = node.op_type;
-    if (step.kernel.empty()) step.kernel = "float";
-    const bool read_before = node.matrix != nullptr && !counted.insert(node.matrix.get()).second;
-    if (read_before) step.weight_bytes = 0;
-    steps.push_back(std::move(step));
-    return Status::ok();
-  }));
-  return steps;
+Result<std::vector<PlanStep>> Session::plan(const Precision& precision,
+                                            std::span<const InputShape> shapes) const {
+  return impl_->plan(precision, shapes);
 }
 
 Result<std::int64_t> Session::weight_bytes(const Precision& precision) const {
-  PBATCH_ASSIGN_OR_RETURN(const std::vector<PlanStep> steps, plan(precision));
-  std::int64_t bytes = 0;
-  for (const PlanStep& step : steps) bytes += step.weight_bytes;
+  PBATCH_RETURN_IF_ERROR(impl_->check_precision(precision));
   const Graph& graph = impl_->program.graph();
-  std::set<const void*> counted;  // subgraphs share constants
+  std::int64_t bytes = 0;
+  std::set<const void*> counted;  // subgraphs share constants, layers matrices
   visit_graphs(graph, [&](const Graph& g) {
     for (const Value& value : g.values) {
       if (!value.constant || !counted.insert(value.constant->raw()).second) continue;
       bytes += static_cast<std::int64_t>(value.constant->bytes());
+    }
+    for (const Node& node : g.nodes) {
+      if (node.matrix == nullptr || !counted.insert(node.matrix.get()).second) continue;
+      bytes += layer_bytes(node, precision.of(node.name).weight_bits);
     }
   });
   if (impl_->float_backend == FloatBackend::onednn_int8) bytes -= saved_by_int8(graph);

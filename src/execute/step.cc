@@ -2,6 +2,12 @@
 
 namespace pbatch {
 
+StepPlan StepPlan::allocating(AllocatingStep step) {
+  StepPlan plan;
+  plan.allocates = std::move(step);
+  return plan;
+}
+
 StepPlan StepPlan::alias(TensorType output, std::size_t alias_of) {
   StepPlan plan;
   plan.outputs.push_back(std::move(output));

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,8 @@
 #include "pbatch/tensor.h"
 
 namespace pbatch {
+
+struct RunContext;
 
 struct TensorType {
   DType dtype = DType::f32;
@@ -52,9 +56,18 @@ class Step {
   virtual Status run(const StepCall& call) const = 0;
 };
 
-/// How an operator computes a node once its input types are known. The default: not planned, it
-/// allocates its outputs when it runs.
+/// Computes first and then knows what its outputs are, which it allocates: inputs[i] is null for an
+/// absent one, every outputs[i] is written.
+using AllocatingStep = std::function<Status(
+    RunContext& context, std::span<const Tensor* const> inputs, std::span<Tensor> outputs)>;
+
+/// How an operator computes a node once its input types are known.
 struct StepPlan {
+  /// The output types depend on elements that are not known yet: the node is planned again when its
+  /// turn in the run comes and they are.
+  static StepPlan not_yet() { return {}; }
+  /// The output types depend on what is computed.
+  static StepPlan allocating(AllocatingStep step);
   /// The elements of input `alias_of` under the shape of output 0. Nothing runs.
   static StepPlan alias(TensorType output, std::size_t alias_of = 0);
   /// Output 0 is this tensor. Nothing runs.
@@ -79,6 +92,7 @@ struct StepPlan {
 
   std::vector<TensorType> outputs;  ///< as many as the node's
   std::unique_ptr<Step> step;
+  AllocatingStep allocates;
   std::optional<std::size_t> alias_of;
   std::optional<Tensor> value;
   std::optional<std::size_t> overwrites;

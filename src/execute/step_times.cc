@@ -23,6 +23,7 @@ void StepTimes::add(const StepTimings& run) {
     sum.quantize_us += timing.quantize_us;
     sum.product_us += timing.product_us;
     sum.epilogue_us += timing.epilogue_us;
+    sum.macs += static_cast<double>(timing.info.macs);
     const auto [place, is_new] = places_.emplace(timing.node, nodes_.size());
     if (is_new) nodes_.push_back({timing.node, timing.info, {}});
   }
@@ -35,11 +36,10 @@ std::vector<StepTime> StepTimes::medians() const {
     StepTime time;
     time.node = node.node != nullptr ? node.node->name : "all nodes";
     time.op_type = node.node != nullptr ? node.node->op_type : "CUDA graph";
-    if (node.info != nullptr) {
-      time.kernel = node.info->kernel;
-      time.predicted_us = node.info->predicted_us;
-      time.weight_bytes = node.info->weight_bytes;
-    }
+    time.kernel = node.info.kernel;
+    time.predicted_us = node.info.predicted_us;
+    time.weight_bytes = node.info.weight_bytes;
+    time.macs = median(node.runs, &StepTiming::macs);
     time.us = median(node.runs, &StepTiming::us);
     time.quantize_us = median(node.runs, &StepTiming::quantize_us);
     time.product_us = median(node.runs, &StepTiming::product_us);

@@ -19,7 +19,7 @@ class StepTimes {
  private:
   struct NodeTimes {
     const Node* node = nullptr;  // null: the run as a whole
-    const PlanStep* info = nullptr;
+    PlanStep info;
     std::vector<StepTiming> runs;
   };
 

@@ -18,9 +18,10 @@ struct StepPhases {
 
 /// One step, or all of a node of control flow that its inner steps do not account for.
 struct StepTiming {
-  const Node* node = nullptr;
-  const PlanStep* info = nullptr;
+  const Node* node = nullptr;  ///< null: the run as a whole
+  PlanStep info;               ///< a copy: the plan of a subgraph need not outlive its run
   double us = 0, quantize_us = 0, product_us = 0, epilogue_us = 0;
+  double macs = 0;  ///< of all steps of the node, where these are added up
 };
 
 /// In the order in which they ended; those of a subgraph before the node around them.

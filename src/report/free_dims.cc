@@ -40,7 +40,8 @@ std::vector<std::string> terms_of(const std::string& name) {
 
 }  // namespace
 
-FreeDims::FreeDims(const std::vector<PortInfo>& inputs, const std::map<std::string, Shape>& given)
+FreeDims::FreeDims(const std::vector<PortInfo>& inputs, const std::map<std::string, Shape>& given,
+                   std::int64_t batch)
     : given_(given) {
   for (const PortInfo& port : inputs) {
     const auto it = given_.find(port.name);
@@ -62,6 +63,11 @@ FreeDims::FreeDims(const std::vector<PortInfo>& inputs, const std::map<std::stri
       }
     }
   }
+  if (batch == 0) return;
+  std::erase_if(names_, [&](const std::string& name) {
+    if (is_first_.at(name)) bound_.emplace(name, batch);
+    return is_first_.at(name);
+  });
 }
 
 std::string FreeDims::name_of(const PortInfo& port, std::size_t d) const {

@@ -16,8 +16,10 @@ class FreeDims {
  public:
   using Sizes = std::map<std::string, std::int64_t>;  // by name
 
-  /// `given`: shapes that are not for choosing, by input; names in them are bound.
-  FreeDims(const std::vector<PortInfo>& inputs, const std::map<std::string, Shape>& given);
+  /// `given`: shapes that are not for choosing, by input; names in them are bound. `batch`: what
+  /// free first dimensions are, unless the shapes say; 0: for choosing.
+  FreeDims(const std::vector<PortInfo>& inputs, const std::map<std::string, Shape>& given,
+           std::int64_t batch = 0);
 
   bool empty() const { return names_.empty(); }
   /// What to try, likeliest first: all 1, then sizes of text, images and sound, with and without

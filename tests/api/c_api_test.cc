@@ -408,6 +408,47 @@ TEST_F(CApi, SaysWhatItRunsOnAndWhyNotOnAGpu) {
   pbatch_session_free(session);
 }
 
+struct FreePlan {
+  void operator()(pbatch_plan* p) const { pbatch_plan_free(p); }
+};
+
+TEST_F(CApi, PlansARunOfTheseShapes) {
+  const SessionPtr session = quantized();
+  const pbatch_input_shape shape = {"x", 2, kShape};
+  const pbatch_precision precision = at(3, 8);
+  pbatch_error error;
+  ASSERT_EQ(pbatch_prepare(session.get(), &precision, &shape, 1, &error), PBATCH_OK)
+      << error.message;
+  pbatch_plan* made = nullptr;
+  ASSERT_EQ(pbatch_plan_create(session.get(), &precision, &shape, 1, &made, &error), PBATCH_OK)
+      << error.message;
+  const std::unique_ptr<pbatch_plan, FreePlan> plan(made);
+  ASSERT_EQ(pbatch_plan_count(plan.get()), 2U);
+  pbatch_plan_step step;
+  ASSERT_EQ(pbatch_plan_at(plan.get(), 0, &step, &error), PBATCH_OK);
+  EXPECT_STREQ(step.node, "fc0");
+  EXPECT_STREQ(step.op_type, "BitLinear");
+  EXPECT_EQ(step.planned, 1);
+  ASSERT_EQ(step.rank, 2U);
+  EXPECT_EQ(step.shape[0], 3);
+  EXPECT_EQ(step.shape[1], 96);
+  EXPECT_EQ(step.bits.weight_bits, 3);
+  EXPECT_EQ(step.rows * step.cols, 96 * 64);
+  EXPECT_EQ(step.macs, 3 * 96 * 64);
+  EXPECT_EQ(pbatch_plan_at(plan.get(), 2, &step, &error), PBATCH_INVALID_ARGUMENT);
+
+  const std::int64_t wrong_dims[2] = {3, 65};
+  const pbatch_input_shape wrong = {"x", 2, wrong_dims}, nameless = {nullptr, 2, kShape};
+  EXPECT_EQ(pbatch_prepare(session.get(), &precision, &wrong, 1, &error), PBATCH_SHAPE_MISMATCH);
+  EXPECT_EQ(pbatch_prepare(session.get(), &precision, &nameless, 1, &error),
+            PBATCH_INVALID_ARGUMENT);
+  EXPECT_EQ(pbatch_prepare(session.get(), &precision, nullptr, 1, &error), PBATCH_INVALID_ARGUMENT);
+  EXPECT_EQ(pbatch_prepare(session.get(), &precision, nullptr, 0, &error), PBATCH_OK);
+  EXPECT_EQ(pbatch_plan_create(session.get(), &precision, &shape, 1, nullptr, &error),
+            PBATCH_INVALID_ARGUMENT);
+  EXPECT_EQ(pbatch_plan_count(nullptr), 0U);
+}
+
 TEST(CApiThreads, RefusesPoolsThatCannotBe) {
   pbatch_error error;
   int place = 0;

@@ -313,8 +313,10 @@ TEST(BitRecurrent, IsStored) {
       ASSERT_TRUE(a && b) << a.status().to_line() << b.status().to_line();
       for (std::size_t i = 0; i < a->size(); ++i) EXPECT_TRUE(same_bits((*a)[i], (*b)[i]));
     }
-    const auto plan = stored->plan(Precision::bits(3));
-    ASSERT_TRUE(plan);
+    std::vector<InputShape> shapes;
+    for (const NamedTensor& input : inputs) shapes.push_back({input.name, input.tensor.shape()});
+    const auto plan = stored->plan(Precision::bits(3), shapes);
+    ASSERT_TRUE(plan) << plan.status().to_line();
     EXPECT_EQ((*plan)[1].op_type, "BitRecurrent");
     EXPECT_EQ((*plan)[1].weight_bits, 3);
     EXPECT_NE((*plan)[1].kernel, "float");

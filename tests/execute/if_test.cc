@@ -46,7 +46,7 @@ TEST(If, TakesTheBranchOfItsCondition) {
   EXPECT_EQ(values_of(then_made[0]), (std::vector<float>{4, 6}));
   const auto else_made = must_run(builder, {{"x", x}, {"c", boolean(false)}});
   EXPECT_EQ(values_of(else_made[0]), (std::vector<float>{-3, -4}));
-  EXPECT_EQ(operators(load(builder)), "choice:If choice/then/add:Add choice/else/neg:Neg ");
+  EXPECT_EQ(operators(load(builder)), "choice/then/add:Add choice/else/neg:Neg choice:If ");
 }
 
 // ONNX forbids names inside that are names around; the inner one is what a reader would expect.
@@ -112,7 +112,7 @@ TEST(If, OfConditionsThatFoldInsideOut) {
     branch.output("made_inside", {2});
   }
   EXPECT_EQ(operators(load(builder)),
-            "outer:If outer/then/inner/then/op:Neg outer/else/Abs_0:Abs ");
+            "outer/then/inner/then/op:Neg outer/else/Abs_0:Abs outer:If ");
   const auto made = must_run(builder, {{"x", floats({2}, {3, -4})}, {"c", boolean(true)}});
   EXPECT_EQ(values_of(made[0]), (std::vector<float>{-3, 4}));
 }

@@ -149,6 +149,31 @@ class Runner {
     }
   }
 
+  /// An operator that knows its inputs' types and the graph's constants alone says the types that come
+  /// out, or that it does not know them yet.
+  Status check_types(const Graph& graph, const Node& node, const Op& op,
+                     std::span<const Tensor* const> in, std::span<const Tensor> out) {
+    std::vector<Tensor> typed(in.size());
+    std::vector<const Tensor*> known(in.begin(), in.end());
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      if (in[i] == nullptr || graph.constant(node.inputs[i]) != nullptr) continue;
+      typed[i] = Tensor::view(in[i]->dtype(), in[i]->shape(), nullptr, nullptr);
+      known[i] = &typed[i];
+    }
+    PBATCH_ASSIGN_OR_RETURN(const StepPlan plan, op.plan({context_, known, out.size()}));
+    if (!plan.is_planned()) return Status::ok();
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (node.outputs[i] == kNoValue) continue;
+      if (plan.outputs[i] == TensorType{out[i].dtype(), out[i].shape()}) continue;
+      return {ErrorCode::internal,
+              node.op_type + " plans output " + std::to_string(i) + " as " +
+                  shape_to_string(plan.outputs[i].shape) + ", but makes " +
+                  shape_to_string(out[i].shape()),
+              "mend the operator"};
+    }
+    return Status::ok();
+  }
+
   /// Runs the graph as it stands: node by node, each operator built on the spot.
   Result<std::vector<Tensor>> run(const Graph& graph, const std::vector<Tensor>& inputs) {
     std::vector<std::optional<Tensor>> values(graph.values.size());
@@ -165,6 +190,7 @@ class Runner {
       }
       std::vector<Tensor> out(node.outputs.size());
       PBATCH_RETURN_IF_ERROR(op->run(context_, in, out));
+      PBATCH_RETURN_IF_ERROR(check_types(graph, node, *op, in, out));
       for (std::size_t i = 0; i < out.size(); ++i) {
         if (node.outputs[i] != kNoValue) {
           values[static_cast<std::size_t>(node.outputs[i])] = std::move(out[i]);

@@ -17,6 +17,10 @@ void DeviceBuild::begin_node(const Node& node, const Op& op, std::size_t index) 
   node_ = &node;
   op_ = &op;
   index_ = index;
+  step_ = {};
+  step_.node = node.name;
+  step_.op_type = node.op_type;
+  step_.kernel = "float";
 }
 
 const LayerPrecision& DeviceBuild::precision() const { return precision_.of(node_->name); }

@@ -48,6 +48,8 @@ class DeviceBuild {
   void begin_node(const Node& node, const Op& op, std::size_t index);
   const Op& op() const { return *op_; }
   const LayerPrecision& precision() const;
+  /// What Session::plan says of the node.
+  PlanStep& step() { return step_; }
   /// The word of device memory in which kernels say what is wrong with the node's data (flags.h); 0
   /// when a run begins.
   std::uint32_t* flag() const { return first_flag() + index_; }
@@ -88,6 +90,7 @@ class DeviceBuild {
   RunContext& host_;
   const Node* node_ = nullptr;
   const Op* op_ = nullptr;
+  PlanStep step_;
   std::size_t index_ = 0;
   std::shared_ptr<DevicePool> pool_;
   cuda::DeviceBuffer flags_;

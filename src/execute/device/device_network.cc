@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "execute/device/device_op.h"
-#include "execute/runs.h"
 
 namespace pbatch {
 namespace {
@@ -55,27 +54,12 @@ Result<std::unique_ptr<DeviceNetwork>> DeviceNetwork::create(const Program& prog
   return std::unique_ptr<DeviceNetwork>(new DeviceNetwork(program, std::move(device)));
 }
 
-Status DeviceNetwork::prepare(const Precision& precision) {
+Result<std::vector<PlanStep>> DeviceNetwork::plan(RunContext& host,
+                                                  std::span<const Tensor> inputs) {
   PBATCH_RETURN_IF_ERROR(weights_.device()->use());
-  Status copied = copy_weights(precision);
-  if (copied || copied.code() != ErrorCode::out_of_memory) return copied;
-  {
-    const std::lock_guard lock(mutex_);
-    runs_.erase_if([](const Key&) { return true; });
-  }
-  return copy_weights(precision);
-}
-
-Status DeviceNetwork::copy_weights(const Precision& precision) {
-  for (const Node& node : program_.graph().nodes) {
-    if (node.matrix == nullptr) continue;
-    const int bits = precision.of(node.name).weight_bits;
-    if (bits == 32) continue;  // building the run says what becomes of it
-    if (Status s = weights_.matrix(node, bits).status(); !s) {
-      return std::move(s).at_node(node.name).in_file(program_.graph().source_file);
-    }
-  }
-  return Status::ok();
+  const Result<std::shared_ptr<const DeviceRun>> ready = find_or_make(host, inputs);
+  if (!ready) return ready.status().in_file(program_.graph().source_file);
+  return (*ready)->steps();
 }
 
 Result<std::vector<Tensor>> DeviceNetwork::run(RunContext& host, std::span<const Tensor> inputs) {
@@ -105,31 +89,6 @@ Result<std::shared_ptr<const DeviceRun>> DeviceNetwork::find_or_make(
   PBATCH_RETURN_IF_ERROR(made.status());
   runs_.add(std::move(key), *made);
   return std::shared_ptr<const DeviceRun>(*made);
-}
-
-PlanStep DeviceNetwork::plan(const Node& node, const LayerPrecision& precision, std::int64_t batch,
-                             PlanStep step) const {
-  if (node.op_type == "BitGather" || precision.weight_bits == 32) return step;
-  const int vectors = static_cast<int>(std::min<std::int64_t>(batch, cuda::kMaxBatch + 1));
-  const cuda::ProductShape shape{step.rows,
-                                 step.cols,
-                                 run_blocks_of(*node.matrix),
-                                 precision.weight_bits,
-                                 precision.activation_bits,
-                                 vectors};
-  switch (cuda::choose_method(shape, device().limits())) {
-    case cuda::Method::bits:
-      step.kernel = "cuda_bits";
-      break;
-    case cuda::Method::bytes:
-      step.kernel = "cuda_bytes";
-      break;
-    case cuda::Method::gemm:
-      step.kernel = "cuda_gemm";
-      break;
-  }
-  step.repack = "planes to the GPU's lanes";
-  return step;
 }
 
 }  // namespace pbatch

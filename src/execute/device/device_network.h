@@ -22,14 +22,12 @@ class DeviceNetwork {
 
   const cuda::Device& device() const { return *weights_.device(); }
 
-  /// Copies what a run at this precision needs of the weights. When the device's memory is full,
-  /// runs kept for later are given up first, by run(), too.
-  Status prepare(const Precision& precision);
+  /// What a run on inputs of these types does. It is ready then: planes are copied and the run is
+  /// recorded. When the device's memory is full, runs kept for later are given up first, by run(),
+  /// too.
+  Result<std::vector<PlanStep>> plan(RunContext& host, std::span<const Tensor> inputs);
   /// `inputs` as Program::run has them. The same inputs and precision give the same bits.
   Result<std::vector<Tensor>> run(RunContext& host, std::span<const Tensor> inputs);
-  /// What multiplies the node's matrix.
-  PlanStep plan(const Node& node, const LayerPrecision& precision, std::int64_t batch,
-                PlanStep step) const;
 
  private:
   struct Key {
@@ -40,7 +38,6 @@ class DeviceNetwork {
   };
 
   DeviceNetwork(const Program& program, std::shared_ptr<cuda::Device> device);
-  Status copy_weights(const Precision& precision);
   Result<std::shared_ptr<const DeviceRun>> find_or_make(RunContext& host,
                                                         std::span<const Tensor> inputs);
 

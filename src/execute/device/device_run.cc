@@ -1,6 +1,7 @@
 #include "execute/device/device_run.h"
 
 #include <cstring>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -94,11 +95,24 @@ class DeviceRun::Builder {
     } else {
       PBATCH_ASSIGN_OR_RETURN(const DeviceOpEntry* op, find_device_op(node));
       PBATCH_RETURN_IF_ERROR(op->build(build_, node, inputs, outputs));
+      add_step(node, outputs);
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (node.outputs[i] != kNoValue) at(node.outputs[i]) = std::move(outputs[i]);
     }
     return Status::ok();
+  }
+
+  // Nodes that the host has done while it built are no part of the run.
+  void add_step(const Node& node, std::span<const BuildValue> outputs) {
+    if (!outputs[0].is_absent()) {
+      if (outputs[0].host) return;
+      build_.step().shape = outputs[0].shape();
+    }
+    if (node.matrix != nullptr && !counted_.insert(node.matrix.get()).second) {
+      build_.step().weight_bytes = 0;
+    }
+    run_.steps_.push_back(build_.step());
   }
 
   Status run_on_host(std::span<const BuildValue> inputs, std::span<BuildValue> outputs) {
@@ -153,6 +167,7 @@ class DeviceRun::Builder {
   const Graph& graph_;
   DeviceRun& run_;
   DeviceBuild& build_;
+  std::set<const BitMatrix*> counted_;
   std::vector<BuildValue> values_;
 };
 

@@ -27,6 +27,8 @@ class DeviceRun {
   DeviceRun(const DeviceRun&) = delete;
   DeviceRun& operator=(const DeviceRun&) = delete;
 
+  /// What it does, node by node.
+  const std::vector<PlanStep>& steps() const { return steps_; }
   /// The outputs, in memory of `host`. Thread-safe.
   Result<std::vector<Tensor>> run(RunContext& host, std::span<const Tensor> inputs) const;
 
@@ -53,6 +55,7 @@ class DeviceRun {
   std::vector<std::int64_t> input_offsets_;
   std::int64_t flags_offset_ = 0;
   std::vector<Output> outputs_;
+  std::vector<PlanStep> steps_;
   std::vector<std::shared_ptr<const void>> kept_;
   std::shared_ptr<DevicePool> pool_;
   cuda::DeviceBuffer flags_;

@@ -27,9 +27,8 @@ class ArgMax final : public Op {
   ArgMax(std::int64_t axis, bool keep, bool last, bool least)
       : axis_(axis), keep_(keep), last_(last), least_(least) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
     Shape shape = x.shape();
     if (keep_) {
@@ -37,25 +36,23 @@ class ArgMax final : public Op {
     } else {
       shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::i64, shape));
-    if (outputs[0].size() == 0) return Status::ok();
-    if (x.dim(axis) == 0) {
-      return {ErrorCode::shape_mismatch,
-              "there is no element along axis " + std::to_string(axis) + " of " +
-                  shape_to_string(x.shape()),
-              "feed a larger input"};
+    if (x.dim(axis) == 0 && product_of(shape, 0, shape.size()) != 0) {
+      return Status(ErrorCode::shape_mismatch,
+                    "there is no element along axis " + std::to_string(axis) + " of " +
+                        shape_to_string(x.shape()),
+                    "feed a larger input");
     }
     switch (x.dtype()) {
       case DType::f32:
-        return find<float>(x, axis, outputs[0]);
+        return find<float>(x.shape(), axis, shape);
       case DType::i64:
-        return find<std::int64_t>(x, axis, outputs[0]);
+        return find<std::int64_t>(x.shape(), axis, shape);
       case DType::i32:
-        return find<std::int32_t>(x, axis, outputs[0]);
+        return find<std::int32_t>(x.shape(), axis, shape);
       case DType::i8:
-        return find<std::int8_t>(x, axis, outputs[0]);
+        return find<std::int8_t>(x.shape(), axis, shape);
       case DType::u8:
-        return find<std::uint8_t>(x, axis, outputs[0]);
+        return find<std::uint8_t>(x.shape(), axis, shape);
       default:
         return unsupported_type(least_ ? "ArgMin" : "ArgMax", x.dtype());
     }
@@ -63,14 +60,17 @@ class ArgMax final : public Op {
 
  private:
   template <class T>
-  Status find(const Tensor& x, std::size_t axis, Tensor& y) const {
-    const std::int64_t count = x.dim(axis);
-    const std::int64_t stride = product_of(x.shape(), axis + 1, x.rank());
-    for (std::int64_t v = 0; v < y.size(); ++v) {
-      const T* const first = x.data<T>() + (v / stride * count * stride + v % stride);
-      y.mutable_data<std::int64_t>()[v] = find_extreme(first, count, stride, least_, last_);
-    }
-    return Status::ok();
+  StepPlan find(const Shape& x, std::size_t axis, const Shape& y) const {
+    return StepPlan::of(
+        {DType::i64, y},
+        [count = x[axis], stride = product_of(x, axis + 1, x.size()),
+         found = product_of(y, 0, y.size()), least = least_, last = last_](const StepCall& call) {
+          for (std::int64_t v = 0; v < found; ++v) {
+            const T* const first = call.input<T>(0) + (v / stride * count * stride + v % stride);
+            call.output<std::int64_t>(0)[v] = find_extreme(first, count, stride, least, last);
+          }
+          return Status::ok();
+        });
   }
 
   std::int64_t axis_;

@@ -142,13 +142,15 @@ class BitConv final : public Op {
                 nullptr,  std::min(geometry.positions(), kTilePositions)};
     PBATCH_ASSIGN_OR_RETURN(tiles.matrix, layer_->weights().get(precision, tiles.tile));
     const std::size_t scratch = tiles.scratch_bytes();
+    const std::int64_t positions = geometry.positions(), tile = tiles.tile;
+    PlanStep info = layer_->weights().info(*tiles.matrix, precision.activation_bits, tile);
+    info.predicted_us *= static_cast<double>(geometry.batch * ((positions + tile - 1) / tile));
+    info.macs = m.rows * m.cols * positions * geometry.batch;
     StepPlan plan = StepPlan::of(
         y, [tiles = std::move(tiles)](const StepCall& call) { return tiles.run(call); });
     plan.scratch_bytes = scratch;
     plan.layout = y_layout;
-    const std::int64_t positions = geometry.positions(), tile = std::min(positions, kTilePositions);
-    PBATCH_ASSIGN_OR_RETURN(plan.info, layer_->weights().plan(precision, tile));
-    plan.info.predicted_us *= static_cast<double>(geometry.batch * ((positions + tile - 1) / tile));
+    plan.info = std::move(info);
     return plan;
   }
 
@@ -160,17 +162,6 @@ class BitConv final : public Op {
   void choose_kernels_by(const KernelPolicy& policy) override {
     isa_ = policy.isa;
     layer_->choose_kernels_by(policy);
-  }
-
-  Status prepare(const LayerPrecision& precision) const override {
-    if (precision.weight_bits == 32 || runs_in_float(precision, false)) {
-      return layer_->prepare_float(precision.weight_bits);
-    }
-    return layer_->weights().get(precision, kTilePositions).status();
-  }
-
-  Result<PlanStep> describe(const LayerPrecision& precision, std::int64_t) const override {
-    return layer_->weights().plan(precision, kTilePositions);
   }
 
  private:

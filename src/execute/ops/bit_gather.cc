@@ -22,7 +22,7 @@ class BitGather final : public Op {
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const LayerPrecision& precision = request.context.precision.of(name_);
-    PBATCH_RETURN_IF_ERROR(prepare(precision));
+    PBATCH_RETURN_IF_ERROR(check_planes(*table_, width_of(precision)));
     const Tensor& indices = *request.inputs[0];
     PBATCH_ASSIGN_OR_RETURN(const IndexReader reader, IndexReader::create(indices, table_->rows));
     Shape shape = indices.shape();
@@ -43,29 +43,24 @@ class BitGather final : public Op {
           return Status::ok();
         });
     plan.scratch_bytes = reader.bytes();
-    PBATCH_ASSIGN_OR_RETURN(plan.info, describe(precision, 1));
+    plan.info = info(precision);
     return plan;
   }
 
-  Status prepare(const LayerPrecision& precision) const override {
-    return check_planes(*table_, width_of(precision));
-  }
-
+ private:
   // A run reads the rows that it is asked for; the bytes are those of the table.
-  Result<PlanStep> describe(const LayerPrecision& precision, std::int64_t) const override {
-    const int width = width_of(precision);
-    PBATCH_RETURN_IF_ERROR(check_at_hand(*table_, width));
+  PlanStep info(const LayerPrecision& precision) const {
     PlanStep step;
     step.kernel = "rows";
     step.rows = table_->rows;
     step.cols = table_->cols;
     step.weight_bits = precision.weight_bits;
-    step.weight_bytes = width * plane_bytes(step.rows, step.cols) +
+    step.activation_bits = precision.activation_bits;
+    step.weight_bytes = width_of(precision) * plane_bytes(step.rows, step.cols) +
                         static_cast<std::int64_t>(table_->group_codes.size()) + step.rows * 4;
     return step;
   }
 
- private:
   int width_of(const LayerPrecision& precision) const {
     return precision.weight_bits == 32 ? all_planes(*table_) : precision.weight_bits;
   }

@@ -74,6 +74,9 @@ Result<StepPlan> BitLayer::plan_float(const PlanRequest& request, int weight_bit
       });
   plan.scratch_bytes = planned.scratch_bytes;
   plan.layout = planned.layout;
+  std::int64_t vectors = 1;  // of the result, which has the matrix's rows per vector
+  for (const std::int64_t d : plan.outputs[0].shape) vectors *= d;
+  plan.info = float_info(matrix(), vectors / std::max<std::int64_t>(matrix().rows, 1));
   return plan;
 }
 

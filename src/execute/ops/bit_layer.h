@@ -31,8 +31,6 @@ class BitLayer {
   /// The same node as a float operator, on weights rebuilt from the first `weight_bits` planes, or
   /// of all at hand: what 32 means. Builds it at the first use.
   Result<StepPlan> plan_float(const PlanRequest& request, int weight_bits = 32) const;
-  /// Does now what the first plan_float would do.
-  Status prepare_float(int weight_bits = 32) const { return twin_of(weight_bits).status(); }
 
  private:
   BitLayer(Node node, std::unique_ptr<BitWeights> weights)

@@ -43,20 +43,11 @@ class BitLinear final : public Op {
     });
     plan.scratch_bytes = bit_gemm_scratch_bytes(*matrix, call.batch, call.activation_bits);
     plan.packed = BitProduct::key_of(*matrix, call.batch, call.activation_bits);
-    PBATCH_ASSIGN_OR_RETURN(plan.info, describe(precision, call.batch));
+    plan.info = layer_->weights().info(*matrix, call.activation_bits, call.batch);
     return plan;
   }
 
   void choose_kernels_by(const KernelPolicy& policy) override { layer_->choose_kernels_by(policy); }
-
-  Status prepare(const LayerPrecision& precision) const override {
-    if (precision.weight_bits == 32) return layer_->prepare_float();
-    return layer_->weights().get(precision, 1).status();
-  }
-
-  Result<PlanStep> describe(const LayerPrecision& precision, std::int64_t batch) const override {
-    return layer_->weights().plan(precision, batch);
-  }
 
  private:
   std::unique_ptr<BitLayer> layer_;

@@ -47,22 +47,14 @@ class BitRecurrent final : public Op {
                      return run_recurrent(spec, call, product, step.scratch);
                    });
     plan.scratch_bytes = states + packed + BitProduct::scratch_bytes(*matrix, io.batch(), bits);
-    PBATCH_ASSIGN_OR_RETURN(plan.info, describe(precision, io.batch()));
+    plan.info = weights_->info(*matrix, bits, io.batch());
     plan.info.predicted_us *= static_cast<double>(io.steps());
+    plan.info.macs *= io.steps();
     return plan;
   }
 
   void choose_kernels_by(const KernelPolicy& policy) override {
     weights_->choose_kernels_by(policy);
-  }
-
-  Status prepare(const LayerPrecision& precision) const override {
-    if (precision.weight_bits == 32) return prepare_float();
-    return weights_->get(precision, 1).status();
-  }
-
-  Result<PlanStep> describe(const LayerPrecision& precision, std::int64_t batch) const override {
-    return weights_->plan(precision, batch);
   }
 
  private:
@@ -76,6 +68,7 @@ class BitRecurrent final : public Op {
           return run_recurrent(node_.spec(), call, product, step.scratch);
         });
     plan.scratch_bytes = recurrent_scratch_bytes(node_.spec(), io.batch());
+    plan.info = float_info(weights_->matrix(), io.batch() * io.steps());
     return plan;
   }
 

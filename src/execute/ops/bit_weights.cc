@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "execute/matrix_cache.h"
 #include "isa/isa.h"
 #include "pack/layout.h"
 #include "plan/builtin_costs.h"
@@ -42,6 +43,22 @@ Status check_planes(const BitMatrix& m, int weight_bits) {
   return m.verify_planes ? m.verify_planes(weight_bits) : Status::ok();
 }
 
+std::int64_t stored_bytes(const BitMatrix& m, int weight_bits) {
+  return weight_bits * plane_bytes(m.rows, m.cols) +
+         static_cast<std::int64_t>(m.group_codes.size() + m.codebook.size() +
+                                   m.row_scale.size_bytes());
+}
+
+PlanStep float_info(const BitMatrix& m, std::int64_t vectors) {
+  PlanStep step;
+  step.kernel = "float";
+  step.rows = m.rows;
+  step.cols = m.cols;
+  step.weight_bytes = m.rows * m.cols * 4;
+  step.macs = m.rows * m.cols * vectors;
+  return step;
+}
+
 BitWeights::BitWeights(std::shared_ptr<const BitMatrix> matrix, KernelPolicy policy)
     : matrix_(std::move(matrix)),
       policy_(std::move(policy)),
@@ -59,10 +76,7 @@ Result<std::shared_ptr<const PreparedMatrix>> BitWeights::get(const LayerPrecisi
   return cache_->get(kernel_for(precision, batch), precision.weight_bits);
 }
 
-void BitWeights::choose_kernels_by(const KernelPolicy& policy) {
-  policy_ = policy;
-  chosen_.clear();
-}
+void BitWeights::choose_kernels_by(const KernelPolicy& policy) { policy_ = policy; }
 
 GemmShape BitWeights::shape_of(const LayerPrecision& precision, std::int64_t batch) const {
   return {matrix_->rows,
@@ -75,26 +89,21 @@ GemmShape BitWeights::shape_of(const LayerPrecision& precision, std::int64_t bat
 }
 
 const BitKernel& BitWeights::kernel_for(const LayerPrecision& precision, std::int64_t batch) const {
-  return chosen_.get(
-      {precision.weight_bits, precision.activation_bits, batch}, [&]() -> auto& {
-        return choose_kernel(shape_of(precision, batch), policy_.isa, *policy_.costs);
-      });
+  return choose_kernel(shape_of(precision, batch), policy_.isa, *policy_.costs);
 }
 
-Result<PlanStep> BitWeights::plan(const LayerPrecision& precision, std::int64_t batch) const {
+PlanStep BitWeights::info(const PreparedMatrix& prepared, int activation_bits,
+                          std::int64_t batch) const {
   PlanStep step;
   step.rows = matrix_->rows;
   step.cols = matrix_->cols;
-  if (precision.weight_bits == 32) {
-    step.weight_bytes = step.rows * step.cols * 4;
-    return step;
-  }
-  PBATCH_RETURN_IF_ERROR(check_at_hand(*matrix_, precision.weight_bits));
-  const BitKernel& kernel = kernel_for(precision, batch);
+  step.macs = step.rows * step.cols * batch;
+  const BitKernel& kernel = *prepared.kernel;
   step.kernel = kernel.name;
-  step.weight_bits = precision.weight_bits;
-  step.activation_bits = precision.activation_bits;
-  const double ps = product_ps(*policy_.costs, kernel, shape_of(precision, batch));
+  step.weight_bits = prepared.weight_bits;
+  step.activation_bits = activation_bits;
+  const double ps =
+      product_ps(*policy_.costs, kernel, shape_of({step.weight_bits, step.activation_bits}, batch));
   if (std::isfinite(ps)) step.predicted_us = ps / 1e6;
   const int run = matrix_->group == 0 ? kMaxRunCols : std::min<int>(matrix_->group, kMaxRunCols);
   step.weight_bytes =

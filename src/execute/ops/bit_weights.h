@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "execute/bit_gemm.h"
-#include "execute/chosen_kernels.h"
 #include "execute/op.h"
 #include "plan/gemm_shape.h"
 #include "plan/kernel_policy.h"
@@ -21,6 +20,11 @@ Status check_at_hand(const BitMatrix& matrix, int weight_bits);
 /// The same, and if these fail their checksums.
 Status check_planes(const BitMatrix& matrix, int weight_bits);
 
+/// Bytes of planes and scales of the model that a run at this width reads.
+std::int64_t stored_bytes(const BitMatrix& matrix, int weight_bits);
+/// What a product with `vectors` vectors and the matrix as floats is in a plan.
+PlanStep float_info(const BitMatrix& matrix, std::int64_t vectors);
+
 /// Ready at any width. Thread-safe but for choose_kernels_by().
 class BitWeights {
  public:
@@ -36,7 +40,8 @@ class BitWeights {
   Result<std::shared_ptr<const PreparedMatrix>> get(const LayerPrecision& precision,
                                                     std::int64_t batch) const;
 
-  Result<PlanStep> plan(const LayerPrecision& precision, std::int64_t batch) const;
+  /// What a product of `batch` vectors with what get() made is in a plan.
+  PlanStep info(const PreparedMatrix& prepared, int activation_bits, std::int64_t batch) const;
 
  private:
   BitWeights(std::shared_ptr<const BitMatrix> matrix, KernelPolicy policy);
@@ -45,7 +50,6 @@ class BitWeights {
 
   std::shared_ptr<const BitMatrix> matrix_;
   KernelPolicy policy_;
-  mutable ChosenKernels chosen_;
   std::shared_ptr<MatrixCache> cache_;
 };
 

@@ -10,13 +10,16 @@ class ConstantOfShape final : public Op {
  public:
   explicit ConstantOfShape(Tensor value) : value_(std::move(value)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    PBATCH_ASSIGN_OR_RETURN(Shape shape, read_integers(*inputs[0], "the shape"));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(value_.dtype(), std::move(shape)));
-    fill_elements(outputs[0].mutable_raw(), outputs[0].size(), value_.raw(),
-                  dtype_size(value_.dtype()));
-    return Status::ok();
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    if (!request.knows(0)) return StepPlan::not_yet();
+    PBATCH_ASSIGN_OR_RETURN(Shape shape, read_integers(*request.inputs[0], "the shape"));
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t count,
+                            checked_element_count(shape, dtype_size(value_.dtype())));
+    return StepPlan::of({value_.dtype(), std::move(shape)},
+                        [value = value_, count](const StepCall& call) {
+                          fill_elements(call.out[0], count, value.raw(), dtype_size(value.dtype()));
+                          return Status::ok();
+                        });
   }
 
  private:

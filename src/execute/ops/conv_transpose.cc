@@ -80,28 +80,72 @@ void scatter(const Dimension* dims, const float* products, float* y) {
   }
 }
 
+struct Problem {
+  std::int64_t batch = 0, groups = 1, inputs_each = 0, outputs_each = 0;  // channels of a group
+  Dimension dims[kMaxSpatial];
+  bool has_bias = false;
+
+  std::int64_t positions() const { return dims[0].in * dims[1].in * dims[2].in; }
+  std::int64_t taps() const { return dims[0].kernel * dims[1].kernel * dims[2].kernel; }
+  std::int64_t plane() const { return dims[0].out * dims[1].out * dims[2].out; }
+};
+
+// Per image and group a product of all taps of its channels, in scratch memory, then its sums.
+void compute(const Problem& p, const StepCall& step) {
+  const std::int64_t positions = p.positions(), taps = p.taps(), plane = p.plane();
+  auto* const products = static_cast<float*>(step.scratch);
+  SgemmCall call;
+  call.m = p.outputs_each * taps;
+  call.n = positions;
+  call.k = p.inputs_each;
+  call.transpose_a = true;
+  call.y = products;
+  const bool any = call.m * call.n != 0;
+  const float* const bias = p.has_bias ? step.input<float>(2) : nullptr;
+  for (std::int64_t g = 0; g < p.batch * p.groups; ++g) {
+    if (any) {
+      call.a = step.input<float>(1) + g % p.groups * p.inputs_each * call.m;
+      call.b = step.input<float>(0) + g * p.inputs_each * positions;
+      const OpenblasThreads threads(step.pool.lend());
+      sgemm(call);
+    }
+    const auto channels = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t m = begin; m < end; ++m) {
+        float* const to = step.output<float>(0) + (g * p.outputs_each + m) * plane;
+        std::fill(to, to + plane, bias != nullptr ? bias[g % p.groups * p.outputs_each + m] : 0.0F);
+        if (any) scatter(p.dims, products + m * taps * positions, to);
+      }
+    };
+    step.pool.parallel_for(p.outputs_each, 1 + (1 << 15) / (taps * positions + 1), channels);
+  }
+}
+
 class ConvTranspose final : public Op {
  public:
   explicit ConvTranspose(Attributes attributes) : a_(std::move(attributes)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    const Tensor& w = *inputs[1];
-    const Tensor* bias = input_or_null(inputs, 2);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Tensor& w = *request.inputs[1];
+    const Tensor* bias = input_or_null(request.inputs, 2);
     PBATCH_RETURN_IF_ERROR(expect_float(&x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(&w, "input W"));
     PBATCH_RETURN_IF_ERROR(check(x, w));
-    const std::int64_t outputs_each = w.dim(1), channels = outputs_each * a_.groups;
+    Problem p;
+    p.batch = x.dim(0);
+    p.groups = a_.groups;
+    p.inputs_each = x.dim(1) / a_.groups;
+    p.outputs_each = w.dim(1);
+    p.has_bias = bias != nullptr;
+    const std::int64_t channels = p.outputs_each * a_.groups;
     if (bias != nullptr) {
       PBATCH_RETURN_IF_ERROR(expect_float(bias, "input B"));
       if (bias->shape() != Shape{channels}) return mismatch(x, w, "the bias has another size");
     }
-    Dimension dims[kMaxSpatial];
     Shape shape{x.dim(0), channels};
     const std::size_t rank = x.rank() - 2;
     for (std::size_t d = 0; d < rank; ++d) {
-      Dimension& dim = dims[kMaxSpatial - rank + d];
+      Dimension& dim = p.dims[kMaxSpatial - rank + d];
       dim.in = x.dim(d + 2);
       dim.kernel = w.dim(d + 2);
       dim.stride = entry(a_.window.strides, d, 1);
@@ -109,9 +153,20 @@ class ConvTranspose final : public Op {
       PBATCH_RETURN_IF_ERROR(place(a_, d, rank, dim));
       shape.push_back(dim.out);
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, shape));
-    if (outputs[0].size() == 0) return Status::ok();
-    return compute(context, x, w, bias, dims, outputs[0]);
+    const TensorType y{DType::f32, std::move(shape)};
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t count,
+                            checked_element_count(y.shape, sizeof(float)));
+    if (count == 0) return StepPlan::of(y, [](const StepCall&) { return Status::ok(); });
+    PBATCH_RETURN_IF_ERROR(check_sgemm(p.outputs_each * p.taps(), p.positions(), p.inputs_each));
+    PBATCH_ASSIGN_OR_RETURN(
+        const std::int64_t products,
+        checked_element_count({p.outputs_each * p.taps(), p.positions()}, sizeof(float)));
+    StepPlan plan = StepPlan::of(y, [p](const StepCall& call) {
+      compute(p, call);
+      return Status::ok();
+    });
+    plan.scratch_bytes = static_cast<std::size_t>(products) * sizeof(float);
+    return plan;
   }
 
  private:
@@ -133,42 +188,6 @@ class ConvTranspose final : public Op {
         !fits(a_.output_padding, 1) || !fits(a_.output_shape, 1) ||
         (!a_.window.kernel.empty() && a_.window.kernel != kernel)) {
       return mismatch(x, w, "an attribute has another number of dimensions");
-    }
-    return Status::ok();
-  }
-
-  Status compute(RunContext& context, const Tensor& x, const Tensor& w, const Tensor* bias,
-                 const Dimension* dims, Tensor& y) const {
-    const std::int64_t inputs_each = x.dim(1) / a_.groups, outputs_each = w.dim(1);
-    const std::int64_t positions = dims[0].in * dims[1].in * dims[2].in;
-    const std::int64_t taps = dims[0].kernel * dims[1].kernel * dims[2].kernel;
-    const std::int64_t plane = dims[0].out * dims[1].out * dims[2].out;
-    PBATCH_RETURN_IF_ERROR(check_sgemm(outputs_each * taps, positions, inputs_each));
-    PBATCH_ASSIGN_OR_RETURN(Tensor products,
-                            context.allocate(DType::f32, {outputs_each * taps, positions}));
-    for (std::int64_t g = 0; g < x.dim(0) * a_.groups; ++g) {
-      if (products.size() != 0) {
-        SgemmCall call;
-        call.m = outputs_each * taps;
-        call.n = positions;
-        call.k = inputs_each;
-        call.transpose_a = true;
-        call.a = w.data<float>() + g % a_.groups * inputs_each * outputs_each * taps;
-        call.b = x.data<float>() + g * inputs_each * positions;
-        call.y = products.mutable_data<float>();
-        const OpenblasThreads threads(context.pool.lend());
-        sgemm(call);
-      }
-      const auto channels = [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t m = begin; m < end; ++m) {
-          float* const to = y.mutable_data<float>() + (g * outputs_each + m) * plane;
-          const std::int64_t channel = g % a_.groups * outputs_each + m;
-          std::fill(to, to + plane, bias != nullptr ? bias->data<float>()[channel] : 0.0F);
-          if (products.size() == 0) continue;
-          scatter(dims, products.data<float>() + m * taps * positions, to);
-        }
-      };
-      context.pool.parallel_for(outputs_each, 1 + (1 << 15) / (taps * positions + 1), channels);
     }
     return Status::ok();
   }

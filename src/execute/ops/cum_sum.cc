@@ -23,52 +23,50 @@ class CumSum final : public Op {
  public:
   CumSum(bool exclusive, bool reverse) : exclusive_(exclusive), reverse_(reverse) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    PBATCH_ASSIGN_OR_RETURN(const std::int64_t given, read_integer(*inputs[1], "the axis"));
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    if (!request.knows(1)) return StepPlan::not_yet();
+    const Tensor& x = *request.inputs[0];
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t given, read_integer(*request.inputs[1], "the axis"));
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(given, x.rank()));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), x.shape()));
-    if (outputs[0].size() == 0) return Status::ok();
     switch (x.dtype()) {
       case DType::f32:
-        sum<float>(x, axis, outputs[0], context.pool);
-        break;
+        return sum<float>(x, axis);
       case DType::f64:
-        sum<double>(x, axis, outputs[0], context.pool);
-        break;
+        return sum<double>(x, axis);
       case DType::i32:
       case DType::u32:
-        sum<std::uint32_t>(x, axis, outputs[0], context.pool);
-        break;
+        return sum<std::uint32_t>(x, axis);
       case DType::i64:
       case DType::u64:
-        sum<std::uint64_t>(x, axis, outputs[0], context.pool);
-        break;
+        return sum<std::uint64_t>(x, axis);
       default:
-        return {ErrorCode::unsupported,
-                std::string("operator CumSum of ") + dtype_name(x.dtype()) + " is not supported",
-                "add a Cast to float32 or int64"};
+        return Status(
+            ErrorCode::unsupported,
+            std::string("operator CumSum of ") + dtype_name(x.dtype()) + " is not supported",
+            "add a Cast to float32 or int64");
     }
-    return Status::ok();
   }
 
  private:
   template <class T>
-  void sum(const Tensor& x, std::size_t axis, Tensor& y, ThreadPool& pool) const {
+  StepPlan sum(const Tensor& x, std::size_t axis) const {
     const std::int64_t count = x.dim(axis), inner = product_of(x.shape(), axis + 1, x.rank());
-    const auto* const from = static_cast<const T*>(x.raw());
-    auto* const to = static_cast<T*>(y.mutable_raw());
-    const std::int64_t first = reverse_ ? (count - 1) * inner : 0;
-    const std::int64_t bytes = count * static_cast<std::int64_t>(sizeof(T));
-    pool.parallel_for(x.size() / count, items_worth_a_thread(bytes),
-                      [&](std::int64_t begin, std::int64_t end) {
-                        for (std::int64_t line = begin; line < end; ++line) {
-                          const std::int64_t at = line / inner * count * inner + line % inner;
-                          sum_line(from + at + first, to + at + first, count,
-                                   reverse_ ? -inner : inner, exclusive_);
-                        }
-                      });
+    const std::int64_t lines = x.size() == 0 ? 0 : x.size() / count;
+    return StepPlan::of({x.dtype(), x.shape()}, [count, inner, lines, reverse = reverse_,
+                                                 exclusive = exclusive_](const StepCall& call) {
+      const std::int64_t first = reverse ? (count - 1) * inner : 0;
+      const T* const from = call.input<T>(0) + first;
+      T* const to = call.output<T>(0) + first;
+      const std::int64_t bytes = count * static_cast<std::int64_t>(sizeof(T));
+      call.pool.parallel_for(
+          lines, items_worth_a_thread(bytes), [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t line = begin; line < end; ++line) {
+              const std::int64_t at = line / inner * count * inner + line % inner;
+              sum_line(from + at, to + at, count, reverse ? -inner : inner, exclusive);
+            }
+          });
+      return Status::ok();
+    });
   }
 
   bool exclusive_, reverse_;

@@ -25,6 +25,10 @@ class Indices {
  public:
   /// An error for other element types.
   static Result<Indices> of(const Tensor& tensor);
+  /// Precondition: of() took a tensor of this type.
+  Indices(DType type, const void* elements)
+      : wide_(type == DType::i64 ? static_cast<const std::int64_t*>(elements) : nullptr),
+        narrow_(type == DType::i64 ? nullptr : static_cast<const std::int32_t*>(elements)) {}
   std::int64_t operator[](std::int64_t i) const { return wide_ != nullptr ? wide_[i] : narrow_[i]; }
 
  private:

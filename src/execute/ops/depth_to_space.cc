@@ -12,37 +12,34 @@ class MoveBlocks final : public Op {
   MoveBlocks(bool to_space, bool column_first, std::int64_t block)
       : to_space_(to_space), column_first_(column_first), block_(block) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     const std::int64_t b = block_, area = b * b;
     const bool fits = x.rank() == 4 &&
                       (to_space_ ? x.dim(1) % area == 0 : x.dim(2) % b == 0 && x.dim(3) % b == 0);
     if (!fits) {
-      return {ErrorCode::shape_mismatch,
-              "an input of shape " + shape_to_string(x.shape()) + " has no blocks of " +
-                  std::to_string(b) + " by " + std::to_string(b),
-              "feed the shape that the network was exported for"};
+      return Status(ErrorCode::shape_mismatch,
+                    "an input of shape " + shape_to_string(x.shape()) + " has no blocks of " +
+                        std::to_string(b) + " by " + std::to_string(b),
+                    "feed the shape that the network was exported for");
     }
     const std::int64_t n = x.dim(0), c = x.dim(1), h = x.dim(2), w = x.dim(3);
     const std::vector<std::int64_t> s = row_major_strides(x.shape());
-    StridedView view{x.raw(), {}, {}};
-    Shape shape;
+    Shape shape, dims;
+    std::vector<std::int64_t> strides;
     if (to_space_) {  // [n, c', h, y, w, x]
       const std::int64_t depth = c / area;
       shape = {n, depth, h * b, w * b};
-      view.shape = {n, depth, h, b, w, b};
+      dims = {n, depth, h, b, w, b};
       const std::int64_t y_step = column_first_ ? b * s[1] : b * depth * s[1];
       const std::int64_t x_step = column_first_ ? s[1] : depth * s[1];
-      view.strides = {s[0], column_first_ ? area * s[1] : s[1], s[2], y_step, s[3], x_step};
+      strides = {s[0], column_first_ ? area * s[1] : s[1], s[2], y_step, s[3], x_step};
     } else {  // [n, y, x, c, h', w']
       shape = {n, c * area, h / b, w / b};
-      view.shape = {n, b, b, c, h / b, w / b};
-      view.strides = {s[0], s[2], s[3], s[1], b * s[2], b * s[3]};
+      dims = {n, b, b, c, h / b, w / b};
+      strides = {s[0], s[2], s[3], s[1], b * s[2], b * s[3]};
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), std::move(shape)));
-    if (outputs[0].size() != 0) copy_strided(std::move(view), outputs[0], context.pool);
-    return Status::ok();
+    return plan_copy({x.dtype(), std::move(shape)}, dims, strides, 0);
   }
 
  private:

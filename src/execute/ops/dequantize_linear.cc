@@ -8,19 +8,21 @@ namespace pbatch {
 namespace {
 
 template <class T>
-void dequantize(const ScaleLayout& layout, const Tensor& x, const Tensor& scale, const Tensor* zero,
-                Tensor& y) {
-  const auto* const from = x.data<T>();
-  const auto* const scales = scale.data<float>();
-  const auto* const zeros = zero != nullptr ? zero->data<T>() : nullptr;
-  auto* const to = y.mutable_data<float>();
-  layout.for_each_run([&](std::int64_t at, std::int64_t count, std::int64_t s, std::int64_t by) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t k = s + i * by;
-      const std::int64_t centred =
-          std::int64_t{from[at + i]} - (zeros != nullptr ? std::int64_t{zeros[k]} : 0);
-      to[at + i] = static_cast<float>(centred) * scales[k];
-    }
+StepPlan plan_of(const ScaleLayout& layout, const Shape& shape, bool has_zeros) {
+  return StepPlan::of({DType::f32, shape}, [layout, has_zeros](const StepCall& call) {
+    const T* const from = call.input<T>(0);
+    const float* const scales = call.input<float>(1);
+    const T* const zeros = has_zeros ? call.input<T>(2) : nullptr;
+    float* const to = call.output<float>(0);
+    layout.for_each_run([&](std::int64_t at, std::int64_t count, std::int64_t s, std::int64_t by) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t k = s + i * by;
+        const std::int64_t centred =
+            std::int64_t{from[at + i]} - (zeros != nullptr ? std::int64_t{zeros[k]} : 0);
+        to[at + i] = static_cast<float>(centred) * scales[k];
+      }
+    });
+    return Status::ok();
   });
 }
 
@@ -29,42 +31,34 @@ class DequantizeLinear final : public Op {
   DequantizeLinear(std::int64_t axis, std::int64_t block_size)
       : axis_(axis), block_size_(block_size) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    const Tensor& scale = *inputs[1];
-    const Tensor* zero = input_or_null(inputs, 2);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Tensor& scale = *request.inputs[1];
+    const Tensor* zero = input_or_null(request.inputs, 2);
     PBATCH_RETURN_IF_ERROR(expect_float(&scale, "x_scale"));
     if (zero != nullptr) {
       PBATCH_RETURN_IF_ERROR(expect_same_type("DequantizeLinear", x.dtype(), zero->dtype()));
       if (zero->size() != scale.size()) {
-        return {ErrorCode::shape_mismatch, "x_zero_point and x_scale differ in shape",
-                "export the network again"};
+        return Status(ErrorCode::shape_mismatch, "x_zero_point and x_scale differ in shape",
+                      "export the network again");
       }
     }
     PBATCH_ASSIGN_OR_RETURN(const ScaleLayout layout,
                             ScaleLayout::create(x.shape(), scale.shape(), axis_, block_size_));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x.shape()));
     switch (x.dtype()) {
       case DType::u8:
-        dequantize<std::uint8_t>(layout, x, scale, zero, outputs[0]);
-        break;
+        return plan_of<std::uint8_t>(layout, x.shape(), zero != nullptr);
       case DType::i8:
-        dequantize<std::int8_t>(layout, x, scale, zero, outputs[0]);
-        break;
+        return plan_of<std::int8_t>(layout, x.shape(), zero != nullptr);
       case DType::u16:
-        dequantize<std::uint16_t>(layout, x, scale, zero, outputs[0]);
-        break;
+        return plan_of<std::uint16_t>(layout, x.shape(), zero != nullptr);
       case DType::i16:
-        dequantize<std::int16_t>(layout, x, scale, zero, outputs[0]);
-        break;
+        return plan_of<std::int16_t>(layout, x.shape(), zero != nullptr);
       case DType::i32:
-        dequantize<std::int32_t>(layout, x, scale, zero, outputs[0]);
-        break;
+        return plan_of<std::int32_t>(layout, x.shape(), zero != nullptr);
       default:
         return unsupported_type("DequantizeLinear", x.dtype());
     }
-    return Status::ok();
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "execute/op.h"
 #include "execute/ops/convert.h"
+#include "execute/ops/elements.h"
 #include "execute/ops/node_checks.h"
 #include "graph/onnx_dtype.h"
 
@@ -14,20 +15,29 @@ class EyeLike final : public Op {
  public:
   EyeLike(std::optional<DType> type, std::int64_t diagonal) : type_(type), diagonal_(diagonal) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     if (x.rank() != 2) {
-      return {ErrorCode::shape_mismatch, "EyeLike of shape " + shape_to_string(x.shape()),
-              "feed a matrix"};
+      return Status(ErrorCode::shape_mismatch, "EyeLike of shape " + shape_to_string(x.shape()),
+                    "feed a matrix");
     }
-    PBATCH_ASSIGN_OR_RETURN(Tensor eye, context.allocate(DType::i8, x.shape()));
-    for (std::int64_t i = 0; i < eye.size(); ++i) {
-      const std::int64_t row = i / x.dim(1), col = i % x.dim(1);
-      eye.mutable_data<std::int8_t>()[i] = col - row == diagonal_ ? 1 : 0;
-    }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], convert(context, eye, type_.value_or(x.dtype())));
-    return Status::ok();
+    const DType type = type_.value_or(x.dtype());
+    PBATCH_ASSIGN_OR_RETURN(Tensor one, Tensor::create(DType::i8, {}));
+    *one.mutable_data<std::int8_t>() = 1;
+    PBATCH_ASSIGN_OR_RETURN(one, convert(request.context, one, type));
+    return StepPlan::of({type, x.shape()}, [one, rows = x.dim(0), cols = x.dim(1),
+                                            diagonal = diagonal_](const StepCall& call) {
+      const std::size_t bytes = one.bytes();
+      if (rows * cols != 0) {  // zero has no bit set, whatever the type
+        std::memset(call.out[0], 0, static_cast<std::size_t>(rows * cols) * bytes);
+      }
+      for (std::int64_t row = 0; row < rows; ++row) {
+        std::int64_t col = 0;
+        if (__builtin_add_overflow(row, diagonal, &col) || col < 0 || col >= cols) continue;
+        std::memcpy(element_at(call.out[0], row * cols + col, bytes), one.raw(), bytes);
+      }
+      return Status::ok();
+    });
   }
 
  private:

@@ -26,35 +26,36 @@ class GatherNd final : public Op {
  public:
   explicit GatherNd(std::size_t batch_dims) : batch_dims_(batch_dims) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    const Tensor& tuples = *inputs[1];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Tensor& tuples = *request.inputs[1];
     PBATCH_RETURN_IF_ERROR(check_shapes(x, tuples));
-    PBATCH_ASSIGN_OR_RETURN(const Indices indices, Indices::of(tuples));
+    PBATCH_RETURN_IF_ERROR(Indices::of(tuples).status());
     const std::int64_t width = tuples.shape().back();
     const std::size_t behind = batch_dims_ + static_cast<std::size_t>(width);
     const Shape extents(x.shape().begin() + static_cast<std::ptrdiff_t>(batch_dims_),
                         x.shape().begin() + static_cast<std::ptrdiff_t>(behind));
-    Shape shape(tuples.shape().begin(), tuples.shape().end() - 1);
-    shape.insert(shape.end(), x.shape().begin() + static_cast<std::ptrdiff_t>(behind),
-                 x.shape().end());
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), std::move(shape)));
-    if (outputs[0].size() == 0) return Status::ok();
-
+    TensorType y{x.dtype(), Shape(tuples.shape().begin(), tuples.shape().end() - 1)};
+    y.shape.insert(y.shape.end(), x.shape().begin() + static_cast<std::ptrdiff_t>(behind),
+                   x.shape().end());
+    if (product_of(y.shape, 0, y.shape.size()) == 0) {
+      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
+    }
     const std::int64_t bytes =
         product_of(x.shape(), behind, x.rank()) * static_cast<std::int64_t>(dtype_size(x.dtype()));
     const std::int64_t slices = product_of(extents, 0, extents.size());
     const std::int64_t count = tuples.size() / width;
     const std::int64_t per_batch = count / product_of(x.shape(), 0, batch_dims_);
-    const auto* const from = static_cast<const char*>(x.raw());
-    auto* const to = static_cast<char*>(outputs[0].mutable_raw());
-    for (std::int64_t i = 0; i < count; ++i) {
-      PBATCH_ASSIGN_OR_RETURN(const std::int64_t place, locate(indices, i * width, extents));
-      std::memcpy(to + i * bytes, from + (i / per_batch * slices + place) * bytes,
-                  static_cast<std::size_t>(bytes));
-    }
-    return Status::ok();
+    return StepPlan::of(std::move(y), [=, type = tuples.dtype()](const StepCall& call) -> Status {
+      const Indices indices(type, call.in[1]);
+      for (std::int64_t i = 0; i < count; ++i) {
+        PBATCH_ASSIGN_OR_RETURN(const std::int64_t place, locate(indices, i * width, extents));
+        std::memcpy(call.output<char>(0) + i * bytes,
+                    call.input<char>(0) + (i / per_batch * slices + place) * bytes,
+                    static_cast<std::size_t>(bytes));
+      }
+      return Status::ok();
+    });
   }
 
  private:

@@ -42,66 +42,73 @@ class GridSample final : public Op {
   GridSample(Mode mode, Padding padding, bool align_corners)
       : mode_(mode), padding_(padding), align_corners_(align_corners) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    const Tensor& grid = *inputs[1];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Tensor& grid = *request.inputs[1];
     PBATCH_RETURN_IF_ERROR(expect_float(&x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(&grid, "grid"));
     const std::size_t rank = x.rank() > 2 ? x.rank() - 2 : 0;
     if (rank < 1 || rank > kMaxSpatial || grid.rank() != rank + 2 || grid.dim(0) != x.dim(0) ||
         grid.shape().back() != static_cast<std::int64_t>(rank)) {
-      return {ErrorCode::shape_mismatch,
-              "a grid of shape " + shape_to_string(grid.shape()) + " does not fit X " +
-                  shape_to_string(x.shape()),
-              "feed the shape that the network was exported for"};
+      return Status(ErrorCode::shape_mismatch,
+                    "a grid of shape " + shape_to_string(grid.shape()) + " does not fit X " +
+                        shape_to_string(x.shape()),
+                    "feed the shape that the network was exported for");
     }
     Shape shape{x.dim(0), x.dim(1)};
     shape.insert(shape.end(), grid.shape().begin() + 1, grid.shape().end() - 1);
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, shape));
-    if (outputs[0].size() == 0) return Status::ok();
-    if (x.size() == 0) {
-      return {ErrorCode::shape_mismatch, "GridSample of an empty input", "feed a larger one"};
+    const std::int64_t count = product_of(shape, 0, shape.size());
+    if (x.size() == 0 && count != 0) {
+      return Status(ErrorCode::shape_mismatch, "GridSample of an empty input", "feed a larger one");
     }
-    const std::int64_t points = product_of(shape, 2, shape.size());
-    const std::int64_t channels = x.dim(1);
-    context.pool.parallel_for(x.dim(0) * points, items_worth_a_thread(channels * 64),
-                              [&](std::int64_t begin, std::int64_t end) {
-                                for (std::int64_t p = begin; p < end; ++p) {
-                                  const float* const place =
-                                      grid.data<float>() + p * static_cast<std::int64_t>(rank);
-                                  float* const to = outputs[0].mutable_data<float>() +
-                                                    p / points * channels * points + p % points;
-                                  sample(x, p / points, place, rank, points, to);
-                                }
-                              });
-    return Status::ok();
+    Image image{rank, x.dim(1), product_of(shape, 2, shape.size())};
+    for (std::size_t d = 0; d < rank; ++d) image.extents[kMaxSpatial - rank + d] = x.dim(d + 2);
+    return StepPlan::of(
+        {DType::f32, std::move(shape)},
+        [this, image, places = count == 0 ? 0 : x.dim(0) * image.points](const StepCall& call) {
+          call.pool.parallel_for(places, items_worth_a_thread(image.channels * 64),
+                                 [&](std::int64_t begin, std::int64_t end) {
+                                   for (std::int64_t p = begin; p < end; ++p) {
+                                     sample(image, p, call.input<float>(0), call.input<float>(1),
+                                            call.output<float>(0));
+                                   }
+                                 });
+          return Status::ok();
+        });
   }
 
  private:
-  // All channels at one place; the grid has the last dimension first.
-  void sample(const Tensor& x, std::int64_t batch, const float* place, std::size_t rank,
-              std::int64_t step, float* to) const {
-    Taps taps[kMaxSpatial];
+  struct Image {
+    std::size_t rank = 0;
+    std::int64_t channels = 0, points = 0;  // of the grid, for one image
     std::int64_t extents[kMaxSpatial] = {1, 1, 1};
-    for (std::size_t d = 0; d < rank; ++d) {
-      extents[kMaxSpatial - rank + d] = x.dim(d + 2);
-      taps[kMaxSpatial - rank + d] = taps_at(place[rank - 1 - d], x.dim(d + 2));
+  };
+
+  // All channels at place `p` of all images' places; the grid has the last dimension first.
+  void sample(const Image& image, std::int64_t p, const float* x, const float* grid,
+              float* y) const {
+    const float* const place = grid + p * static_cast<std::int64_t>(image.rank);
+    const std::int64_t batch = p / image.points;
+    Taps taps[kMaxSpatial];
+    for (std::size_t d = 0; d < image.rank; ++d) {
+      const std::size_t at = kMaxSpatial - image.rank + d;
+      taps[at] = taps_at(place[image.rank - 1 - d], image.extents[at]);
     }
-    const std::int64_t plane = extents[0] * extents[1] * extents[2];
-    const float* from = x.data<float>() + batch * x.dim(1) * plane;
-    for (std::int64_t c = 0; c < x.dim(1); ++c, from += plane) {
+    const std::int64_t plane = image.extents[0] * image.extents[1] * image.extents[2];
+    const float* from = x + batch * image.channels * plane;
+    float* const to = y + batch * image.channels * image.points + p % image.points;
+    for (std::int64_t c = 0; c < image.channels; ++c, from += plane) {
       float sum = 0.0F;
       for (int i = 0; i < taps[0].count; ++i) {
         for (int j = 0; j < taps[1].count; ++j) {
           for (int k = 0; k < taps[2].count; ++k) {
             const float weight = taps[0].weights[i] * taps[1].weights[j] * taps[2].weights[k];
             const std::int64_t at[3] = {taps[0].first + i, taps[1].first + j, taps[2].first + k};
-            sum += weight * value(from, at, extents);
+            sum += weight * value(from, at, image.extents);
           }
         }
       }
-      to[c * step] = sum;
+      to[c * image.points] = sum;
     }
   }
 

@@ -10,27 +10,27 @@ class Hardmax final : public Op {
  public:
   Hardmax(std::int64_t axis, bool flattened) : axis_(axis), flattened_(flattened) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     PBATCH_RETURN_IF_ERROR(expect_float(&x, "the input"));
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x.shape()));
-    if (x.size() == 0) return Status::ok();
     const std::int64_t stride = flattened_ ? 1 : product_of(x.shape(), axis + 1, x.rank());
     const std::int64_t count = flattened_ ? product_of(x.shape(), axis, x.rank()) : x.dim(axis);
-    for (std::int64_t v = 0; v < x.size() / count; ++v) {
-      const std::int64_t at = v / stride * stride * count + v % stride;
-      const float* const from = x.data<float>() + at;
-      float* const to = outputs[0].mutable_data<float>() + at;
-      std::int64_t best = 0;
-      for (std::int64_t i = 0; i < count; ++i) {
-        if (from[i * stride] > from[best * stride]) best = i;
-        to[i * stride] = 0.0F;
+    const std::int64_t vectors = x.size() == 0 ? 0 : x.size() / count;
+    return StepPlan::of({DType::f32, x.shape()}, [stride, count, vectors](const StepCall& call) {
+      for (std::int64_t v = 0; v < vectors; ++v) {
+        const std::int64_t at = v / stride * stride * count + v % stride;
+        const float* const from = call.input<float>(0) + at;
+        float* const to = call.output<float>(0) + at;
+        std::int64_t best = 0;
+        for (std::int64_t i = 0; i < count; ++i) {
+          if (from[i * stride] > from[best * stride]) best = i;
+          to[i * stride] = 0.0F;
+        }
+        to[best * stride] = 1.0F;
       }
-      to[best * stride] = 1.0F;
-    }
-    return Status::ok();
+      return Status::ok();
+    });
   }
 
  private:

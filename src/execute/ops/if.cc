@@ -1,4 +1,5 @@
 // If: one of two subgraphs, by a condition that is known when it runs.
+#include <optional>
 #include <utility>
 
 #include "execute/ops/subprogram.h"
@@ -12,21 +13,24 @@ class If final : public Op {
   If(Subprogram then_branch, Subprogram else_branch)
       : then_(std::move(then_branch)), else_(std::move(else_branch)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    PBATCH_ASSIGN_OR_RETURN(const bool condition, read_condition(*inputs[0], "its condition"));
-    PBATCH_ASSIGN_OR_RETURN(std::vector<Tensor> made,
-                            (condition ? then_ : else_).run(context, {}, inputs));
-    std::move(made.begin(), made.end(), outputs.begin());
-    return Status::ok();
+  Result<StepPlan> plan(const PlanRequest&) const override {
+    return StepPlan::allocating([this](RunContext& context, std::span<const Tensor* const> inputs,
+                                       std::span<Tensor> outputs) -> Status {
+      PBATCH_ASSIGN_OR_RETURN(const bool condition, read_condition(*inputs[0], "its condition"));
+      PBATCH_ASSIGN_OR_RETURN(std::vector<Tensor> made,
+                              (condition ? then_ : else_).run(context, {}, inputs));
+      std::move(made.begin(), made.end(), outputs.begin());
+      return Status::ok();
+    });
   }
 
   void choose_kernels_by(const KernelPolicy& policy) override {
     then_.program().choose_kernels_by(policy);
     else_.program().choose_kernels_by(policy);
   }
-  std::vector<const Program*> programs() const override {
-    return {&then_.program(), &else_.program()};
+  std::vector<ProgramInputs> programs(
+      std::span<const std::optional<TensorType>> inputs) const override {
+    return {then_.on({}, inputs), else_.on({}, inputs)};
   }
 
  private:

@@ -37,16 +37,10 @@ class Linear final : public Op {
           now.y = step.output<float>(0);
           return matrix_->multiply(now, backend, step.pool, step.buffers);
         });
-    PBATCH_ASSIGN_OR_RETURN(plan.info, describe({}, call.batch));
+    plan.info.rows = matrix_->rows();
+    plan.info.cols = matrix_->cols();
+    plan.info.macs = matrix_->rows() * matrix_->cols() * call.batch;
     return plan;
-  }
-
-  Result<PlanStep> describe(const LayerPrecision&, std::int64_t) const override {
-    PlanStep step;
-    step.kernel = "float";
-    step.rows = matrix_->rows();
-    step.cols = matrix_->cols();
-    return step;
   }
 
  private:

@@ -1,6 +1,7 @@
 // Loop: a subgraph again and again, so many times or until a condition is false.
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "execute/ops/data_checks.h"
@@ -27,8 +28,29 @@ class Loop final : public Op {
         states_(std::max<std::size_t>(own_inputs, 2) - 2),
         scans_(body_.program().graph().outputs.size() - 1 - states_) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+  Result<StepPlan> plan(const PlanRequest&) const override {
+    return StepPlan::allocating(
+        [this](RunContext& context, std::span<const Tensor* const> inputs,
+               std::span<Tensor> outputs) { return iterate(context, inputs, outputs); });
+  }
+
+  void choose_kernels_by(const KernelPolicy& policy) override {
+    body_.program().choose_kernels_by(policy);
+  }
+  // As the first round has them; a state may come back in another shape.
+  std::vector<ProgramInputs> programs(
+      std::span<const std::optional<TensorType>> inputs) const override {
+    std::vector<std::optional<TensorType>> own{TensorType{DType::i64, shape_of_input(0)},
+                                               TensorType{DType::boolean, shape_of_input(1)}};
+    if (inputs.size() < 2 + states_) return {body_.on({std::nullopt}, inputs)};
+    own.insert(own.end(), inputs.begin() + 2,
+               inputs.begin() + 2 + static_cast<std::ptrdiff_t>(states_));
+    return {body_.on(std::move(own), inputs)};
+  }
+
+ private:
+  Status iterate(RunContext& context, std::span<const Tensor* const> inputs,
+                 std::span<Tensor> outputs) const {
     PBATCH_ASSIGN_OR_RETURN(const std::int64_t most, trip_count(inputs));
     PBATCH_ASSIGN_OR_RETURN(bool goes_on, first_condition(inputs));
     std::vector<Tensor> state;
@@ -63,12 +85,6 @@ class Loop final : public Op {
     return Status::ok();
   }
 
-  void choose_kernels_by(const KernelPolicy& policy) override {
-    body_.program().choose_kernels_by(policy);
-  }
-  std::vector<const Program*> programs() const override { return {&body_.program()}; }
-
- private:
   // An absent one bounds nothing.
   Result<std::int64_t> trip_count(std::span<const Tensor* const> inputs) const {
     if (own_inputs_ == 0 || inputs[0] == nullptr) return std::numeric_limits<std::int64_t>::max();

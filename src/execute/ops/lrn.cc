@@ -14,41 +14,49 @@ struct Settings {
   std::int64_t size = 1;
 };
 
+// Plane `p` of all images' channels.
+void normalize(const Settings& set, std::int64_t channels, std::int64_t plane, std::int64_t p,
+               const float* x, float* y) {
+  const std::int64_t c = p % channels;
+  const std::int64_t first = std::max<std::int64_t>(0, c - (set.size - 1) / 2);
+  const std::int64_t last = std::min(channels - 1, c + set.size / 2);
+  const float* const from = x + (p - c) * plane;
+  float* const to = y + p * plane;
+  std::fill(to, to + plane, 0.0F);
+  for (std::int64_t k = first; k <= last; ++k) {
+    const float* const other = from + k * plane;
+    for (std::int64_t i = 0; i < plane; ++i) to[i] += other[i] * other[i];
+  }
+  const float factor = set.alpha / static_cast<float>(set.size);
+  for (std::int64_t i = 0; i < plane; ++i) {
+    to[i] = from[c * plane + i] * std::pow(set.bias + factor * to[i], -set.beta);
+  }
+}
+
 class Lrn final : public Op {
  public:
   explicit Lrn(Settings settings) : set_(settings) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     PBATCH_RETURN_IF_ERROR(expect_float(&x, "input X"));
     if (x.rank() < 2) {
-      return {ErrorCode::shape_mismatch, "LRN of an input without channels", "feed [N, C, ...]"};
+      return Status(ErrorCode::shape_mismatch, "LRN of an input without channels",
+                    "feed [N, C, ...]");
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x.shape()));
-    if (x.size() == 0) return Status::ok();
     const std::int64_t channels = x.dim(1), plane = product_of(x.shape(), 2, x.rank());
-    float* const y = outputs[0].mutable_data<float>();
-    const auto planes = [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t p = begin; p < end; ++p) {
-        const std::int64_t c = p % channels;
-        const std::int64_t first = std::max<std::int64_t>(0, c - (set_.size - 1) / 2);
-        const std::int64_t last = std::min(channels - 1, c + set_.size / 2);
-        const float* const from = x.data<float>() + (p - c) * plane;
-        float* const to = y + p * plane;
-        std::fill(to, to + plane, 0.0F);
-        for (std::int64_t k = first; k <= last; ++k) {
-          const float* const other = from + k * plane;
-          for (std::int64_t i = 0; i < plane; ++i) to[i] += other[i] * other[i];
-        }
-        const float factor = set_.alpha / static_cast<float>(set_.size);
-        for (std::int64_t i = 0; i < plane; ++i) {
-          to[i] = from[c * plane + i] * std::pow(set_.bias + factor * to[i], -set_.beta);
-        }
-      }
-    };
-    context.pool.parallel_for(x.dim(0) * channels, 1 + (1 << 12) / plane, planes);
-    return Status::ok();
+    const std::int64_t planes = x.size() == 0 ? 0 : x.dim(0) * channels;
+    return StepPlan::of(
+        {DType::f32, x.shape()}, [set = set_, channels, plane, planes](const StepCall& call) {
+          call.pool.parallel_for(planes, 1 + (1 << 12) / std::max<std::int64_t>(plane, 1),
+                                 [&](std::int64_t begin, std::int64_t end) {
+                                   for (std::int64_t p = begin; p < end; ++p) {
+                                     normalize(set, channels, plane, p, call.input<float>(0),
+                                               call.output<float>(0));
+                                   }
+                                 });
+          return Status::ok();
+        });
   }
 
  private:

@@ -51,8 +51,15 @@ class NonMaxSuppression final : public Op {
  public:
   explicit NonMaxSuppression(bool center) : center_(center) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+  Result<StepPlan> plan(const PlanRequest&) const override {
+    return StepPlan::allocating(
+        [this](RunContext& context, std::span<const Tensor* const> inputs,
+               std::span<Tensor> outputs) { return suppress(context, inputs, outputs); });
+  }
+
+ private:
+  Status suppress(RunContext& context, std::span<const Tensor* const> inputs,
+                  std::span<Tensor> outputs) const {
     const Tensor& boxes = *inputs[0];
     const Tensor& scores = *inputs[1];
     PBATCH_RETURN_IF_ERROR(expect_float(&boxes, "boxes"));
@@ -89,7 +96,6 @@ class NonMaxSuppression final : public Op {
     return Status::ok();
   }
 
- private:
   std::vector<std::int64_t> choose(const float* boxes, const float* scores, std::int64_t count,
                                    const Limits& limits) const {
     std::vector<std::int64_t> order;

@@ -11,8 +11,11 @@ namespace {
 
 class NonZero final : public Op {
  public:
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+  Result<StepPlan> plan(const PlanRequest&) const override { return StepPlan::allocating(&find); }
+
+ private:
+  static Status find(RunContext& context, std::span<const Tensor* const> inputs,
+                     std::span<Tensor> outputs) {
     const Tensor& x = *inputs[0];
     PBATCH_ASSIGN_OR_RETURN(const Tensor is_set, convert(context, x, DType::boolean));
     std::vector<std::int64_t> found;

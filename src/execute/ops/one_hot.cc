@@ -1,6 +1,7 @@
 // OneHot: a new axis that holds the on value at the index and the off value elsewhere.
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "execute/op.h"
 #include "execute/ops/data_checks.h"
@@ -10,65 +11,76 @@
 namespace pbatch {
 namespace {
 
-// A number of the types that exporters use for indices and depth; fractions are cut off.
-Result<std::int64_t> number_at(const Tensor& t, std::int64_t i) {
-  double value = 0;
-  switch (t.dtype()) {
-    case DType::i64:
-      return t.data<std::int64_t>()[i];
-    case DType::i32:
-      return t.data<std::int32_t>()[i];
-    case DType::u8:
-      return t.data<std::uint8_t>()[i];
-    case DType::f32:
-      value = t.data<float>()[i];
-      break;
-    case DType::f64:
-      value = t.data<double>()[i];
-      break;
-    default:
-      return Status(ErrorCode::unsupported,
-                    std::string("operator OneHot with numbers of ") + dtype_name(t.dtype()) +
-                        " is not supported",
-                    "add a Cast to int64");
-  }
-  if (!(std::abs(value) < 0x1p62)) {
-    return Status(ErrorCode::invalid_argument, "an index or the depth is not finite or too large",
-                  "feed whole numbers");
+// Reads number `i` of a tensor of the types that exporters use for indices and depth; fractions are
+// cut off.
+using NumberReader = Result<std::int64_t> (*)(const void* numbers, std::int64_t i);
+
+template <class T>
+Result<std::int64_t> read_number(const void* numbers, std::int64_t i) {
+  const T value = static_cast<const T*>(numbers)[i];
+  if constexpr (std::is_floating_point_v<T>) {
+    if (!(std::abs(value) < T{0x1p62})) {
+      return Status(ErrorCode::invalid_argument, "an index or the depth is not finite or too large",
+                    "feed whole numbers");
+    }
   }
   return static_cast<std::int64_t>(value);
+}
+
+Result<NumberReader> reader_of(DType type) {
+  switch (type) {
+    case DType::i64:
+      return &read_number<std::int64_t>;
+    case DType::i32:
+      return &read_number<std::int32_t>;
+    case DType::u8:
+      return &read_number<std::uint8_t>;
+    case DType::f32:
+      return &read_number<float>;
+    case DType::f64:
+      return &read_number<double>;
+    default:
+      return Status(
+          ErrorCode::unsupported,
+          std::string("operator OneHot with numbers of ") + dtype_name(type) + " is not supported",
+          "add a Cast to int64");
+  }
 }
 
 class OneHot final : public Op {
  public:
   explicit OneHot(std::int64_t axis) : axis_(axis) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor &indices = *inputs[0], &values = *inputs[2];
-    if (inputs[1]->size() != 1 || values.size() != 2) {
-      return {ErrorCode::shape_mismatch, "depth must be one number and values must be two",
-              "export the network again"};
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor &indices = *request.inputs[0], &values = *request.inputs[2];
+    if (request.inputs[1]->size() != 1 || values.size() != 2) {
+      return Status(ErrorCode::shape_mismatch, "depth must be one number and values must be two",
+                    "export the network again");
     }
-    PBATCH_ASSIGN_OR_RETURN(const std::int64_t depth, number_at(*inputs[1], 0));
+    if (!request.knows(1)) return StepPlan::not_yet();
+    PBATCH_ASSIGN_OR_RETURN(const NumberReader read_depth, reader_of(request.inputs[1]->dtype()));
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t depth, read_depth(request.inputs[1]->raw(), 0));
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, indices.rank() + 1));
-    Shape shape = indices.shape();
-    shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), depth);
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(values.dtype(), std::move(shape)));
-
-    const std::size_t element = dtype_size(values.dtype());
-    const auto* const off = static_cast<const char*>(values.raw());
-    auto* const to = static_cast<char*>(outputs[0].mutable_raw());
-    fill_elements(to, outputs[0].size(), off, element);
-    if (outputs[0].size() == 0) return Status::ok();
+    PBATCH_ASSIGN_OR_RETURN(const NumberReader read, reader_of(indices.dtype()));
+    TensorType y{values.dtype(), indices.shape()};
+    y.shape.insert(y.shape.begin() + static_cast<std::ptrdiff_t>(axis), depth);
+    const std::size_t element = dtype_size(y.dtype);
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t all, checked_element_count(y.shape, element));
     const std::int64_t inner = product_of(indices.shape(), axis, indices.rank());
-    for (std::int64_t i = 0; i < indices.size(); ++i) {
-      PBATCH_ASSIGN_OR_RETURN(std::int64_t index, number_at(indices, i));
-      if (!wrap_index(depth, &index)) continue;  // ONNX: nothing is on
-      const std::int64_t at = (i / inner * depth + index) * inner + i % inner;
-      std::memcpy(to + static_cast<std::size_t>(at) * element, off + element, element);
-    }
-    return Status::ok();
+    return StepPlan::of(
+        std::move(y),
+        [read, depth, element, all, inner, count = indices.size()](const StepCall& call) -> Status {
+          const char* const off = call.input<char>(2);
+          char* const to = call.output<char>(0);
+          fill_elements(to, all, off, element);
+          for (std::int64_t i = 0; i < count && all != 0; ++i) {
+            PBATCH_ASSIGN_OR_RETURN(std::int64_t index, read(call.in[0], i));
+            if (!wrap_index(depth, &index)) continue;  // ONNX: nothing is on
+            const std::int64_t at = (i / inner * depth + index) * inner + i % inner;
+            std::memcpy(to + static_cast<std::size_t>(at) * element, off + element, element);
+          }
+          return Status::ok();
+        });
   }
 
  private:

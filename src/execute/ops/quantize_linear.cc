@@ -26,59 +26,56 @@ bool is_code(DType type) {
   return type == DType::u8 || type == DType::i8 || type == DType::u16 || type == DType::i16;
 }
 
-class QuantizeLinear final : public Op {
- public:
-  QuantizeLinear(std::int64_t axis, std::int64_t block_size, std::optional<DType> type)
-      : axis_(axis), block_size_(block_size), type_(type) {}
-
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    const Tensor& scale = *inputs[1];
-    const Tensor* zero = input_or_null(inputs, 2);
-    PBATCH_RETURN_IF_ERROR(expect_float(&x, "input x"));
-    PBATCH_RETURN_IF_ERROR(expect_float(&scale, "y_scale"));
-    const DType type = zero != nullptr ? zero->dtype() : type_.value_or(DType::u8);
-    if (!is_code(type)) return unsupported_type("QuantizeLinear", type);
-    if (zero != nullptr && zero->size() != scale.size()) {
-      return {ErrorCode::shape_mismatch, "y_zero_point and y_scale differ in shape",
-              "export the network again"};
-    }
-    PBATCH_ASSIGN_OR_RETURN(const ScaleLayout layout,
-                            ScaleLayout::create(x.shape(), scale.shape(), axis_, block_size_));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(type, x.shape()));
-    switch (type) {
-      case DType::u8:
-        quantize<std::uint8_t>(layout, x, scale, zero, outputs[0]);
-        break;
-      case DType::i8:
-        quantize<std::int8_t>(layout, x, scale, zero, outputs[0]);
-        break;
-      case DType::u16:
-        quantize<std::uint16_t>(layout, x, scale, zero, outputs[0]);
-        break;
-      default:
-        quantize<std::int16_t>(layout, x, scale, zero, outputs[0]);
-    }
-    return Status::ok();
-  }
-
- private:
-  template <class T>
-  static void quantize(const ScaleLayout& layout, const Tensor& x, const Tensor& scale,
-                       const Tensor* zero, Tensor& y) {
-    const auto* const from = x.data<float>();
-    const auto* const scales = scale.data<float>();
-    const auto* const zeros = zero != nullptr ? zero->data<T>() : nullptr;
-    auto* const to = y.mutable_data<T>();
+template <class T>
+StepPlan plan_of(const ScaleLayout& layout, const TensorType& y, bool has_zeros) {
+  return StepPlan::of(y, [layout, has_zeros](const StepCall& call) {
+    const float* const from = call.input<float>(0);
+    const float* const scales = call.input<float>(1);
+    const T* const zeros = has_zeros ? call.input<T>(2) : nullptr;
+    T* const to = call.output<T>(0);
     layout.for_each_run([&](std::int64_t at, std::int64_t count, std::int64_t s, std::int64_t by) {
       for (std::int64_t i = 0; i < count; ++i) {
         const std::int64_t k = s + i * by;
         to[at + i] = quantized<T>(from[at + i], scales[k], zeros != nullptr ? zeros[k] : T{0});
       }
     });
+    return Status::ok();
+  });
+}
+
+class QuantizeLinear final : public Op {
+ public:
+  QuantizeLinear(std::int64_t axis, std::int64_t block_size, std::optional<DType> type)
+      : axis_(axis), block_size_(block_size), type_(type) {}
+
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Tensor& scale = *request.inputs[1];
+    const Tensor* zero = input_or_null(request.inputs, 2);
+    PBATCH_RETURN_IF_ERROR(expect_float(&x, "input x"));
+    PBATCH_RETURN_IF_ERROR(expect_float(&scale, "y_scale"));
+    const DType type = zero != nullptr ? zero->dtype() : type_.value_or(DType::u8);
+    if (!is_code(type)) return unsupported_type("QuantizeLinear", type);
+    if (zero != nullptr && zero->size() != scale.size()) {
+      return Status(ErrorCode::shape_mismatch, "y_zero_point and y_scale differ in shape",
+                    "export the network again");
+    }
+    PBATCH_ASSIGN_OR_RETURN(const ScaleLayout layout,
+                            ScaleLayout::create(x.shape(), scale.shape(), axis_, block_size_));
+    const TensorType y{type, x.shape()};
+    switch (type) {
+      case DType::u8:
+        return plan_of<std::uint8_t>(layout, y, zero != nullptr);
+      case DType::i8:
+        return plan_of<std::int8_t>(layout, y, zero != nullptr);
+      case DType::u16:
+        return plan_of<std::uint16_t>(layout, y, zero != nullptr);
+      default:
+        return plan_of<std::int16_t>(layout, y, zero != nullptr);
+    }
   }
 
+ private:
   std::int64_t axis_, block_size_;
   std::optional<DType> type_;  // that attribute output_dtype names
 };

@@ -29,57 +29,55 @@ Result<std::int64_t> count_of(T start, T limit, T delta) {
 }
 
 template <class T>
-Result<Tensor> make_range_of(const RunContext& context, std::span<const Tensor* const> inputs) {
+Result<StepPlan> plan_of(std::span<const Tensor* const> inputs) {
   const T start = *inputs[0]->data<T>(), limit = *inputs[1]->data<T>();
   const T delta = *inputs[2]->data<T>();
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, count_of(start, limit, delta));
-  PBATCH_ASSIGN_OR_RETURN(Tensor y, context.allocate(inputs[0]->dtype(), {count}));
-  T* const to = y.mutable_data<T>();
-  for (std::int64_t i = 0; i < count; ++i) {
-    if constexpr (std::is_integral_v<T>) {
-      // The element fits in T, but the way to it may not: unsigned numbers wrap around.
-      using U = std::uint64_t;
-      to[i] = static_cast<T>(static_cast<U>(start) + static_cast<U>(i) * static_cast<U>(delta));
-    } else {
-      to[i] = start + static_cast<T>(i) * delta;
+  return StepPlan::of({inputs[0]->dtype(), {count}}, [start, delta, count](const StepCall& call) {
+    T* const to = call.output<T>(0);
+    for (std::int64_t i = 0; i < count; ++i) {
+      if constexpr (std::is_integral_v<T>) {
+        // The element fits in T, but the way to it may not: unsigned numbers wrap around.
+        using U = std::uint64_t;
+        to[i] = static_cast<T>(static_cast<U>(start) + static_cast<U>(i) * static_cast<U>(delta));
+      } else {
+        to[i] = start + static_cast<T>(i) * delta;
+      }
     }
-  }
-  return y;
+    return Status::ok();
+  });
 }
 
 class Range final : public Op {
  public:
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    for (const Tensor* t : inputs) {
-      if (t->size() != 1 || t->dtype() != inputs[0]->dtype()) {
-        return {ErrorCode::shape_mismatch,
-                "start, limit and delta must be one number each of one type, not " +
-                    describe_tensor(*t),
-                "export the network again"};
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const DType type = request.inputs[0]->dtype();
+    bool known = true;
+    for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+      const Tensor& t = *request.inputs[i];
+      if (t.size() != 1 || t.dtype() != type) {
+        return Status(
+            ErrorCode::shape_mismatch,
+            "start, limit and delta must be one number each of one type, not " + describe_tensor(t),
+            "export the network again");
       }
+      known = known && request.knows(i);
     }
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], make(context, inputs));
-    return Status::ok();
-  }
-
- private:
-  static Result<Tensor> make(const RunContext& context, std::span<const Tensor* const> inputs) {
-    switch (inputs[0]->dtype()) {
+    if (!known) return StepPlan::not_yet();
+    switch (type) {
       case DType::f32:
-        return make_range_of<float>(context, inputs);
+        return plan_of<float>(request.inputs);
       case DType::f64:
-        return make_range_of<double>(context, inputs);
+        return plan_of<double>(request.inputs);
       case DType::i16:
-        return make_range_of<std::int16_t>(context, inputs);
+        return plan_of<std::int16_t>(request.inputs);
       case DType::i32:
-        return make_range_of<std::int32_t>(context, inputs);
+        return plan_of<std::int32_t>(request.inputs);
       case DType::i64:
-        return make_range_of<std::int64_t>(context, inputs);
+        return plan_of<std::int64_t>(request.inputs);
       default:
         return Status(ErrorCode::unsupported,
-                      std::string("operator Range of ") + dtype_name(inputs[0]->dtype()) +
-                          " is not supported",
+                      std::string("operator Range of ") + dtype_name(type) + " is not supported",
                       "add a Cast to float32 or int64");
     }
   }

@@ -25,16 +25,10 @@ class Recurrent final : public Op {
           return run_recurrent(node_.spec(), call, product, step.scratch);
         });
     plan.scratch_bytes = recurrent_scratch_bytes(node_.spec(), io.batch());
-    PBATCH_ASSIGN_OR_RETURN(plan.info, describe({}, io.batch()));
+    plan.info.rows = node_.spec().gates.rows();
+    plan.info.cols = node_.spec().gates.hidden;
+    plan.info.macs = plan.info.rows * plan.info.cols * io.batch() * io.steps();
     return plan;
-  }
-
-  Result<PlanStep> describe(const LayerPrecision&, std::int64_t) const override {
-    PlanStep step;
-    step.kernel = "float";
-    step.rows = node_.spec().gates.rows();
-    step.cols = node_.spec().gates.hidden;
-    return step;
   }
 
  private:

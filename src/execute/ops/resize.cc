@@ -9,6 +9,7 @@
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
 #include "execute/ops/resize_axis.h"
+#include "execute/scratch.h"
 
 namespace pbatch {
 namespace {
@@ -36,24 +37,92 @@ class Resize final : public Op {
         ratio_(ratio),
         extrapolation_(extrapolation) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     if (rule_.mode != ResizeRule::Mode::nearest) PBATCH_RETURN_IF_ERROR(expect_float(&x, "X"));
-    std::vector<ResizeAxis> plan;
-    PBATCH_RETURN_IF_ERROR(make_plan(x.shape(), inputs, plan));
-    Tensor y = x;
-    for (std::size_t d = 0; d < plan.size(); ++d) {
-      const bool whole = plan[d].in == plan[d].out && plan[d].scale == 1.0F;
-      if (whole && rule_.coordinates != ResizeRule::Coordinates::tf_crop_and_resize) continue;
-      if (plan[d].out > 0 && plan[d].in == 0) return bad_list("sizes");
-      PBATCH_ASSIGN_OR_RETURN(y, along(context, y, d, plan[d]));
+    for (const auto& port : {ports_.roi, ports_.scales, ports_.sizes}) {
+      if (port && input_or_null(request.inputs, *port) != nullptr && !request.knows(*port)) {
+        return StepPlan::not_yet();
+      }
     }
-    outputs[0] = std::move(y);
-    return Status::ok();
+    std::vector<ResizeAxis> axes;
+    PBATCH_RETURN_IF_ERROR(make_plan(x.shape(), request.inputs, axes));
+    std::vector<Pass> passes;
+    Shape shape = x.shape();
+    for (std::size_t d = 0; d < axes.size(); ++d) {
+      const bool whole = axes[d].in == axes[d].out && axes[d].scale == 1.0F;
+      if (whole && rule_.coordinates != ResizeRule::Coordinates::tf_crop_and_resize) continue;
+      if (axes[d].out > 0 && axes[d].in == 0) return bad_list("sizes");
+      shape[d] = axes[d].out;
+      PBATCH_ASSIGN_OR_RETURN(const std::int64_t count,
+                              checked_element_count(shape, dtype_size(x.dtype())));
+      passes.push_back(pass_along(d, axes[d], shape, count));
+    }
+    TensorType y{x.dtype(), std::move(shape)};
+    if (passes.empty()) return StepPlan::alias(std::move(y));
+    return plan_passes(std::move(y), std::move(passes));
   }
 
  private:
+  // One axis of a tensor whose other axes have their size by then.
+  struct Pass {
+    ResizeAxis axis;
+    ResizeTable table;
+    std::int64_t inner = 1, rows = 0;  // of the result
+    std::int64_t elements = 0;
+  };
+
+  Pass pass_along(std::size_t d, const ResizeAxis& axis, const Shape& shape,
+                  std::int64_t elements) const {
+    Pass pass;
+    pass.axis = axis;
+    pass.elements = elements;
+    if (elements == 0) return pass;
+    pass.table = make_resize_table(rule_, axis);
+    pass.inner = product_of(shape, d + 1, shape.size());
+    pass.rows = product_of(shape, 0, d) * axis.out;
+    return pass;
+  }
+
+  // What lies between two passes is in scratch memory, in two places by turns.
+  StepPlan plan_passes(TensorType y, std::vector<Pass> passes) const {
+    const DType type = y.dtype;
+    ScratchLayout scratch;
+    std::int64_t most = 0;
+    for (std::size_t i = 0; i + 1 < passes.size(); ++i) most = std::max(most, passes[i].elements);
+    const std::size_t bytes = static_cast<std::size_t>(most) * dtype_size(type);
+    const std::size_t places[] = {scratch.add(bytes), scratch.add(bytes)};
+    StepPlan plan =
+        StepPlan::of(std::move(y), [this, passes = std::move(passes), type, first = places[0],
+                                    second = places[1]](const StepCall& call) {
+          const void* from = call.in[0];
+          for (std::size_t i = 0; i < passes.size(); ++i) {
+            void* const to = i + 1 == passes.size()
+                                 ? call.out[0]
+                                 : scratch_at<void>(call, i % 2 == 0 ? first : second);
+            run_pass(passes[i], type, from, to, call.pool);
+            from = to;
+          }
+          return Status::ok();
+        });
+    plan.scratch_bytes = scratch.bytes();
+    return plan;
+  }
+
+  void run_pass(const Pass& pass, DType type, const void* from, void* to, ThreadPool& pool) const {
+    pool.parallel_for(pass.rows, items_worth_a_thread(pass.inner * pass.table.taps * 4),
+                      [&](std::int64_t begin, std::int64_t end) {
+                        for (std::int64_t r = begin; r < end; ++r) {
+                          if (rule_.mode == ResizeRule::Mode::nearest) {
+                            copy_row(pass, type, from, r, to);
+                          } else {
+                            mix_row(pass, static_cast<const float*>(from), r,
+                                    static_cast<float*>(to));
+                          }
+                        }
+                      });
+  }
+
   Status make_plan(const Shape& shape, std::span<const Tensor* const> inputs,
                    std::vector<ResizeAxis>& plan) const {
     for (const std::int64_t extent : shape) plan.push_back({extent, extent, 1.0F, 0.0F, 1.0F});
@@ -126,59 +195,36 @@ class Resize final : public Op {
     return Status::ok();
   }
 
-  Result<Tensor> along(RunContext& context, const Tensor& x, std::size_t d,
-                       const ResizeAxis& axis) const {
-    Shape shape = x.shape();
-    shape[d] = axis.out;
-    PBATCH_ASSIGN_OR_RETURN(Tensor y, context.allocate(x.dtype(), shape));
-    if (y.size() == 0) return y;
-    const ResizeTable table = make_resize_table(rule_, axis);
-    const std::int64_t inner = product_of(shape, d + 1, shape.size());
-    const std::int64_t rows = product_of(shape, 0, d) * axis.out;
-    const auto row = [&](std::int64_t r) {
-      if (rule_.mode == ResizeRule::Mode::nearest) {
-        copy_row(x, table, axis, inner, r, y);
-      } else {
-        mix_row(x, table, axis, inner, r, y);
-      }
-    };
-    context.pool.parallel_for(rows, items_worth_a_thread(inner * table.taps * 4),
-                              [&](std::int64_t begin, std::int64_t end) {
-                                for (std::int64_t r = begin; r < end; ++r) row(r);
-                              });
-    return y;
-  }
-
   bool is_outside(const ResizeTable& t, std::int64_t o) const {
     return !t.outside.empty() && t.outside[static_cast<std::size_t>(o)];
   }
 
-  void copy_row(const Tensor& x, const ResizeTable& t, const ResizeAxis& axis, std::int64_t inner,
-                std::int64_t r, Tensor& y) const {
-    const std::int64_t o = r % axis.out;
-    const auto bytes = inner * static_cast<std::int64_t>(dtype_size(x.dtype()));
-    auto* const to = static_cast<char*>(y.mutable_raw()) + r * bytes;
-    if (is_outside(t, o) && x.dtype() == DType::f32) {
-      fill_elements(to, inner, &extrapolation_, sizeof(float));
+  void copy_row(const Pass& pass, DType type, const void* x, std::int64_t r, void* y) const {
+    const std::int64_t o = r % pass.axis.out;
+    const std::int64_t bytes = pass.inner * static_cast<std::int64_t>(dtype_size(type));
+    auto* const to = static_cast<char*>(y) + r * bytes;
+    if (is_outside(pass.table, o) && type == DType::f32) {
+      fill_elements(to, pass.inner, &extrapolation_, sizeof(float));
       return;
     }
-    const std::int64_t from = r / axis.out * axis.in + t.indices[static_cast<std::size_t>(o)];
-    std::memcpy(to, static_cast<const char*>(x.raw()) + from * bytes,
-                static_cast<std::size_t>(bytes));
+    const std::int64_t from =
+        r / pass.axis.out * pass.axis.in + pass.table.indices[static_cast<std::size_t>(o)];
+    std::memcpy(to, static_cast<const char*>(x) + from * bytes, static_cast<std::size_t>(bytes));
   }
 
-  void mix_row(const Tensor& x, const ResizeTable& t, const ResizeAxis& axis, std::int64_t inner,
-               std::int64_t r, Tensor& y) const {
-    const std::int64_t o = r % axis.out;
-    float* const to = y.mutable_data<float>() + r * inner;
-    std::fill(to, to + inner, is_outside(t, o) ? extrapolation_ : 0.0F);
+  void mix_row(const Pass& pass, const float* x, std::int64_t r, float* y) const {
+    const ResizeTable& t = pass.table;
+    const std::int64_t o = r % pass.axis.out;
+    float* const to = y + r * pass.inner;
+    std::fill(to, to + pass.inner, is_outside(t, o) ? extrapolation_ : 0.0F);
     if (is_outside(t, o)) return;
     for (std::int64_t k = 0; k < t.taps; ++k) {
       const auto tap = static_cast<std::size_t>(o * t.taps + k);
       const float weight = t.weights[tap];
       if (weight == 0.0F) continue;
-      const float* const from = x.data<float>() + (r / axis.out * axis.in + t.indices[tap]) * inner;
-      for (std::int64_t i = 0; i < inner; ++i) to[i] += weight * from[i];
+      const float* const from =
+          x + (r / pass.axis.out * pass.axis.in + t.indices[tap]) * pass.inner;
+      for (std::int64_t i = 0; i < pass.inner; ++i) to[i] += weight * from[i];
     }
   }
 

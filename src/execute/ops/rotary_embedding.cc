@@ -33,35 +33,68 @@ Status mismatch(const Tensor& x, const Tensor& cache) {
           "feed the shape that the network was exported for"};
 }
 
+// The row of the tables for each token.
+struct Rows {
+  std::int64_t given = 0, extent = 0;  // positions, 0: a row per token; rows of the tables
+  DType type = DType::i64;             // of the positions
+
+  static Result<Rows> create(const Layout& l, const Tensor& cos, const Tensor* positions) {
+    const std::int64_t count = l.batch * l.tokens;
+    if (positions == nullptr) {
+      if (cos.rank() == 3 && cos.dim(0) == l.batch && cos.dim(1) == l.tokens) {
+        return Rows{0, count};
+      }
+      return Status(ErrorCode::shape_mismatch, "the tables do not hold one row per token",
+                    "feed the shape that the network was exported for");
+    }
+    PBATCH_RETURN_IF_ERROR(Indices::of(*positions).status());
+    if ((positions->size() != count && positions->size() != 1) || cos.rank() != 2) {
+      return Status(ErrorCode::shape_mismatch,
+                    "positions of shape " + shape_to_string(positions->shape()) + " for " +
+                        std::to_string(count) + " tokens",
+                    "feed the shape that the network was exported for");
+    }
+    return Rows{positions->size(), cos.dim(0), positions->dtype()};
+  }
+
+  // One position is that of the first token of every sequence.
+  std::int64_t row_of(const Indices& at, std::int64_t token, const Layout& l) const {
+    if (given == 0) return token;
+    return given == 1 && l.batch * l.tokens != 1 ? at[0] + token % l.tokens : at[token];
+  }
+};
+
 class RotaryEmbedding final : public Op {
  public:
   explicit RotaryEmbedding(Settings settings) : set_(settings) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    const Tensor& cos = *inputs[set_.cos];
-    const Tensor& sin = *inputs[set_.sin];
-    const Tensor* positions = input_or_null(inputs, set_.positions);
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Tensor& cos = *request.inputs[set_.cos];
+    const Tensor& sin = *request.inputs[set_.sin];
+    const Tensor* positions = input_or_null(request.inputs, set_.positions);
     PBATCH_RETURN_IF_ERROR(expect_float(&x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(&cos, "cos_cache"));
     PBATCH_RETURN_IF_ERROR(expect_float(&sin, "sin_cache"));
     if (cos.shape() != sin.shape() || cos.rank() < 2) return mismatch(x, cos);
     const std::int64_t half = cos.shape().back();
     PBATCH_ASSIGN_OR_RETURN(const Layout layout, layout_of(x, cos, 2 * half));
-    PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> rows, rows_of(layout, cos, positions));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(DType::f32, x.shape()));
-    for (std::int64_t b = 0; b < layout.batch; ++b) {
-      for (std::int64_t s = 0; s < layout.tokens; ++s) {
-        const std::int64_t row = rows[static_cast<std::size_t>(b * layout.tokens + s)] * half;
-        for (std::int64_t h = 0; h < layout.heads; ++h) {
-          const std::int64_t at = layout.at(b, s, h);
-          turn(x.data<float>() + at, cos.data<float>() + row, sin.data<float>() + row, half,
-               layout.size, outputs[0].mutable_data<float>() + at);
-        }
-      }
-    }
-    return Status::ok();
+    PBATCH_ASSIGN_OR_RETURN(const Rows rows, Rows::create(layout, cos, positions));
+    return StepPlan::of(
+        {DType::f32, x.shape()}, [this, layout, rows, half](const StepCall& call) -> Status {
+          const Indices at(rows.type, rows.given == 0 ? nullptr : call.in[set_.positions]);
+          for (std::int64_t i = 0; i < layout.batch * layout.tokens; ++i) {
+            const std::int64_t row = rows.row_of(at, i, layout);
+            if (row < 0 || row >= rows.extent) return index_out_of_range(row, rows.extent);
+            for (std::int64_t h = 0; h < layout.heads; ++h) {
+              const std::int64_t place = layout.at(i / layout.tokens, i % layout.tokens, h);
+              turn(call.input<float>(0) + place, call.input<float>(set_.cos) + row * half,
+                   call.input<float>(set_.sin) + row * half, half, layout.size,
+                   call.output<float>(0) + place);
+            }
+          }
+          return Status::ok();
+        });
   }
 
  private:
@@ -79,34 +112,6 @@ class RotaryEmbedding final : public Op {
     }
     if (turned > l.size || (set_.rotated > 0 && set_.rotated != turned)) return mismatch(x, cache);
     return l;
-  }
-
-  // The row of the tables for each token.
-  static Result<std::vector<std::int64_t>> rows_of(const Layout& l, const Tensor& cos,
-                                                   const Tensor* positions) {
-    const std::int64_t count = l.batch * l.tokens;
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
-    if (positions == nullptr) {  // a row per token is given
-      if (cos.rank() != 3 || cos.dim(0) != l.batch || cos.dim(1) != l.tokens) {
-        return Status(ErrorCode::shape_mismatch, "the tables do not hold one row per token",
-                      "feed the shape that the network was exported for");
-      }
-      for (std::int64_t i = 0; i < count; ++i) rows[static_cast<std::size_t>(i)] = i;
-      return rows;
-    }
-    PBATCH_ASSIGN_OR_RETURN(const Indices at, Indices::of(*positions));
-    if ((positions->size() != count && positions->size() != 1) || cos.rank() != 2) {
-      return Status(ErrorCode::shape_mismatch,
-                    "positions of shape " + shape_to_string(positions->shape()) + " for " +
-                        std::to_string(count) + " tokens",
-                    "feed the shape that the network was exported for");
-    }
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t row = positions->size() == 1 && count != 1 ? at[0] + i % l.tokens : at[i];
-      if (row < 0 || row >= cos.dim(0)) return index_out_of_range(row, cos.dim(0));
-      rows[static_cast<std::size_t>(i)] = row;
-    }
-    return rows;
   }
 
   void turn(const float* x, const float* cos, const float* sin, std::int64_t half,

@@ -2,6 +2,7 @@
 // sequences, each of its own length; since opset 9 one sequence along any axis.
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "execute/ops/data_checks.h"
@@ -60,7 +61,10 @@ class Scanner {
   std::size_t scanned() const { return scanned_; }
   std::size_t scans() const { return scans_; }
   Program& program() { return body_.program(); }
-  const Program& program() const { return body_.program(); }
+  ProgramInputs on(std::vector<std::optional<TensorType>> own,
+                   std::span<const std::optional<TensorType>> node_inputs) const {
+    return body_.on(std::move(own), node_inputs);
+  }
   const Value& final_state(std::size_t i) const { return body_.output(i); }
   const Value& slice_of_output(std::size_t i) const { return body_.output(states_ + i); }
 
@@ -104,15 +108,39 @@ Status different_lengths(const Tensor& a, const Tensor& b) {
           "feed sequences of one length"};
 }
 
+std::optional<TensorType> without_axis(const std::optional<TensorType>& type, std::int64_t axis) {
+  if (!type) return std::nullopt;
+  const auto index = normalize_axis(axis, type->shape.size());
+  if (!index) return std::nullopt;
+  TensorType slice = *type;
+  slice.shape.erase(slice.shape.begin() + static_cast<std::ptrdiff_t>(*index));
+  return slice;
+}
+
 class ScanBase : public Op {
  public:
   explicit ScanBase(Scanner scanner) : scanner_(std::move(scanner)) {}
   void choose_kernels_by(const KernelPolicy& policy) override {
     scanner_.program().choose_kernels_by(policy);
   }
-  std::vector<const Program*> programs() const override { return {&scanner_.program()}; }
+  std::vector<ProgramInputs> programs(
+      std::span<const std::optional<TensorType>> inputs) const override {
+    return {scanner_.on(round_types(inputs), inputs)};
+  }
+
+  Result<StepPlan> plan(const PlanRequest&) const override {
+    return StepPlan::allocating(
+        [this](RunContext& context, std::span<const Tensor* const> inputs,
+               std::span<Tensor> outputs) { return scan(context, inputs, outputs); });
+  }
 
  protected:
+  virtual Status scan(RunContext& context, std::span<const Tensor* const> inputs,
+                      std::span<Tensor> outputs) const = 0;
+  /// Of the states and slices that a round of the body takes.
+  virtual std::vector<std::optional<TensorType>> round_types(
+      std::span<const std::optional<TensorType>> inputs) const = 0;
+
   Scanner scanner_;
 };
 
@@ -125,8 +153,21 @@ class Scan final : public ScanBase {
         output_axes_(std::move(output_axes)),
         output_backwards_(std::move(output_backwards)) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+ private:
+  std::vector<std::optional<TensorType>> round_types(
+      std::span<const std::optional<TensorType>> inputs) const override {
+    std::vector<std::optional<TensorType>> types;
+    for (std::size_t i = 0; i < scanner_.states() + scanner_.scanned(); ++i) {
+      const std::size_t k = i - std::min(i, scanner_.states());
+      types.push_back(i >= inputs.size()      ? std::nullopt
+                      : i < scanner_.states() ? inputs[i]
+                                              : without_axis(inputs[i], input_axes_[k]));
+    }
+    return types;
+  }
+
+  Status scan(RunContext& context, std::span<const Tensor* const> inputs,
+              std::span<Tensor> outputs) const override {
     const std::size_t states = scanner_.states();
     std::vector<Tensor> state, sequences;
     for (std::size_t i = 0; i < states; ++i) state.push_back(*inputs[i]);
@@ -156,7 +197,6 @@ class Scan final : public ScanBase {
     return Status::ok();
   }
 
- private:
   std::vector<std::int64_t> input_axes_, output_axes_, output_backwards_;
 };
 
@@ -165,8 +205,19 @@ class BatchedScan final : public ScanBase {
  public:
   using ScanBase::ScanBase;
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
+ private:
+  std::vector<std::optional<TensorType>> round_types(
+      std::span<const std::optional<TensorType>> inputs) const override {
+    std::vector<std::optional<TensorType>> types;
+    for (std::size_t i = 0; i < scanner_.states() + scanner_.scanned(); ++i) {
+      auto type = 1 + i < inputs.size() ? without_axis(inputs[1 + i], 0) : std::nullopt;
+      types.push_back(i < scanner_.states() ? type : without_axis(type, 0));
+    }
+    return types;
+  }
+
+  Status scan(RunContext& context, std::span<const Tensor* const> inputs,
+              std::span<Tensor> outputs) const override {
     const std::size_t states = scanner_.states();
     for (std::size_t i = 0; i < states + scanner_.scanned(); ++i) {
       PBATCH_RETURN_IF_ERROR(check_batch(*inputs[1], *inputs[1 + i], i < states ? 1 : 2));
@@ -212,7 +263,6 @@ class BatchedScan final : public ScanBase {
     return Status::ok();
   }
 
- private:
   static Status check_batch(const Tensor& first, const Tensor& tensor, std::size_t least_rank) {
     if (tensor.rank() >= least_rank && tensor.dim(0) == first.dim(0)) return Status::ok();
     return {ErrorCode::shape_mismatch,

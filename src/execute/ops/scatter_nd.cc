@@ -15,36 +15,39 @@ class ScatterNd final : public Op {
  public:
   explicit ScatterNd(Reduction reduction) : reduction_(reduction) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    const Tensor& tuples = *inputs[1];
-    const Tensor& updates = *inputs[2];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    const Tensor& tuples = *request.inputs[1];
+    const Tensor& updates = *request.inputs[2];
     PBATCH_RETURN_IF_ERROR(expect_same_type("ScatterND", x.dtype(), updates.dtype()));
     PBATCH_RETURN_IF_ERROR(check_shapes(x, tuples, updates));
-    PBATCH_ASSIGN_OR_RETURN(const Indices indices, Indices::of(tuples));
+    PBATCH_RETURN_IF_ERROR(Indices::of(tuples).status());
     PBATCH_ASSIGN_OR_RETURN(const UpdateLoop update, update_loop(reduction_, x.dtype()));
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), x.shape()));
-    if (x.size() == 0) return Status::ok();
-    std::memcpy(outputs[0].mutable_raw(), x.raw(), x.bytes());
-
     const auto width = static_cast<std::size_t>(tuples.shape().back());
     const std::int64_t slice = product_of(x.shape(), width, x.rank());
     const std::int64_t count = slice == 0 ? 0 : updates.size() / slice;
-    const std::size_t bytes = dtype_size(x.dtype());
-    for (std::int64_t i = 0; i < count; ++i) {
-      std::int64_t place = 0;
-      for (std::size_t d = 0; d < width; ++d) {
-        const std::int64_t given =
-            indices[i * static_cast<std::int64_t>(width) + static_cast<std::int64_t>(d)];
-        std::int64_t index = given;
-        if (!wrap_index(x.dim(d), &index)) return index_out_of_range(given, x.dim(d));
-        place = place * x.dim(d) + index;
-      }
-      update(element_at(outputs[0].mutable_raw(), place * slice, bytes),
-             element_at(updates.raw(), i * slice, bytes), slice);
-    }
-    return Status::ok();
+    const Shape extents(x.shape().begin(), x.shape().begin() + static_cast<std::ptrdiff_t>(width));
+    return StepPlan::of({x.dtype(), x.shape()},
+                        [update, slice, count, extents, all = x.bytes(), type = tuples.dtype(),
+                         bytes = dtype_size(x.dtype())](const StepCall& call) -> Status {
+                          if (all == 0) return Status::ok();
+                          std::memcpy(call.out[0], call.in[0], all);
+                          const Indices indices(type, call.in[1]);
+                          std::int64_t next = 0;
+                          for (std::int64_t i = 0; i < count; ++i) {
+                            std::int64_t place = 0;
+                            for (const std::int64_t extent : extents) {
+                              const std::int64_t given = indices[next++];
+                              std::int64_t index = given;
+                              if (!wrap_index(extent, &index))
+                                return index_out_of_range(given, extent);
+                              place = place * extent + index;
+                            }
+                            update(element_at(call.out[0], place * slice, bytes),
+                                   element_at(call.in[2], i * slice, bytes), slice);
+                          }
+                          return Status::ok();
+                        });
   }
 
  private:

@@ -11,25 +11,18 @@ class SplitHeads final : public Op {
  public:
   explicit SplitHeads(std::int64_t heads) : heads_(heads) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
-    if (x.rank() == 4 && x.dim(1) == heads_) {
-      outputs[0] = x;
-      return Status::ok();
-    }
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
+    if (x.rank() == 4 && x.dim(1) == heads_) return StepPlan::alias({x.dtype(), x.shape()});
     if (x.rank() != 3 || x.dim(2) % heads_ != 0) {
-      return {ErrorCode::shape_mismatch,
-              "a tensor of shape " + shape_to_string(x.shape()) + " has no " +
-                  std::to_string(heads_) + " heads",
-              "feed the shape that the network was exported for"};
+      return Status(ErrorCode::shape_mismatch,
+                    "a tensor of shape " + shape_to_string(x.shape()) + " has no " +
+                        std::to_string(heads_) + " heads",
+                    "feed the shape that the network was exported for");
     }
     const std::int64_t size = x.dim(2) / heads_;
-    const StridedView view{
-        x.raw(), {x.dim(0), heads_, x.dim(1), size}, {x.dim(1) * x.dim(2), size, x.dim(2), 1}};
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), view.shape));
-    if (outputs[0].size() != 0) copy_strided(view, outputs[0], context.pool);
-    return Status::ok();
+    return plan_copy({x.dtype(), {x.dim(0), heads_, x.dim(1), size}},
+                     {x.dim(1) * x.dim(2), size, x.dim(2), 1});
   }
 
  private:

@@ -141,8 +141,14 @@ void StridedCopy::run(const void* first, void* to, ThreadPool& pool) const {
 
 StepPlan plan_copy(TensorType output, const std::vector<std::int64_t>& strides,
                    std::int64_t offset) {
+  const Shape shape = output.shape;
+  return plan_copy(std::move(output), shape, strides, offset);
+}
+
+StepPlan plan_copy(TensorType output, const Shape& shape, const std::vector<std::int64_t>& strides,
+                   std::int64_t offset) {
   const std::size_t size = dtype_size(output.dtype);
-  StridedCopy copy(output.shape, strides, size);
+  StridedCopy copy(shape, strides, size);
   const std::int64_t bytes = offset * static_cast<std::int64_t>(size);
   return StepPlan::of(std::move(output), [copy = std::move(copy), bytes](const StepCall& call) {
     if (!copy.is_empty()) copy.run(call.input<char>(0) + bytes, call.out[0], call.pool);

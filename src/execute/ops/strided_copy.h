@@ -56,6 +56,9 @@ class StridedCopy {
 /// Output 0 from elements of input 0, the first of them at `offset`; `strides` for its dimensions.
 StepPlan plan_copy(TensorType output, const std::vector<std::int64_t>& strides,
                    std::int64_t offset = 0);
+/// The same where the source has other dimensions, `shape`, of as many elements.
+StepPlan plan_copy(TensorType output, const Shape& shape, const std::vector<std::int64_t>& strides,
+                   std::int64_t offset);
 
 /// Fills `to` in row-major order. Precondition: `to` has the element type and as many
 /// elements as the view.

@@ -18,6 +18,18 @@ Result<std::vector<Tensor>> Subprogram::run(const RunContext& context, std::vect
   return program_.run(inner, inputs);
 }
 
+ProgramInputs Subprogram::on(std::vector<std::optional<TensorType>> own,
+                             std::span<const std::optional<TensorType>> node_inputs) const {
+  if (node_inputs.size() < captures_) return {&program_, std::nullopt};
+  for (const auto& captured : node_inputs.last(captures_)) own.push_back(captured);
+  std::vector<TensorType> types;
+  for (auto& type : own) {
+    if (!type) return {&program_, std::nullopt};
+    types.push_back(*std::move(type));
+  }
+  return {&program_, std::move(types)};
+}
+
 std::optional<std::size_t> Subprogram::input_rank(std::size_t i) const {
   const Graph& graph = program_.graph();
   const auto& dims = graph.values[static_cast<std::size_t>(graph.inputs[i])].dims;

@@ -21,6 +21,11 @@ class Subprogram {
   Result<std::vector<Tensor>> run(const RunContext& context, std::vector<Tensor> inputs,
                                   std::span<const Tensor* const> node_inputs) const;
 
+  /// The types that run() gives the program if its first inputs have `own`; none if one is not
+  /// known. `node_inputs`: those of the node, empty if nothing is known.
+  ProgramInputs on(std::vector<std::optional<TensorType>> own,
+                   std::span<const std::optional<TensorType>> node_inputs) const;
+
   Program& program() { return program_; }
   const Program& program() const { return program_; }
   /// Rank that input i declares; none if it declares no shape.

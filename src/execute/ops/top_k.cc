@@ -16,71 +16,68 @@ class TopK final : public Op {
   TopK(std::int64_t axis, bool largest, IntegerList k_input, std::int64_t k_attribute)
       : axis_(axis), largest_(largest), k_input_(std::move(k_input)), k_attribute_(k_attribute) {}
 
-  Status run(RunContext& context, std::span<const Tensor* const> inputs,
-             std::span<Tensor> outputs) const override {
-    const Tensor& x = *inputs[0];
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor& x = *request.inputs[0];
     PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(axis_, x.rank()));
-    PBATCH_ASSIGN_OR_RETURN(const auto list, k_input_.get(inputs));
+    if (request.inputs.size() > 1 && !request.knows(1)) return StepPlan::not_yet();
+    PBATCH_ASSIGN_OR_RETURN(const auto list, k_input_.get(request.inputs));
     if (list && list->size() != 1) {
-      return {ErrorCode::shape_mismatch,
-              "input K holds " + std::to_string(list->size()) + " numbers, not one",
-              "export the network again"};
+      return Status(ErrorCode::shape_mismatch,
+                    "input K holds " + std::to_string(list->size()) + " numbers, not one",
+                    "export the network again");
     }
     const std::int64_t k = list ? list->front() : k_attribute_;
     if (k < 0 || k > x.dim(axis)) {
-      return {ErrorCode::shape_mismatch,
-              std::to_string(k) + " elements are asked for along axis " + std::to_string(axis) +
-                  " of " + shape_to_string(x.shape()),
-              "feed a larger input or ask for fewer"};
+      return Status(ErrorCode::shape_mismatch,
+                    std::to_string(k) + " elements are asked for along axis " +
+                        std::to_string(axis) + " of " + shape_to_string(x.shape()),
+                    "feed a larger input or ask for fewer");
     }
-    Shape shape = x.shape();
-    shape[axis] = k;
-    Tensor indices;
-    PBATCH_ASSIGN_OR_RETURN(outputs[0], context.allocate(x.dtype(), shape));
-    PBATCH_ASSIGN_OR_RETURN(indices, context.allocate(DType::i64, shape));
-    Status status = Status::ok();
     switch (x.dtype()) {
       case DType::f32:
-        select<float>(x, axis, k, outputs[0], indices);
-        break;
+        return select<float>(x, axis, k);
       case DType::i64:
-        select<std::int64_t>(x, axis, k, outputs[0], indices);
-        break;
+        return select<std::int64_t>(x, axis, k);
       case DType::i32:
-        select<std::int32_t>(x, axis, k, outputs[0], indices);
-        break;
+        return select<std::int32_t>(x, axis, k);
       default:
-        status = unsupported_type("TopK", x.dtype());
+        return unsupported_type("TopK", x.dtype());
     }
-    if (outputs.size() > 1) outputs[1] = std::move(indices);
-    return status;
   }
 
  private:
   template <class T>
-  void select(const Tensor& x, std::size_t axis, std::int64_t k, Tensor& y, Tensor& indices) const {
-    if (y.size() == 0) return;
+  StepPlan select(const Tensor& x, std::size_t axis, std::int64_t k) const {
     const std::int64_t count = x.dim(axis);
     const std::int64_t stride = product_of(x.shape(), axis + 1, x.rank());
-    std::vector<std::int64_t> order(static_cast<std::size_t>(count));
-    for (std::int64_t v = 0; v < x.size() / count; ++v) {
-      const T* const from = x.data<T>() + (v / stride * count * stride + v % stride);
-      std::iota(order.begin(), order.end(), 0);
-      // Of equals the lower index comes first; NaN counts as greater than every number.
-      const auto before = [&](std::int64_t i, std::int64_t j) {
-        const T a = from[i * stride], b = from[j * stride];
-        const bool a_nan = a != a, b_nan = b != b;
-        if (a_nan || b_nan) return a_nan && b_nan ? i < j : a_nan == largest_;
-        return a == b ? i < j : (a > b) == largest_;
-      };
-      std::partial_sort(order.begin(), order.begin() + k, order.end(), before);
-      const std::int64_t at = v / stride * k * stride + v % stride;
-      for (std::int64_t i = 0; i < k; ++i) {
-        const std::int64_t index = order[static_cast<std::size_t>(i)];
-        y.mutable_data<T>()[at + i * stride] = from[index * stride];
-        indices.mutable_data<std::int64_t>()[at + i * stride] = index;
-      }
-    }
+    const std::int64_t vectors = x.size() == 0 || k == 0 ? 0 : x.size() / count;
+    Shape shape = x.shape();
+    shape[axis] = k;
+    std::vector<TensorType> outputs{{x.dtype(), shape}, {DType::i64, shape}};
+    StepPlan plan = StepPlan::of(
+        std::move(outputs), [count, stride, vectors, k, largest = largest_](const StepCall& call) {
+          auto* const order = static_cast<std::int64_t*>(call.scratch);
+          for (std::int64_t v = 0; v < vectors; ++v) {
+            const T* const from = call.input<T>(0) + (v / stride * count * stride + v % stride);
+            std::iota(order, order + count, std::int64_t{0});
+            // Of equals the lower index comes first; NaN counts as greater than every number.
+            const auto before = [&](std::int64_t i, std::int64_t j) {
+              const T a = from[i * stride], b = from[j * stride];
+              const bool a_nan = a != a, b_nan = b != b;
+              if (a_nan || b_nan) return a_nan && b_nan ? i < j : a_nan == largest;
+              return a == b ? i < j : (a > b) == largest;
+            };
+            std::partial_sort(order, order + k, order + count, before);
+            const std::int64_t at = v / stride * k * stride + v % stride;
+            for (std::int64_t i = 0; i < k; ++i) {
+              call.output<T>(0)[at + i * stride] = from[order[i] * stride];
+              call.output<std::int64_t>(1)[at + i * stride] = order[i];
+            }
+          }
+          return Status::ok();
+        });
+    if (vectors != 0) plan.scratch_bytes = static_cast<std::size_t>(count) * sizeof(std::int64_t);
+    return plan;
   }
 
   std::int64_t axis_;

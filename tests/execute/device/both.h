@@ -64,6 +64,11 @@ class OnBoth {
     return network_->run(context, inputs);
   }
 
+  Result<std::vector<PlanStep>> plan(const std::vector<Tensor>& inputs, const Precision& p) {
+    RunContext context{pool_, buffers_, p, FloatBackend::openblas};
+    return network_->plan(context, inputs);
+  }
+
   void expect_same_bits(const std::vector<Tensor>& inputs, const Precision& p) {
     compare(inputs, p, std::nullopt);
   }

@@ -254,7 +254,7 @@ TEST(DeviceEdges, PlanesAreAddedWhileOthersRun) {
       for (int round = 0; round < 12; ++round) {
         Precision precision = Precision::bits(1 + (5 * i + round) % 12);
         precision.layers["fc1"] = {1 + (3 * i + 7 * round) % 12, 8};
-        EXPECT_TRUE(both.network().prepare(precision));
+        EXPECT_TRUE(both.plan({x}, precision));
         both.expect_same_bits({x}, precision);
       }
     });
@@ -266,7 +266,6 @@ TEST(DeviceEdges, FloatWeightsOfOneLayerAreRefusedByItsName) {
   OnBoth both(testing::mlp({70, 60, 10}));
   Precision precision = Precision::bits(4);
   precision.layers["fc1"] = {32, 32};
-  EXPECT_TRUE(both.network().prepare(precision));
   const auto got = both.on_device({some({1, 70})}, precision);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.status().code(), ErrorCode::unsupported);
@@ -277,9 +276,27 @@ TEST(DeviceEdges, PreparingNamesTheLayerThatHasTooFewPlanes) {
   OnBoth both(testing::mlp({70, 60, 10}), {.planes = 4, .min_elements = 1});
   Precision precision = Precision::bits(4);
   precision.layers["fc1"] = {5, 8};
-  const Status status = both.network().prepare(precision);
+  const Status status = both.plan({some({1, 70})}, precision).status();
   EXPECT_EQ(status.code(), ErrorCode::precision_unavailable);
   EXPECT_EQ(status.node(), "fc1");
+}
+
+TEST(DeviceEdges, PlanNamesWhatIsBuilt) {
+  OnBoth both(testing::mlp({70, 60, 10}));
+  const auto steps = both.plan({some({3, 70})}, Precision::bits(4, 8));
+  ASSERT_TRUE(steps) << steps.status().to_line();
+  ASSERT_EQ(steps->size(), 2u);
+  const PlanStep& first = steps->front();
+  EXPECT_EQ(first.node, "fc0");
+  EXPECT_EQ(first.op_type, "BitLinear");
+  EXPECT_EQ(first.kernel.rfind("cuda_", 0), 0u) << first.kernel;
+  EXPECT_EQ(first.weight_bits, 4);
+  EXPECT_EQ(first.activation_bits, 8);
+  EXPECT_EQ(first.rows, 60);
+  EXPECT_EQ(first.cols, 70);
+  EXPECT_EQ(first.shape, (Shape{3, 60}));
+  EXPECT_EQ(first.macs, 3 * 60 * 70);
+  EXPECT_GT(first.weight_bytes, 0);
 }
 
 TEST(DeviceEdges, PreparingGivesUpRunsWhenMemoryIsShort) {
@@ -287,7 +304,7 @@ TEST(DeviceEdges, PreparingGivesUpRunsWhenMemoryIsShort) {
   both.expect_same_bits({some({40, 70})}, Precision::bits(4));
   // There is room for the scales of another width only in place of the run.
   both.device().limit_memory(both.device().bytes());
-  const Status prepared = both.network().prepare(Precision::bits(8));
+  const Status prepared = both.plan({some({1, 70})}, Precision::bits(8)).status();
   EXPECT_TRUE(prepared) << prepared.to_line();
   both.expect_same_bits({some({1, 70})}, Precision::bits(8));
 }

@@ -11,7 +11,7 @@ namespace pbatch {
 Result<const cuda::DeviceMatrix*> matrix_of(DeviceBuild& build, const Node& node);
 
 /// Settings for so many vectors of the node's precision, with the method for this device.
-cuda::ProductSettings settings_for(const DeviceBuild& build, const cuda::DeviceMatrix& matrix,
+cuda::ProductSettings settings_for(DeviceBuild& build, const cuda::DeviceMatrix& matrix,
                                    std::int64_t batch);
 
 /// Appends Y = X W^T + bias and the activation: x [batch][cols], device memory; out.y [batch][ldy].

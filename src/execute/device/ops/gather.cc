@@ -44,6 +44,13 @@ Status build_bit_gather(DeviceBuild& build, const Node& node, std::span<const Bu
   const int bits = asked == 32 ? std::min(16, all_planes(*node.matrix)) : asked;
   PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceMatrix* matrix, build.weights().matrix(node, bits));
   cuda::GatherRowsArgs args = {};
+  PlanStep& step = build.step();
+  step.kernel = "rows";
+  step.rows = matrix->rows();
+  step.cols = matrix->cols();
+  step.weight_bits = asked;
+  step.activation_bits = build.precision().activation_bits;
+  step.weight_bytes = stored_bytes(*node.matrix, bits);
   matrix->fill(bits, 0, (matrix->rows() + 15) / 16, args.table);
   args.rows = matrix->rows();
   args.cols = matrix->cols();

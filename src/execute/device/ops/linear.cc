@@ -32,6 +32,9 @@ Status build_linear(DeviceBuild& build, const Node& node, std::span<const BuildV
   args.y = outputs[0].device->data<float>();
   args.ldy = rows;
   PBATCH_ASSIGN_OR_RETURN(args.activation, read_activation(node));
+  build.step().rows = rows;
+  build.step().cols = cols;
+  build.step().macs = rows * cols * args.batch;
   if (inputs.size() > 2 && !inputs[2].is_absent()) {
     PBATCH_ASSIGN_OR_RETURN(const DeviceTensor bias, build.on_device(inputs[2]));
     args.bias = bias.data<float>();

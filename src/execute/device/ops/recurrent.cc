@@ -10,6 +10,8 @@ Status build_recurrent(DeviceBuild& build, const Node& node, std::span<const Bui
   PBATCH_ASSIGN_OR_RETURN(
       const DeviceTensor weights,
       build.weights().constant(r, "transposed " + shape_to_string(r.shape()), transposed));
+  build.step().rows = r.dim(1);
+  build.step().cols = hidden;
   const MakeRecurrentPart make_part = [&](std::int64_t first, std::int64_t blocks,
                                           std::int64_t batch) -> Result<RecurrentPart> {
     cuda::FloatProductArgs args = {};

@@ -155,6 +155,8 @@ Status build_steps(DeviceBuild& build, const Node& node, std::size_t first_optio
   PBATCH_ASSIGN_OR_RETURN(RecurrentIo io, layer.open(views));
   PBATCH_ASSIGN_OR_RETURN(const std::int32_t* lengths,
                           lengths_of(build, inputs, first_optional + 1, io.batch()));
+  PlanStep& step = build.step();
+  step.macs = step.rows * step.cols * io.batch() * io.steps();
   std::vector<Tensor> made(outputs.size());
   const std::span<Tensor> wanted = layer.wanted(made);
   PBATCH_RETURN_IF_ERROR(io.allocate(
