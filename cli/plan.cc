@@ -129,12 +129,14 @@ Status PlanCommand::run() const {
   json["weight_bits"] = bits.weight_bits;
   json["activation_bits"] = bits.activation_bits;
   json["weight_bytes"] = bytes;
+  json["prepared_bytes"] = session.prepared_bytes();
   json["steps"] = steps_json(planned->steps);
   return deliver(
       output,
       plan_table(planned->steps) + fed +
-          fmt::format("; one run reads {} of weights, scales and constants\n",
-                      human_bytes(double(bytes))) +
+          fmt::format("; one run reads {} of weights, scales and constants\n"
+                      "scales and copies as kernels read them: {}\n",
+                      human_bytes(double(bytes)), human_bytes(double(session.prepared_bytes()))) +
           (session.kernel_costs().empty()
                ? ""
                : "kernels chosen by costs: " + printable(session.kernel_costs()) + "\n") +

@@ -261,6 +261,20 @@ PBATCH_API pbatch_code pbatch_plan_at(const pbatch_plan* plan, size_t index, pba
 /* NULL is allowed. */
 PBATCH_API void pbatch_plan_free(pbatch_plan* plan);
 
+/* ---- Memory ---- */
+
+/* Weights in the form in which kernels read them, in all sessions of the process. */
+typedef struct pbatch_weight_memory {
+  int64_t bytes;    /* in use, besides the models: scales and copies in kernels' layouts */
+  int64_t limit;    /* 0: none */
+  int64_t given_up; /* how often a plan or a copy was given up for the limit */
+} pbatch_weight_memory;
+
+PBATCH_API pbatch_weight_memory pbatch_get_weight_memory(void);
+/* A bound for `bytes`, from now on and at once; 0, as it is at first, for none. Above it, plans and
+ * copies that were used least recently are given up and made again when a run needs them. */
+PBATCH_API void pbatch_limit_weight_memory(int64_t bytes);
+
 /* ---- Quantization ---- */
 
 /* pbatch_quantize_options.group: 32 for matrices of up to 2^18 weights, 64 for larger ones. */

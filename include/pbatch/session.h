@@ -170,6 +170,10 @@ class PBATCH_API Session {
                                      std::span<const InputShape> shapes = {}) const;
   /// Bytes of planes, scales and float constants of the model that one run at this precision reads.
   Result<std::int64_t> weight_bytes(const Precision& precision) const;
+  /// Bytes that weights take besides those of the model: scales as kernels read them, and copies in
+  /// kernels' layouts, of all precisions that are ready (weight_memory.h). Sessions of one file
+  /// share them. Not counted: the floats that weight_bits 32 runs on, and a GPU's memory.
+  std::int64_t prepared_bytes() const;
 
  private:
   struct PBATCH_LOCAL Impl;

@@ -21,8 +21,11 @@ from ._core import (  # noqa: E402
     RunOptions,
     SessionOptions,
     ThreadPool,
+    WeightMemory,
     active_isa,
     compiled_isas,
+    limit_weight_memory,
+    weight_memory,
 )
 from ._core import version as __version__  # noqa: E402
 from ._io_binding import IOBinding, OrtValue  # noqa: E402
@@ -77,11 +80,14 @@ __all__ = [
     "SweepReport",
     "ThreadPool",
     "UnsupportedError",
+    "WeightMemory",
     "__version__",
     "active_isa",
     "compiled_isas",
     "get_available_providers",
     "get_device",
+    "limit_weight_memory",
     "quantize",
     "sweep",
+    "weight_memory",
 ]

@@ -13,5 +13,6 @@ void bind_plan_step(nanobind::module_& m);
 void bind_quantize(nanobind::module_& m);
 void bind_session(nanobind::module_& m);
 void bind_thread_pool(nanobind::module_& m);
+void bind_weight_memory(nanobind::module_& m);
 
 }  // namespace pbatch::python

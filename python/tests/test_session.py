@@ -113,6 +113,20 @@ def test_what_a_session_says_of_itself(session):
     session.prepare(bits=8, shapes=shapes)
 
 
+def test_prepared_weights_have_a_bound(session, x):
+    want = [session.run(None, {"x": x}, bits=bits)[0] for bits in (2, 5)]
+    memory = pbatch.weight_memory()
+    assert memory.bytes > 0 and memory.limit == 0
+    pbatch.limit_weight_memory(1)
+    try:
+        assert pbatch.weight_memory().limit == 1
+        assert pbatch.weight_memory().given_up > memory.given_up
+        for bits, y in zip((2, 5), want, strict=True):
+            assert (session.run(None, {"x": x}, bits=bits)[0] == y).all()
+    finally:
+        pbatch.limit_weight_memory(0)
+
+
 def test_onnxruntime_programs_open_sessions(x):
     options = pbatch.SessionOptions()
     options.intra_op_num_threads = 1

@@ -22,8 +22,8 @@ namespace pbatch {
 /// Immutable.
 struct PreparedMatrix;
 
-/// Makes and keeps the PreparedMatrix of every width and kernel asked for;
-/// repacked planes are made once and shared between widths. Thread-safe.
+/// Makes and keeps the PreparedMatrix of every width and kernel asked for, as long as the bound of
+/// WeightStore allows; repacked planes are made once and shared between widths. Thread-safe.
 class MatrixCache {
  public:
   explicit MatrixCache(std::shared_ptr<const BitMatrix> matrix);
@@ -33,6 +33,8 @@ class MatrixCache {
   /// precision_unavailable if weight_bits exceeds the planes at hand.
   Result<std::shared_ptr<const PreparedMatrix>> get(const BitKernel& kernel, int weight_bits);
   const BitMatrix& matrix() const;
+  /// What all that it has made takes now.
+  std::int64_t bytes() const;
 
  private:
   struct Impl;

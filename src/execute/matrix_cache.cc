@@ -5,12 +5,15 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/aligned_buffer.h"
+#include "base/fork.h"
 #include "execute/bit_gemm.h"
 #include "execute/runs.h"
+#include "execute/weight_store.h"
 #include "kernel/repack.h"
 #include "pack/layout.h"
 
@@ -26,14 +29,35 @@ Status no_memory() {
 
 }  // namespace
 
-struct MatrixCache::Impl {
+struct MatrixCache::Impl final : WeightStore::Holder {
+  explicit Impl(std::shared_ptr<const BitMatrix> m) : matrix(std::move(m)) {
+    WeightStore::get().add(this);
+  }
+  ~Impl() override { WeightStore::get().remove(this); }
+
+  struct Entry {
+    std::shared_ptr<const PreparedMatrix> made;
+    std::uint64_t used = 0;
+  };
+  // A part lives as long as a matrix that needs it.
+  struct Part {
+    std::weak_ptr<const std::uint8_t> bytes;
+    std::size_t size = 0;
+  };
+
   std::shared_ptr<const BitMatrix> matrix;
   std::mutex mutex;
-  std::map<std::pair<const BitKernel*, int>, std::shared_ptr<const PreparedMatrix>> prepared;
-  std::map<int, Bytes> scales;                            // by row of the codebook
-  std::map<std::pair<PlaneLayout, int>, Bytes> repacked;  // by layout and plane
-  std::map<std::pair<int, int>, Bytes> fields;            // by first plane and number of planes
+  std::map<std::pair<const BitKernel*, int>, Entry> prepared;
+  std::map<int, Part> scales;                            // by row of the codebook
+  std::map<std::pair<PlaneLayout, int>, Part> repacked;  // by layout and plane
+  std::map<std::pair<int, int>, Part> fields;            // by first plane and number of planes
 
+  std::optional<std::uint64_t> oldest() override;
+  std::shared_ptr<const void> give_up() override;
+  std::map<std::pair<const BitKernel*, int>, Entry>::iterator find_oldest();
+  std::int64_t bytes();
+
+  static Result<Bytes> keep(Part& part, Bytes bytes, std::size_t size);
   Result<std::shared_ptr<const PreparedMatrix>> prepare(const BitKernel& kernel, int weight_bits);
   Result<Bytes> scales_of(int weight_bits);
   Result<Bytes> plane_in(PlaneLayout layout, int plane);
@@ -41,32 +65,75 @@ struct MatrixCache::Impl {
   Status fill_digit(PreparedMatrix& made, int first_plane, WeightDigit& digit);
 };
 
+// What no plan holds; the one used least recently.
+std::map<std::pair<const BitKernel*, int>, MatrixCache::Impl::Entry>::iterator
+MatrixCache::Impl::find_oldest() {
+  auto found = prepared.end();
+  for (auto it = prepared.begin(); it != prepared.end(); ++it) {
+    if (it->second.made == nullptr || it->second.made.use_count() > 1) continue;
+    if (found == prepared.end() || it->second.used < found->second.used) found = it;
+  }
+  return found;
+}
+
+std::optional<std::uint64_t> MatrixCache::Impl::oldest() {
+  const std::lock_guard lock(mutex);
+  const auto found = find_oldest();
+  return found != prepared.end() ? std::optional(found->second.used) : std::nullopt;
+}
+
+std::shared_ptr<const void> MatrixCache::Impl::give_up() {
+  const std::lock_guard lock(mutex);
+  const auto found = find_oldest();
+  if (found == prepared.end()) return nullptr;
+  std::shared_ptr<const void> given = std::move(found->second.made);
+  prepared.erase(found);
+  return given;
+}
+
+std::int64_t MatrixCache::Impl::bytes() {
+  const std::lock_guard lock(mutex);
+  std::size_t sum = 0;
+  const auto add = [&sum](const auto& parts) {
+    for (const auto& [key, part] : parts) sum += part.bytes.expired() ? 0 : part.size;
+  };
+  add(scales);
+  add(repacked);
+  add(fields);
+  return static_cast<std::int64_t>(sum);
+}
+
+Result<Bytes> MatrixCache::Impl::keep(Part& part, Bytes bytes, std::size_t size) {
+  if (bytes == nullptr) return no_memory();
+  Bytes counted = WeightStore::get().count(std::move(bytes), size);
+  part = {counted, size};
+  return counted;
+}
+
 Result<Bytes> MatrixCache::Impl::scales_of(int weight_bits) {
   const int width = std::min(weight_bits, matrix->codebook_widths);
-  Bytes& entry = scales[width];
-  if (entry == nullptr) entry = run_scales(*matrix, width);
-  if (entry == nullptr) return no_memory();
-  return entry;
+  Part& part = scales[width];
+  if (Bytes made = part.bytes.lock()) return made;
+  return keep(part, run_scales(*matrix, width), run_scales_bytes(*matrix));
 }
 
 Result<Bytes> MatrixCache::Impl::plane_in(PlaneLayout layout, int plane) {
-  Bytes& entry = repacked[{layout, plane}];
-  if (entry != nullptr) return entry;
+  Part& part = repacked[{layout, plane}];
+  if (Bytes made = part.bytes.lock()) return made;
   const std::int64_t blocks = row_blocks(matrix->rows) * col_blocks(matrix->cols);
-  auto bytes = std::static_pointer_cast<std::uint8_t>(
-      allocate_aligned(static_cast<std::size_t>(blocks * kBlockBytes)));
+  const auto size = static_cast<std::size_t>(blocks * kBlockBytes);
+  auto bytes = std::static_pointer_cast<std::uint8_t>(allocate_aligned(size));
   if (bytes == nullptr) return no_memory();
   repack_plane(matrix->planes[static_cast<std::size_t>(plane)].data(), blocks, layout, bytes.get());
-  entry = std::move(bytes);
-  return entry;
+  return keep(part, std::move(bytes), size);
 }
 
 Result<Bytes> MatrixCache::Impl::fields_of(int first_plane, int n_planes) {
-  Bytes& entry = fields[{first_plane, n_planes}];
-  if (entry != nullptr) return entry;
+  Part& part = fields[{first_plane, n_planes}];
+  if (Bytes made = part.bytes.lock()) return made;
   const std::int64_t down = row_blocks(matrix->rows), across = col_blocks(matrix->cols);
-  auto bytes = std::static_pointer_cast<std::uint8_t>(
-      allocate_aligned(static_cast<std::size_t>(fields_bytes(down, across, n_planes))));
+  const auto size = static_cast<std::size_t>(fields_bytes(down, across, n_planes));
+  auto bytes = std::static_pointer_cast<std::uint8_t>(allocate_aligned(size));
   if (bytes == nullptr) return no_memory();
   std::array<const std::uint8_t*, 8> planes{};
   for (int i = 0; i < n_planes; ++i) {
@@ -74,8 +141,7 @@ Result<Bytes> MatrixCache::Impl::fields_of(int first_plane, int n_planes) {
         matrix->planes[static_cast<std::size_t>(first_plane + i)].data();
   }
   repack_fields(planes.data(), n_planes, down, across, bytes.get());
-  entry = std::move(bytes);
-  return entry;
+  return keep(part, std::move(bytes), size);
 }
 
 // The planes from `first_plane` on, digit.n_planes of them, in the layout of made.kernel.
@@ -117,9 +183,7 @@ Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::Impl::prepare(const B
 }
 
 MatrixCache::MatrixCache(std::shared_ptr<const BitMatrix> matrix)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->matrix = std::move(matrix);
-}
+    : impl_(std::make_unique<Impl>(std::move(matrix))) {}
 
 MatrixCache::~MatrixCache() = default;
 
@@ -136,6 +200,7 @@ std::shared_ptr<MatrixCache> MatrixCache::shared(const std::shared_ptr<const Bit
 }
 
 const BitMatrix& MatrixCache::matrix() const { return *impl_->matrix; }
+std::int64_t MatrixCache::bytes() const { return impl_->bytes(); }
 
 Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::get(const BitKernel& kernel,
                                                                int weight_bits) {
@@ -152,12 +217,19 @@ Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::get(const BitKernel& 
                   "ask for fewer bits");
   }
   try {
-    const std::lock_guard lock(impl_->mutex);
-    auto& entry = impl_->prepared[{&kernel, weight_bits}];
-    if (entry == nullptr) {
-      PBATCH_ASSIGN_OR_RETURN(entry, impl_->prepare(kernel, weight_bits));
+    std::shared_ptr<const PreparedMatrix> made;
+    {
+      // A child of the process may need this matrix while another thread prepares it here.
+      const std::lock_guard no_fork(fork_mutex());
+      const std::lock_guard lock(impl_->mutex);
+      Impl::Entry& entry = impl_->prepared[{&kernel, weight_bits}];
+      entry.used = WeightStore::get().now();
+      if (entry.made != nullptr) return entry.made;
+      PBATCH_ASSIGN_OR_RETURN(entry.made, impl_->prepare(kernel, weight_bits));
+      made = entry.made;
     }
-    return entry;
+    WeightStore::get().make_room();  // which leaves what is held here
+    return made;
   } catch (const std::bad_alloc&) {
     return no_memory();
   }

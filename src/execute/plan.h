@@ -1,6 +1,7 @@
 // A program compiled for one precision and the types of its inputs.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -36,6 +37,10 @@ class Plan {
   std::optional<TensorType> type_of(ValueId id) const;
   /// Bytes of the arena.
   std::size_t arena_bytes() const { return arena_bytes_; }
+
+  /// When it was used last, as WeightStore tells the time.
+  std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
+  void use(std::uint64_t when) const { used_.store(when, std::memory_order_relaxed); }
 
   static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
 
@@ -89,6 +94,7 @@ class Plan {
   std::vector<ArenaSlot> arena_slots_;
   std::size_t arena_bytes_ = 0;
 
+  mutable std::atomic<std::uint64_t> used_{0};
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Frame>> idle_;
 };

@@ -1,9 +1,11 @@
 #include "execute/program.h"
 
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "execute/recent.h"
+#include "execute/weight_store.h"
 
 namespace pbatch {
 namespace {
@@ -52,7 +54,20 @@ bool operator==(const PlanKey& key, const PlanWanted& wanted) {
 
 }  // namespace
 
-struct Program::Plans {
+// Plans hold prepared weights.
+struct Program::Plans final : WeightStore::Holder {
+  Plans() { WeightStore::get().add(this); }
+  ~Plans() override { WeightStore::get().remove(this); }
+
+  std::optional<std::uint64_t> oldest() override {
+    const std::lock_guard lock(mutex);
+    return recent.is_empty() ? std::nullopt : std::optional(recent.oldest().used());
+  }
+  std::shared_ptr<const void> give_up() override {
+    const std::lock_guard lock(mutex);
+    return recent.is_empty() ? nullptr : recent.take_oldest();
+  }
+
   std::mutex mutex;
   Recent<PlanKey, Plan> recent{kKeptPlans};
 };
@@ -93,7 +108,9 @@ void Program::choose_kernels_by(const KernelPolicy& policy) {
 std::shared_ptr<const Plan> Program::find_plan(const RunContext& context,
                                                std::span<const Tensor> inputs) const {
   const std::lock_guard lock(plans_->mutex);
-  return plans_->recent.find(PlanWanted{context, inputs});
+  auto found = plans_->recent.find(PlanWanted{context, inputs});
+  if (found != nullptr) found->use(WeightStore::get().now());
+  return found;
 }
 
 Result<std::shared_ptr<const Plan>> Program::plan(const RunContext& context,
@@ -103,6 +120,7 @@ Result<std::shared_ptr<const Plan>> Program::plan(const RunContext& context,
   for (const Tensor& input : inputs) key.inputs.push_back({input.dtype(), input.shape()});
   PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> made,
                           Plan::compile(*this, context, key.inputs));
+  made->use(WeightStore::get().now());
   const std::lock_guard lock(plans_->mutex);
   plans_->recent.add(std::move(key), made);
   return made;

@@ -31,6 +31,16 @@ class Recent {
     entries_.insert(entries_.begin(), Entry(std::move(key), std::move(value)));
   }
 
+  bool is_empty() const { return entries_.empty(); }
+  /// The value used least recently. Precondition: there is one.
+  const Value& oldest() const { return *entries_.back().second; }
+  /// The same, given up.
+  std::shared_ptr<const Value> take_oldest() {
+    std::shared_ptr<const Value> value = std::move(entries_.back().second);
+    entries_.pop_back();
+    return value;
+  }
+
   /// Calls test(key, value) on each, most recent first, until it returns true.
   template <class Test>
   void any_of(const Test& test) const {

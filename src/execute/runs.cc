@@ -22,10 +22,14 @@ std::int64_t runs_of(const BitMatrix& m) {
   return (col_blocks(m.cols) + run_blocks - 1) / run_blocks;
 }
 
+std::size_t run_scales_bytes(const BitMatrix& m) {
+  return static_cast<std::size_t>(row_blocks(m.rows) * runs_of(m) * kBlockRows);
+}
+
 std::shared_ptr<const std::uint8_t> run_scales(const BitMatrix& m, int width) {
   const std::int64_t runs = runs_of(m);
   const std::int64_t run_cols = static_cast<std::int64_t>(run_blocks_of(m)) * kBlockCols;
-  const auto bytes = static_cast<std::size_t>(row_blocks(m.rows) * runs * kBlockRows);
+  const std::size_t bytes = run_scales_bytes(m);
   auto scales = std::static_pointer_cast<std::uint8_t>(allocate_aligned(bytes));
   if (scales == nullptr) return nullptr;
   std::memset(scales.get(), 0, bytes);

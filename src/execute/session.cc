@@ -11,6 +11,7 @@
 #include "base/buffer_pool.h"
 #include "base/fork.h"
 #include "base/thread_pool.h"
+#include "execute/bit_gemm.h"
 #include "execute/check_inputs.h"
 #include "execute/device/device_network.h"
 #include "execute/ops/bit_weights.h"
@@ -448,6 +449,16 @@ Result<std::vector<StepTime>> Session::profile(std::span<const NamedTensor> inpu
 Result<std::vector<PlanStep>> Session::plan(const Precision& precision,
                                             std::span<const InputShape> shapes) const {
   return impl_->plan(precision, shapes);
+}
+
+std::int64_t Session::prepared_bytes() const {
+  std::int64_t bytes = 0;
+  std::set<const BitMatrix*> counted;
+  visit_nodes(impl_->program.graph(), [&](const Node& node) {
+    if (node.matrix == nullptr || !counted.insert(node.matrix.get()).second) return;
+    bytes += MatrixCache::shared(node.matrix)->bytes();
+  });
+  return bytes;
 }
 
 Result<std::int64_t> Session::weight_bytes(const Precision& precision) const {

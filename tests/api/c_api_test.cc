@@ -449,6 +449,18 @@ TEST_F(CApi, PlansARunOfTheseShapes) {
   EXPECT_EQ(pbatch_plan_count(nullptr), 0U);
 }
 
+TEST_F(CApi, BoundsTheMemoryOfPreparedWeights) {
+  const SessionPtr session = quantized();
+  const std::vector<float> x = random_floats(3 * 64, 9);
+  run(session.get(), tensor_over(x), at(3));
+  EXPECT_GT(pbatch_get_weight_memory().bytes, 0);
+  pbatch_limit_weight_memory(1);
+  EXPECT_EQ(pbatch_get_weight_memory().limit, 1);
+  EXPECT_EQ(pbatch_get_weight_memory().bytes, 0);
+  EXPECT_GT(pbatch_get_weight_memory().given_up, 0);
+  pbatch_limit_weight_memory(0);
+}
+
 TEST(CApiThreads, RefusesPoolsThatCannotBe) {
   pbatch_error error;
   int place = 0;
