@@ -151,8 +151,10 @@ Status RunCommand::run() const {
   if (profiles) {
     PBATCH_ASSIGN_OR_RETURN(const std::vector<StepTime> steps,
                             session.profile(*tensors, precision, profile_runs));
-    profile = profile_table(steps);
-    json["steps"] = profile_json(steps);
+    PBATCH_ASSIGN_OR_RETURN(const RunCeilings ceilings, measure_ceilings(steps, session.threads()));
+    profile = profile_table(steps, ceilings);
+    json["steps"] = profile_json(steps, ceilings);
+    json["ceilings"] = ceilings_json(ceilings);
     if (!trace.empty()) files.emplace_back(trace, profile_trace(steps));
   }
   add_device(session, json);
