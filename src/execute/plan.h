@@ -56,7 +56,7 @@ class Plan {
 
   struct Entry {
     const Node* node = nullptr;
-    const Op* op = nullptr;
+    const Op* op = nullptr;  ///< null: brings a value into another layout, for the node
     std::vector<ValueId> inputs, outputs;  ///< the node's, or the same in another layout
     std::unique_ptr<const Step> step;      ///< null: runs as an operator, or passes a tensor on
     bool is_alias = false;

@@ -37,6 +37,10 @@ class Lister {
   void list(const Plan& plan) {
     for (const Plan::Entry& entry : plan.entries()) {
       if (entry.is_alias) continue;
+      if (entry.op == nullptr) {  // brings a value into another layout
+        steps_.push_back(entry.info);
+        continue;
+      }
       std::vector<std::optional<TensorType>> inputs;
       for (const ValueId id : entry.node->inputs) inputs.push_back(plan.type_of(id));
       for (const ProgramInputs& inner : entry.op->programs(inputs)) list(inner);

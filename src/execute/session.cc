@@ -229,15 +229,16 @@ Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> give
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
   RunContext context{*pool, buffers, layers.empty() ? of_float : precision, float_backend, timings};
   if (on_device != nullptr) return run_on_device(context, *ordered);
-  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, compiled(context, *ordered));
-  return plan->run(context, *ordered);
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> compiled_plan,
+                          compiled(context, *ordered));
+  return compiled_plan->run(context, *ordered);
 }
 
 Result<std::vector<Tensor>> Session::Impl::run_on_device(RunContext& context,
-                                                         std::span<const Tensor> inputs) {
+                                                         std::span<const Tensor> ordered) {
   PBATCH_RETURN_IF_ERROR(check_precision(context.precision));
   const auto start = std::chrono::steady_clock::now();
-  Result<std::vector<Tensor>> made = on_device->run(context, inputs);
+  Result<std::vector<Tensor>> made = on_device->run(context, ordered);
   const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
   if (context.timings != nullptr) context.timings->push_back({nullptr, {}, spent.count()});
   return made;
@@ -245,10 +246,10 @@ Result<std::vector<Tensor>> Session::Impl::run_on_device(RunContext& context,
 
 // A precision that has a plan was checked when that was made.
 Result<std::shared_ptr<const Plan>> Session::Impl::compiled(const RunContext& context,
-                                                            std::span<const Tensor> inputs) const {
-  if (auto made = program.find_plan(context, inputs)) return made;
+                                                            std::span<const Tensor> ordered) const {
+  if (auto made = program.find_plan(context, ordered)) return made;
   PBATCH_RETURN_IF_ERROR(check_precision(context.precision));
-  return program.plan(context, inputs);
+  return program.plan(context, ordered);
 }
 
 // A lock that such a run holds would be waited for for ever.
@@ -290,10 +291,10 @@ Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
   PBATCH_RETURN_IF_ERROR(begin_run());
   const RunUnderWay until_the_end(under_way);
   bool assumed = false;
-  const Result<std::vector<Tensor>> inputs = check_shapes(program.graph(), shapes, &assumed);
-  if (!inputs) return inputs.status().in_file(program.graph().source_file);
+  const Result<std::vector<Tensor>> ordered = check_shapes(program.graph(), shapes, &assumed);
+  if (!ordered) return ordered.status().in_file(program.graph().source_file);
   RunContext context{*pool, buffers, layers.empty() ? of_float : precision, float_backend};
-  Result<std::vector<PlanStep>> steps = plan(context, *inputs);
+  Result<std::vector<PlanStep>> steps = plan(context, *ordered);
   if (steps || !assumed || steps.status().code() != ErrorCode::shape_mismatch) return steps;
   return Status(ErrorCode::shape_mismatch,
                 steps.status().message() + ", with 1 for the free dimensions of the inputs",
@@ -303,13 +304,13 @@ Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
 }
 
 Result<std::vector<PlanStep>> Session::Impl::plan(RunContext& context,
-                                                  std::span<const Tensor> inputs) {
+                                                  std::span<const Tensor> ordered) {
   if (on_device != nullptr) {
     PBATCH_RETURN_IF_ERROR(check_precision(context.precision));
-    return on_device->plan(context, inputs);
+    return on_device->plan(context, ordered);
   }
-  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, compiled(context, inputs));
-  return list_steps(*plan, context);
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> made, compiled(context, ordered));
+  return list_steps(*made, context);
 }
 
 // Whether `given`, of things with names, has an input that `program` does not take.

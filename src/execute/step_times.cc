@@ -16,18 +16,19 @@ double median(const std::vector<StepTiming>& runs, double StepTiming::*part) {
 }  // namespace
 
 void StepTimes::add(const StepTimings& run) {
-  std::map<const Node*, StepTiming> sums;
+  std::map<Key, StepTiming> sums;
   for (const StepTiming& timing : run) {
-    StepTiming& sum = sums[timing.node];
+    const Key key{timing.node, timing.info.op_type};
+    StepTiming& sum = sums[key];
     sum.us += timing.us;
     sum.quantize_us += timing.quantize_us;
     sum.product_us += timing.product_us;
     sum.epilogue_us += timing.epilogue_us;
     sum.macs += static_cast<double>(timing.info.macs);
-    const auto [place, is_new] = places_.emplace(timing.node, nodes_.size());
+    const auto [place, is_new] = places_.emplace(key, nodes_.size());
     if (is_new) nodes_.push_back({timing.node, timing.info, {}});
   }
-  for (const auto& [node, sum] : sums) nodes_[places_[node]].runs.push_back(sum);
+  for (const auto& [key, sum] : sums) nodes_[places_[key]].runs.push_back(sum);
 }
 
 std::vector<StepTime> StepTimes::medians() const {
@@ -35,7 +36,7 @@ std::vector<StepTime> StepTimes::medians() const {
   for (const NodeTimes& node : nodes_) {
     StepTime time;
     time.node = node.node != nullptr ? node.node->name : "all nodes";
-    time.op_type = node.node != nullptr ? node.node->op_type : "CUDA graph";
+    time.op_type = node.node != nullptr ? node.info.op_type : "CUDA graph";
     time.kernel = node.info.kernel;
     time.predicted_us = node.info.predicted_us;
     time.weight_bytes = node.info.weight_bytes;

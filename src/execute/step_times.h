@@ -3,13 +3,15 @@
 
 #include <cstddef>
 #include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "execute/step_timings.h"
 
 namespace pbatch {
 
-/// Steps of one node in a run count together.
+/// Steps of one node in a run count together, but for those that bring values into another layout.
 class StepTimes {
  public:
   void add(const StepTimings& run);
@@ -24,7 +26,9 @@ class StepTimes {
   };
 
   std::vector<NodeTimes> nodes_;
-  std::map<const Node*, std::size_t> places_;
+  // A node, and the operator that its step is.
+  using Key = std::pair<const Node*, std::string>;
+  std::map<Key, std::size_t> places_;
 };
 
 }  // namespace pbatch
