@@ -108,6 +108,9 @@ void LayerOverrides::add_to(CLI::App& command) {
       .add_option("--layer", texts, "Precision of one layer, whatever --bits says; may be repeated")
       ->type_name("NAME=W[,A]")
       ->allow_extra_args(false);
+  command.add_flag("--exact", exact,
+                   "Bit-layers everywhere, the same bits on every machine: no convolution in float "
+                   "because that is faster");
 }
 
 void LayerOverrides::parse() {

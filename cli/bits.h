@@ -23,9 +23,10 @@ std::vector<int> parse_counts(const std::string& text, const std::string& option
 /// Numbers of CPUs, "0,2" or "0:3,8", in the order given.
 std::vector<int> parse_cpus(const std::string& text);
 
-/// --layer NAME=W[,A], repeated.
+/// --layer NAME=W[,A], repeated, and --exact.
 struct LayerOverrides {
   std::vector<std::string> texts;
+  bool exact = false;
   std::map<std::string, LayerPrecision> layers;
 
   void add_to(CLI::App& command);

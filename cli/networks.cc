@@ -64,7 +64,7 @@ Status add_contenders(const NetworkFlags& flags, Networks* nets) {
   for (const int width : widths) {
     if (width == 32) continue;  // the float row stands first already
     for (const int abits : flags.activation_bits) {
-      const Contender c{&quantized, {{width, abits}, overrides}, {}};
+      const Contender c{&quantized, {{width, abits}, overrides, flags.overrides.exact}, {}};
       // A width that is not there is an error before anything else is measured.
       PBATCH_RETURN_IF_ERROR(quantized.weight_bytes(c.precision).status());
       nets->contenders.push_back(c);

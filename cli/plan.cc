@@ -110,7 +110,7 @@ Status PlanCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, session.files()));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
-  const Precision precision{bits, overrides.layers};
+  const Precision precision{bits, overrides.layers, overrides.exact};
   const Result<Planned> planned = plan_that_fits(session, precision, shapes.parse(), batch);
   if (!planned) return planned.status().in_file(file);
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t bytes, session.weight_bytes(precision));

@@ -65,8 +65,8 @@ Result<Precision> RunCommand::precision_for(const Session& session) const {
     }
     return Precision::f32();
   }
-  if (bits_option->count() > 0) return Precision{bits, overrides.layers};
-  return Precision{{session.max_weight_bits(), 16}, overrides.layers};
+  if (bits_option->count() > 0) return Precision{bits, overrides.layers, overrides.exact};
+  return Precision{{session.max_weight_bits(), 16}, overrides.layers, overrides.exact};
 }
 
 struct Summary {

@@ -182,6 +182,8 @@ typedef struct pbatch_precision {
   pbatch_bits all;
   const pbatch_layer_bits* layers; /* may be NULL if layer_count is 0 */
   size_t layer_count;
+  int exact; /* not 0: bit-layers everywhere, the same bits on every machine; 0: a convolution that
+              * bits would slow down runs in float on the same weights */
 } pbatch_precision;
 
 /* A tensor, row-major and without gaps. */

@@ -51,9 +51,11 @@ void set_entry(RunOptions& options, const std::string& key, const std::string& v
     options.precision.all.activation_bits = read_number(key, value);
   } else if (key == "pbatch.layers") {
     read_layers(options, key, value);
+  } else if (key == "pbatch.exact") {
+    options.precision.exact = read_number(key, value) != 0;
   } else if (key.starts_with("pbatch.")) {
     raise_invalid("there is no run option '" + key + "'",
-                  "use pbatch.bits, pbatch.abits or pbatch.layers");
+                  "use pbatch.bits, pbatch.abits, pbatch.layers or pbatch.exact");
   }
   options.entries[key] = value;
 }
@@ -78,7 +80,8 @@ void bind_run_options(nb::module_& m) {
   c.def(nb::init<>());
   c.def(
       "add_run_config_entry", &set_entry, nb::arg("key"), nb::arg("value"),
-      "\"pbatch.bits\", \"pbatch.abits\" or \"pbatch.layers\" (\"fc1=3,8;fc2=4\"). Other keys are "
+      "\"pbatch.bits\", \"pbatch.abits\", \"pbatch.layers\" (\"fc1=3,8;fc2=4\") or\n\"pbatch.exact\" "
+      "(\"1\": no convolution in float because that is faster). Other keys are "
       "kept and have no\neffect. Raises InvalidArgumentError for a value that is none.");
   c.def("get_run_config_entry", &entry, nb::arg("key"), "The entry as it was added.");
   const char* const kept = "Kept for programs of onnxruntime; it has no effect.";

@@ -17,7 +17,8 @@ class Prelu final : public Op {
  public:
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor &x = *request.inputs[0], &slope = *request.inputs[1];
-    PBATCH_ASSIGN_OR_RETURN(StepPlan plan, plan_binary(kPrelu, "PRelu", x, slope));
+    PBATCH_ASSIGN_OR_RETURN(StepPlan plan,
+                            plan_binary(kPrelu, "PRelu", x, slope, common_layout(request)));
     if (plan.outputs[0].shape != x.shape()) {
       return Status(ErrorCode::shape_mismatch,
                     "slope " + shape_to_string(slope.shape()) + " of PRelu does not broadcast to " +
@@ -25,6 +26,10 @@ class Prelu final : public Op {
                     "feed the shape that the network was trained on");
     }
     return plan;
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t) const override {
+    return common_layout(request);
   }
 };
 

@@ -47,20 +47,22 @@ class Resize final : public Op {
     }
     std::vector<ResizeAxis> axes;
     PBATCH_RETURN_IF_ERROR(make_plan(x.shape(), request.inputs, axes));
-    std::vector<Pass> passes;
-    Shape shape = x.shape();
+    const Layout layout = request.layout(0);
+    std::vector<ResizeAxis> in_memory(axes.size());
     for (std::size_t d = 0; d < axes.size(); ++d) {
-      const bool whole = axes[d].in == axes[d].out && axes[d].scale == 1.0F;
-      if (whole && rule_.coordinates != ResizeRule::Coordinates::tf_crop_and_resize) continue;
-      if (axes[d].out > 0 && axes[d].in == 0) return bad_list("sizes");
-      shape[d] = axes[d].out;
-      PBATCH_ASSIGN_OR_RETURN(const std::int64_t count,
-                              checked_element_count(shape, dtype_size(x.dtype())));
-      passes.push_back(pass_along(d, axes[d], shape, count));
+      in_memory[axis_in_memory(d, axes.size(), layout)] = axes[d];
     }
+    Shape shape = x.shape();
+    for (std::size_t d = 0; d < axes.size(); ++d) shape[d] = axes[d].out;
+    PBATCH_ASSIGN_OR_RETURN(std::vector<Pass> passes,
+                            make_passes(in_memory, shape_in_memory(x.shape(), layout), x.dtype()));
     TensorType y{x.dtype(), std::move(shape)};
-    if (passes.empty()) return StepPlan::alias(std::move(y));
-    return plan_passes(std::move(y), std::move(passes));
+    if (passes.empty()) return StepPlan::alias(std::move(y)).in_layout(layout);
+    return plan_passes(std::move(y), std::move(passes)).in_layout(layout);
+  }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    return i == 0 ? request.layout(0) : Layout::plain;
   }
 
  private:
@@ -71,6 +73,22 @@ class Resize final : public Op {
     std::int64_t inner = 1, rows = 0;  // of the result
     std::int64_t elements = 0;
   };
+
+  // `axes` and `shape`: as the elements lie.
+  Result<std::vector<Pass>> make_passes(const std::vector<ResizeAxis>& axes, Shape shape,
+                                        DType type) const {
+    std::vector<Pass> passes;
+    for (std::size_t d = 0; d < axes.size(); ++d) {
+      const bool whole = axes[d].in == axes[d].out && axes[d].scale == 1.0F;
+      if (whole && rule_.coordinates != ResizeRule::Coordinates::tf_crop_and_resize) continue;
+      if (axes[d].out > 0 && axes[d].in == 0) return bad_list("sizes");
+      shape[d] = axes[d].out;
+      PBATCH_ASSIGN_OR_RETURN(const std::int64_t count,
+                              checked_element_count(shape, dtype_size(type)));
+      passes.push_back(pass_along(d, axes[d], shape, count));
+    }
+    return passes;
+  }
 
   Pass pass_along(std::size_t d, const ResizeAxis& axis, const Shape& shape,
                   std::int64_t elements) const {

@@ -44,7 +44,9 @@ class Variadic final : public Op {
       return unsupported_type(op_type_, type);
     }
     if (inputs.size() == 1) return StepPlan::alias({type, inputs[0]->shape()});
-    if (inputs.size() == 2 && !mean_) return plan_binary(table_, op_type_, *inputs[0], *inputs[1]);
+    if (is_binary(request)) {
+      return plan_binary(table_, op_type_, *inputs[0], *inputs[1], common_layout(request));
+    }
     Chain chain;
     std::size_t bytes = 0;  // of the largest result in between
     Tensor result = *inputs[0];
@@ -68,7 +70,13 @@ class Variadic final : public Op {
     return plan;
   }
 
+  Layout wanted_layout(const PlanRequest& request, std::size_t) const override {
+    return is_binary(request) ? common_layout(request) : Layout::plain;
+  }
+
  private:
+  bool is_binary(const PlanRequest& request) const { return request.inputs.size() == 2 && !mean_; }
+
   struct Chain {
     std::vector<std::unique_ptr<Step>> steps;
     std::size_t half = 0;  // bytes of scratch memory for one result in between
