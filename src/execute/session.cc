@@ -17,6 +17,7 @@
 #include "execute/ops/bit_weights.h"
 #include "execute/plan_steps.h"
 #include "execute/program.h"
+#include "execute/run_passes.h"
 #include "execute/simplify.h"
 #include "execute/step_times.h"
 #include "format/model_file.h"
@@ -343,7 +344,7 @@ Session::~Session() = default;
 Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) {
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
   PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<ThreadPool> pool, pool_for(options));
-  PBATCH_RETURN_IF_ERROR(fuse_activations(graph));
+  PBATCH_RETURN_IF_ERROR(apply_run_passes(graph));
   PBATCH_ASSIGN_OR_RETURN(Program program, Program::build(std::move(graph)));
   auto impl = std::make_unique<Impl>(std::move(program), std::move(pool), options.float_backend);
   impl->describe();

@@ -58,6 +58,12 @@ Status split_recurrent(Graph& graph);
 /// opset of these operators: for a network that is run, not for one that is written.
 Status fuse_activations(Graph& graph);
 
+/// (x - mean) / sqrt(variance + epsilon) over the last dimension, times a constant vector and
+/// perhaps plus one, as exporters write it out, becomes LayerNormalization under the name of the
+/// last node. Parts that others read stay; what nobody reads is left for remove_unused(). For a
+/// network that is run, too.
+Status fuse_layer_norm(Graph& graph);
+
 /// Drops Identity, Dropout in inference form, and nodes and values that no
 /// output needs. Renumbers the values. Inputs and outputs keep their names.
 Status remove_unused(Graph& graph);

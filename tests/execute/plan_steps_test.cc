@@ -132,7 +132,9 @@ void expect_planned_is_run(const Session& session, const Case& c, const Precisio
     EXPECT_EQ(step.op_type, time.op_type);
     EXPECT_EQ(step.kernel, time.kernel) << step.node;
     EXPECT_EQ(step.planned, step.kernel != "by data") << step.node;
-    if (step.weight_bytes != 0) EXPECT_EQ(step.weight_bytes, time.weight_bytes) << step.node;
+    if (step.weight_bytes != 0) {
+      EXPECT_EQ(step.weight_bytes, time.weight_bytes) << step.node;
+    }
     EXPECT_EQ(step.predicted_us, time.predicted_us) << step.node;
   }
 }

@@ -80,7 +80,7 @@ class ConvInteger final : public Op {
       float* const sums = scratch_at<float>(call, sums_at);
       of_x.apply(call.in[0], zeros.first ? call.in[2] : nullptr, scratch_at<float>(call, x_at));
       of_w.apply(call.in[1], zeros.second ? call.in[3] : nullptr, scratch_at<float>(call, w_at));
-      const void* const in[] = {scratch_at<float>(call, x_at), scratch_at<float>(call, w_at)};
+      const void* const in[4] = {scratch_at<float>(call, x_at), scratch_at<float>(call, w_at)};
       void* const out[] = {sums};
       StepCall inner = call;
       inner.in = in;

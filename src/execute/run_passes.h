@@ -1,0 +1,13 @@
+// Passes over a network that is about to run. What they make need not be what a file may hold.
+#pragma once
+
+#include "graph/graph.h"
+#include "pbatch/status.h"
+
+namespace pbatch {
+
+/// "fuse_activations" and "fuse_layer_norm", but for those that the environment variable
+/// PBATCH_WITHOUT names, separated by commas: for comparisons. Other names are an error.
+Status apply_run_passes(Graph& graph);
+
+}  // namespace pbatch
