@@ -18,6 +18,7 @@
 #include "execute/simplify.h"
 #include "execute/step_times.h"
 #include "format/model_file.h"
+#include "graph/bit_operators.h"
 #include "graph/fallbacks.h"
 #include "graph/passes.h"
 #include "graph/subgraphs.h"
@@ -26,7 +27,6 @@
 #include "pack/layout.h"
 #include "pbatch/quantize.h"
 #include "plan/stored_costs.h"
-#include "quantize/quantize_graph.h"
 
 namespace pbatch {
 
@@ -60,7 +60,7 @@ struct Session::Impl {
   std::unique_ptr<Session> fed;
 
   std::shared_mutex prepared_mutex;
-  std::set<Precision> prepared;
+  std::map<Precision, Precision> prepared;  // as given, and with_floors() of it
 
   void describe();
   Status choose_device(const Device& wanted);
@@ -69,7 +69,9 @@ struct Session::Impl {
                                   StepTimings* timings);
   Status begin_run();
   Status check_precision(const Precision& precision) const;
-  Status prepare(const Precision& precision);
+  /// Prepares what `precision` means for this network, and returns that.
+  Result<const Precision*> prepare(const Precision& precision);
+  Precision with_floors(const Precision& given) const;
   bool feeds_optional(std::span<const NamedTensor> given) const;
   Result<const Session*> taking_optional_inputs();
 };
@@ -103,6 +105,12 @@ class RunUnderWay {
   std::atomic<int>& count_;
 };
 
+// A file may say what it likes.
+int min_weight_bits_of(const Node& node) {
+  const Result<std::int64_t> bits = node.int_attr(kMinWeightBits, 1);
+  return bits ? static_cast<int>(std::clamp<std::int64_t>(*bits, 1, 16)) : 1;
+}
+
 LayerInfo describe_layer(const Node& node) {
   const BitMatrix& m = *node.matrix;
   LayerInfo layer;
@@ -116,6 +124,7 @@ LayerInfo describe_layer(const Node& node) {
   layer.plane_bytes = plane_bytes(m.rows, m.cols);
   layer.scale_bytes = static_cast<std::int64_t>(m.group_codes.size() + m.codebook.size() +
                                                 m.row_scale.size_bytes());
+  layer.min_weight_bits = min_weight_bits_of(node);
   return layer;
 }
 
@@ -196,10 +205,10 @@ Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> give
   }
   PBATCH_RETURN_IF_ERROR(begin_run());
   const RunUnderWay until_the_end(under_way);
-  PBATCH_RETURN_IF_ERROR(prepare(precision));
+  PBATCH_ASSIGN_OR_RETURN(const Precision* const meant, prepare(precision));
   Result<std::vector<Tensor>> ordered = check_inputs(program.graph(), given);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
-  RunContext context{*pool, buffers, precision, float_backend, timings};
+  RunContext context{*pool, buffers, *meant, float_backend, timings};
   if (on_device == nullptr) return program.run(context, *ordered);
   const auto start = std::chrono::steady_clock::now();
   Result<std::vector<Tensor>> made = on_device->run(context, *ordered);
@@ -241,24 +250,35 @@ Status Session::Impl::check_precision(const Precision& precision) const {
   return Status::ok();
 }
 
-Status Session::Impl::prepare(const Precision& precision) {
-  if (layers.empty()) return Status::ok();
+Precision Session::Impl::with_floors(const Precision& given) const {
+  Precision meant = given;
+  if (given.all.weight_bits == 32) return meant;
+  for (const LayerInfo& layer : layers) {
+    const int floor = std::min(layer.min_weight_bits, layer.planes_available);
+    if (floor <= given.all.weight_bits) continue;
+    meant.layers.try_emplace(layer.name, LayerPrecision{floor, given.all.activation_bits});
+  }
+  return meant;
+}
+
+Result<const Precision*> Session::Impl::prepare(const Precision& precision) {
+  if (layers.empty()) return &precision;
   {
     const std::shared_lock lock(prepared_mutex);
-    if (prepared.contains(precision)) return Status::ok();
+    if (const auto it = prepared.find(precision); it != prepared.end()) return &it->second;
   }
   const std::string& file = program.graph().source_file;
   if (Status s = check_precision(precision); !s) return std::move(s).in_file(file);
+  Precision meant = with_floors(precision);
   if (on_device != nullptr) {
-    PBATCH_RETURN_IF_ERROR(on_device->prepare(precision));
+    PBATCH_RETURN_IF_ERROR(on_device->prepare(meant));
   }
   PBATCH_RETURN_IF_ERROR(program.visit([&](const Node& node, const Op& op) {
     if (node.matrix == nullptr || on_device != nullptr) return Status::ok();
-    return op.prepare(precision.of(node.name)).at_node(node.name).in_file(file);
+    return op.prepare(meant.of(node.name)).at_node(node.name).in_file(file);
   }));
   const std::unique_lock lock(prepared_mutex);
-  prepared.insert(precision);
-  return Status::ok();
+  return &prepared.emplace(precision, std::move(meant)).first->second;  // they stay where they are
 }
 
 // Whether `given` has an input that `program` does not take.
@@ -343,15 +363,6 @@ Result<Session> Session::from_loaded(Graph graph, const SessionOptions& options)
   return session;
 }
 
-Result<Session> Session::quantize_in_memory(const std::string& path,
-                                            const QuantizeOptions& quantize,
-                                            const SessionOptions& options) {
-  PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(path));
-  PBATCH_RETURN_IF_ERROR(simplify_to_quantize(graph));
-  if (auto report = quantize_graph(graph, quantize); !report) return report.status();
-  return from_graph(std::move(graph), options);
-}
-
 const std::vector<PortInfo>& Session::inputs() const { return impl_->inputs; }
 const std::vector<PortInfo>& Session::outputs() const { return impl_->outputs; }
 const std::vector<LayerInfo>& Session::layers() const { return impl_->layers; }
@@ -368,7 +379,9 @@ int Session::max_weight_bits() const {
   return bits;
 }
 
-Status Session::prepare(const Precision& precision) const { return impl_->prepare(precision); }
+Status Session::prepare(const Precision& precision) const {
+  return impl_->prepare(precision).status();
+}
 
 Result<std::vector<Tensor>> Session::run(std::span<const NamedTensor> inputs,
                                          const Precision& precision) const {
@@ -391,12 +404,13 @@ Result<std::vector<StepTime>> Session::profile(std::span<const NamedTensor> inpu
   return times.medians();
 }
 
-Result<std::vector<PlanStep>> Session::plan(const Precision& precision, std::int64_t batch) const {
+Result<std::vector<PlanStep>> Session::plan(const Precision& given, std::int64_t batch) const {
   if (impl_->on_device != nullptr) {  // which knows only then what it can run
-    PBATCH_RETURN_IF_ERROR(impl_->prepare(precision));
-  } else if (Status s = impl_->check_precision(precision); !s) {
+    PBATCH_RETURN_IF_ERROR(impl_->prepare(given).status());
+  } else if (Status s = impl_->check_precision(given); !s) {
     return std::move(s).in_file(impl_->program.graph().source_file);
   }
+  const Precision precision = impl_->with_floors(given);
   std::vector<PlanStep> steps;
   std::set<const BitMatrix*> counted;
   PBATCH_RETURN_IF_ERROR(impl_->program.visit([&](const Node& node, const Op& op) {

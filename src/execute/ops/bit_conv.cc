@@ -4,6 +4,7 @@
 
 #include "execute/conv_geometry.h"
 #include "execute/im2col.h"
+#include "execute/input_observer.h"
 #include "execute/matrix_cache.h"
 #include "execute/op.h"
 #include "execute/ops/bit_layer.h"
@@ -55,6 +56,9 @@ struct Tiles {
           im2col(geometry, source, geometry.channels, begin + first, begin + last,
                  columns + first * cols());
         });
+        if (InputObserver* const observer = ObserveInputs::of_this_thread()) {
+          observer->observe(*matrix->matrix, 0, rows(), columns, call.batch, cols());
+        }
         PBATCH_RETURN_IF_ERROR(bit_gemm(*matrix, call, step.pool, step.buffers, scratch));
         step.pool.parallel_for(rows(), 16, [&](std::int64_t first, std::int64_t last) {
           for (std::int64_t r = first; r < last; ++r) {
