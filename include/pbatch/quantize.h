@@ -37,7 +37,7 @@ struct QuantizeOptions {
   std::vector<std::string> exclude;   ///< node names that stay float; '*' matches any run of characters
   int threads = 1;
   /// What runs read at least of matrices where planes cost next to nothing: tables, of which a run
-  /// reads a few rows; matrices of at most 32 columns; output layers of at most a sixteenth of all
+  /// reads a few rows; matrices of at most 32 columns; output layers of at most a tenth of all
   /// weights (LayerInfo::min_weight_bits). 1: no layer is special.
   int floor_bits = 8;
   Scheme scheme = Scheme::automatic;  ///< Session::quantize_in_memory takes automatic for plain

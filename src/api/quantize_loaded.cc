@@ -33,7 +33,8 @@ Result<QuantizeReport> quantize_loaded(Graph& graph, const QuantizeOptions& opti
   ThreadPool pool(options.threads);
   std::unique_ptr<Calibration> calibration;
   if (options.scheme == Scheme::automatic && !is_compensated(options)) {
-    report.plain_reason = "its codes have more than 8 planes, of which the others would only refine";
+    report.plain_reason =
+        "its codes have more than 8 planes, of which the others would only refine";
   }
   const bool may_be_plain = options.scheme == Scheme::automatic && options.samples.empty();
   if (is_compensated(options)) {

@@ -7,8 +7,8 @@
 
 namespace pbatch {
 
-/// Simplifies `graph`, makes the statistics that options.scheme needs, and quantizes. The report says
-/// nothing of files written. invalid_argument for a pbatch model.
+/// Simplifies `graph`, makes the statistics that options.scheme needs, and quantizes. The report
+/// says nothing of files written. invalid_argument for a pbatch model.
 Result<QuantizeReport> quantize_loaded(Graph& graph, const QuantizeOptions& options);
 
 }  // namespace pbatch

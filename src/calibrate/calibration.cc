@@ -39,9 +39,9 @@ Result<std::unique_ptr<Calibration>> Calibration::create(const Graph& graph,
   if (!options.samples.empty()) {
     made->statistics_ = Statistics::samples;
   } else {
-    PBATCH_ASSIGN_OR_RETURN(made->statistics_,
-                            choose_statistics(made->runner_, made->kind_,
-                                              options.scheme == Scheme::compensated));
+    PBATCH_ASSIGN_OR_RETURN(
+        made->statistics_,
+        choose_statistics(made->runner_, made->kind_, options.scheme == Scheme::compensated));
   }
   return made;
 }
@@ -58,7 +58,8 @@ Result<const MatrixMoments*> Calibration::moments_of(const std::string& layer) {
 Status Calibration::run_pass(const BitMatrix* matrix) {
   now_.clear();
   std::int64_t bytes = 0;
-  for (auto at = std::find(matrices_.begin(), matrices_.end(), matrix); at != matrices_.end(); ++at) {
+  for (auto at = std::find(matrices_.begin(), matrices_.end(), matrix); at != matrices_.end();
+       ++at) {
     bytes += 2 * (*at)->cols * (*at)->cols * static_cast<std::int64_t>(sizeof(double));
     if (bytes > kMostBytes && !now_.empty()) break;
     now_[*at] = {};
@@ -71,11 +72,10 @@ Status Calibration::collect(bool check) {
   std::set<const BitMatrix*> wanted;
   for (const auto& entry : now_) wanted.insert(entry.first);
   MomentCollector collector(std::move(wanted), pool_);
-  const Status fed =
-      statistics_ == Statistics::samples
-          ? feed_samples(runner_, kind_, samples_, check ? SamplePart::check : SamplePart::fit,
-                         collector)
-          : feed_made_up(runner_, kind_, statistics_, check ? 2 : 1, collector);
+  const Status fed = statistics_ == Statistics::samples
+                         ? feed_samples(runner_, kind_, samples_,
+                                        check ? SamplePart::check : SamplePart::fit, collector)
+                         : feed_made_up(runner_, kind_, statistics_, check ? 2 : 1, collector);
   runner_.watch(nullptr);
   PBATCH_RETURN_IF_ERROR(fed);
   for (auto& [matrix, moments] : now_) {

@@ -8,7 +8,8 @@ namespace pbatch {
 /// splitmix64 (Steele et al. 2014); only integer operations and exact sums of doubles.
 class Draws {
  public:
-  explicit Draws(std::uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15ULL + 0x632be59bd9b4e019ULL) {}
+  explicit Draws(std::uint64_t seed)
+      : state_(seed * 0x9e3779b97f4a7c15ULL + 0x632be59bd9b4e019ULL) {}
 
   std::uint64_t bits() {
     std::uint64_t z = state_ += 0x9e3779b97f4a7c15ULL;

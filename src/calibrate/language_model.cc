@@ -51,8 +51,8 @@ Result<TokenStepper> TokenStepper::create(NetworkRunner& runner, const NetworkKi
       made.zeros_.push_back({inputs[pair.input].name, std::move(zeros)});
     }
     made.reset();
-    const auto answer = made.step(std::vector<std::int64_t>(
-        static_cast<std::size_t>(made.streams_), 0));
+    const auto answer =
+        made.step(std::vector<std::int64_t>(static_cast<std::size_t>(made.streams_), 0));
     bool keeps_shapes = true;
     for (std::size_t i = 0; i < made.zeros_.size(); ++i) {
       keeps_shapes =

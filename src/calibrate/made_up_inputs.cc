@@ -12,9 +12,9 @@
 namespace pbatch {
 namespace {
 
-constexpr double kMostWork = 6e10;      // multiply-adds of a draw of inputs
-constexpr double kEnoughVectors = 16;   // for each column of the matrix with the fewest
-constexpr std::int64_t kStreams = 64;   // of text
+constexpr double kMostWork = 6e10;     // multiply-adds of a draw of inputs
+constexpr double kEnoughVectors = 16;  // for each column of the matrix with the fewest
+constexpr std::int64_t kStreams = 64;  // of text
 constexpr std::int64_t kTextSteps = 400;
 constexpr std::int64_t kLeastTextSteps = 32;
 constexpr int kMostRuns = 1024;
@@ -37,9 +37,9 @@ Status write_text(NetworkRunner& runner, const NetworkKind& kind, std::uint64_t 
     if (t >= kLeastTextSteps && collector.work() > kMostWork) break;
     PBATCH_ASSIGN_OR_RETURN(const Tensor logits, stepper.step(tokens));
     for (std::size_t s = 0; s < tokens.size(); ++s) {
-      tokens[s] = draw_token(
-          logits.data<float>() + static_cast<std::int64_t>(s) * stepper.vocabulary(),
-          stepper.vocabulary(), draws.uniform());
+      tokens[s] =
+          draw_token(logits.data<float>() + static_cast<std::int64_t>(s) * stepper.vocabulary(),
+                     stepper.vocabulary(), draws.uniform());
     }
   }
   return Status::ok();
@@ -153,7 +153,8 @@ class MadeUp {
     std::int64_t most = 1;
     for (std::size_t i = 0; i < runner_.inputs().size(); ++i) {
       if (kind_.table_rows[i] == 0) continue;
-      for (const std::int64_t d : dims_.shape(runner_.inputs()[i], sizes_)) most = std::max(most, d);
+      for (const std::int64_t d : dims_.shape(runner_.inputs()[i], sizes_))
+        most = std::max(most, d);
     }
     return most;
   }

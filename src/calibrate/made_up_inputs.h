@@ -22,9 +22,9 @@ enum class Statistics {
 /// "its own text", as reports say it.
 const char* statistics_name(Statistics statistics);
 
-/// Which of them suits a network without samples. unsupported, with the reason, for one that none is
-/// known to suit: fully connected networks on floats, which noise misleads, and convolutional ones
-/// without recurrence, unless `forced`.
+/// Which of them suits a network without samples. unsupported, with the reason, for one that none
+/// is known to suit: fully connected networks on floats, which noise misleads, and convolutional
+/// ones without recurrence, unless `forced`.
 Result<Statistics> choose_statistics(const NetworkRunner& runner, const NetworkKind& kind,
                                      bool forced);
 

@@ -16,9 +16,8 @@ constexpr std::int64_t kTogether = 128;  // vectors whose products are summed in
 MomentCollector::MomentCollector(std::set<const BitMatrix*> wanted, ThreadPool& pool)
     : wanted_(std::move(wanted)), pool_(pool) {}
 
-void MomentCollector::observe(const BitMatrix& matrix, std::int64_t row_begin,
-                              std::int64_t row_end, const float* x, std::int64_t count,
-                              std::int64_t ld) {
+void MomentCollector::observe(const BitMatrix& matrix, std::int64_t row_begin, std::int64_t row_end,
+                              const float* x, std::int64_t count, std::int64_t ld) {
   const std::int64_t cols = matrix.cols;
   work_ += static_cast<double>(count) * static_cast<double>(cols) *
            static_cast<double>(row_end - row_begin);

@@ -18,8 +18,8 @@ class MomentCollector final : public InputObserver {
   /// Of these matrices; the products of others are only counted.
   MomentCollector(std::set<const BitMatrix*> wanted, ThreadPool& pool);
 
-  void observe(const BitMatrix& matrix, std::int64_t row_begin, std::int64_t row_end, const float* x,
-               std::int64_t count, std::int64_t ld) override;
+  void observe(const BitMatrix& matrix, std::int64_t row_begin, std::int64_t row_end,
+               const float* x, std::int64_t count, std::int64_t ld) override;
 
   /// Multiply-adds of all products seen, wanted or not.
   double work() const { return work_; }

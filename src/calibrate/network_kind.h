@@ -10,10 +10,11 @@
 namespace pbatch {
 
 struct NetworkKind {
-  /// Of each input (as NetworkRunner lists them): rows of the constant table that it looks up; 0: none.
+  /// Of each input (as NetworkRunner lists them): rows of the constant table that it looks up; 0:
+  /// none.
   std::vector<std::int64_t> table_rows;
   std::vector<bool> is_length;  ///< of each input: how many steps of each sequence count
-  bool recurrent = false;      ///< has an RNN, LSTM, GRU, Loop or Scan
+  bool recurrent = false;       ///< has an RNN, LSTM, GRU, Loop or Scan
   bool convolutional = false;
 };
 

@@ -14,8 +14,8 @@
 
 namespace pbatch {
 
-/// Runs a network of bit-layers with 16 planes at 16 bits of weights and activations: near the float
-/// network, and with products whose bits are the same on every machine. For one thread.
+/// Runs a network of bit-layers with 16 planes at 16 bits of weights and activations: near the
+/// float network, and with products whose bits are the same on every machine. For one thread.
 class NetworkRunner {
  public:
   /// `pool` must outlive it.

@@ -13,10 +13,10 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kMostItems = 4096;    // of an array, the first ones
-constexpr std::int64_t kTogether = 16;       // items of a run
+constexpr std::int64_t kMostItems = 4096;  // of an array, the first ones
+constexpr std::int64_t kTogether = 16;     // items of a run
 constexpr std::int64_t kMostStreams = 64;
-constexpr double kMostWork = 2e11;           // multiply-adds
+constexpr double kMostWork = 2e11;  // multiply-adds
 
 struct Range {
   std::int64_t begin = 0, end = 0;
@@ -70,8 +70,9 @@ const Sample* find_sample(const std::vector<Sample>& samples, const PortInfo& po
 
 // A stream of items, one a run, whose states go from run to run. Inputs that are neither are the
 // same in all runs.
-Status feed_stream(NetworkRunner& runner, const StepPorts& ports, const std::vector<Sample>& samples,
-                   SamplePart part, MomentCollector& collector) {
+Status feed_stream(NetworkRunner& runner, const StepPorts& ports,
+                   const std::vector<Sample>& samples, SamplePart part,
+                   MomentCollector& collector) {
   const std::vector<PortInfo>& inputs = runner.inputs();
   const PortInfo& port = inputs[ports.input];
   const Sample* const sample = find_sample(samples, port, true);
@@ -116,7 +117,8 @@ Status feed_stream(NetworkRunner& runner, const StepPorts& ports, const std::vec
 Status feed_items(NetworkRunner& runner, const std::vector<Sample>& samples, SamplePart part,
                   MomentCollector& collector) {
   std::vector<InputData> data;
-  for (const Sample& sample : samples) data.push_back({sample.input, sample.data, sample.pixels, {}});
+  for (const Sample& sample : samples)
+    data.push_back({sample.input, sample.data, sample.pixels, {}});
   PBATCH_ASSIGN_OR_RETURN(const Feed feed, Feed::create(runner.inputs(), data));
   const Range range = range_of(part, std::min(kMostItems, feed.items()));
   const std::int64_t together = feed.batch() > 0 ? feed.batch() : kTogether;
@@ -138,7 +140,8 @@ Status feed_samples(NetworkRunner& runner, const NetworkKind& kind,
   runner.watch(nullptr);
   Result<TokenStepper> stepper = TokenStepper::create(runner, kind, kMostStreams);
   runner.watch(&collector);
-  if (stepper && samples.size() == 1) return feed_tokens(*stepper, samples[0].data, part, collector);
+  if (stepper && samples.size() == 1)
+    return feed_tokens(*stepper, samples[0].data, part, collector);
   const FedInput given{"sample", [&](const PortInfo& port) {
                          return find_sample(samples, port, false) != nullptr &&
                                 port.dtype == DType::f32;

@@ -7,8 +7,8 @@
 
 namespace pbatch {
 
-/// Told of vectors by the thread that runs the network, one call at a time, in an order that does not
-/// depend on other threads or on the machine.
+/// Told of vectors by the thread that runs the network, one call at a time, in an order that does
+/// not depend on other threads or on the machine.
 class InputObserver {
  public:
   virtual ~InputObserver() = default;
@@ -18,8 +18,8 @@ class InputObserver {
                        const float* x, std::int64_t count, std::int64_t ld) = 0;
 };
 
-/// While it lives, the products of all runs that this thread calls are observed; the caller of a run
-/// feeds its products itself. Null: nobody is told. May be nested.
+/// While it lives, the products of all runs that this thread calls are observed; the caller of a
+/// run feeds its products itself. Null: nobody is told. May be nested.
 class ObserveInputs {
  public:
   explicit ObserveInputs(InputObserver* observer);

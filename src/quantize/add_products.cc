@@ -3,11 +3,11 @@
 namespace pbatch {
 namespace {
 
-constexpr int kLanes = 4;   // floats of a vector, as every machine has them
-constexpr int kParts = 4;   // vectors of a tile
+constexpr int kLanes = 4;               // floats of a vector, as every machine has them
+constexpr int kParts = 4;               // vectors of a tile
 constexpr int kCols = kLanes * kParts;  // columns at a time
-constexpr int kDepth = 64;  // rows of b that are kept at hand
-constexpr int kVectors = 2;  // rows of out whose sums are in registers
+constexpr int kDepth = 64;              // rows of b that are kept at hand
+constexpr int kVectors = 2;             // rows of out whose sums are in registers
 typedef float Floats __attribute__((vector_size(sizeof(float) * kLanes)));
 
 // `panel` is [depth][kCols].

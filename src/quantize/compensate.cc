@@ -15,10 +15,12 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kRowsTogether = 32;   // a multiple of kBlockRows
-constexpr std::int64_t kSampleRows = 512;    // that noise is measured on
+constexpr std::int64_t kRowsTogether = 32;     // a multiple of kBlockRows
+constexpr std::int64_t kSampleRows = 512;      // that noise is measured on
 constexpr std::int64_t kSampleGroups = 16384;  // that scales are learned from
-constexpr int kSweeps = 2;
+// Sweeps of descent: the later ones gain a tenth of a decibel, and large matrices take minutes.
+constexpr int kSweeps = 4, kSweepsOfLarge = 2;
+constexpr std::int64_t kLarge = std::int64_t{1} << 22;  // weights
 
 // A part of the rows and what they are multiplied with.
 struct Part {
@@ -94,8 +96,8 @@ class Compensator {
       part.begin = m.row_begin;
       part.end = at = m.row_end;
       part.factor = std::make_unique<MomentFactor>(std::move(factor));
-      part.layout = std::make_unique<CompensatedLayout>(*part.factor, plain_.planes_available(),
-                                                        group_cols_);
+      part.layout =
+          std::make_unique<CompensatedLayout>(*part.factor, plain_.planes_available(), group_cols_);
       parts->push_back(std::move(part));
     }
     if (at == plain_.rows) return Status::ok();
@@ -104,7 +106,8 @@ class Compensator {
   }
 
   template <class Task>  // task(first row, row behind the last, index of the block)
-  void for_blocks(const Part& part, const std::vector<std::int64_t>& first, const Task& task) const {
+  void for_blocks(const Part& part, const std::vector<std::int64_t>& first,
+                  const Task& task) const {
     const auto range = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t row = first[static_cast<std::size_t>(i)];
@@ -172,10 +175,11 @@ class Compensator {
             WantedScales w;
             w.entry = rows.entries_of(r - begin)[g];
             for (int n = 0; n < narrow; ++n) {
-              const auto at = static_cast<std::size_t>(((r - begin) * plain_.groups() + g) * narrow + n);
+              const auto at =
+                  static_cast<std::size_t>(((r - begin) * plain_.groups() + g) * narrow + n);
               w.target[n] = targets[at];
-              w.target[n].weight *= static_cast<float>(part.weight[static_cast<std::size_t>(n)]) *
-                                    scale * scale;
+              w.target[n].weight *=
+                  static_cast<float>(part.weight[static_cast<std::size_t>(n)]) * scale * scale;
             }
             of_block[static_cast<std::size_t>(i)].push_back(w);
           }
@@ -240,12 +244,13 @@ class Compensator {
   }
 
   void improve_codes(const MatrixStorage& made) const {
+    const int sweeps = plain_.rows * plain_.cols > kLarge ? kSweepsOfLarge : kSweeps;
     const std::vector<std::uint8_t> levels = levels_of(table_);
     for (const Part& part : parts_) {
       for_blocks(part, all_blocks(part), [&](std::int64_t begin, std::int64_t end, std::int64_t) {
         RowCompensator rows(*part.layout, weights_, made.matrix, table_, begin, end);
         rows.measure(widths_.count);
-        for (int sweep = 0; sweep < kSweeps; ++sweep) {
+        for (int sweep = 0; sweep < sweeps; ++sweep) {
           rows.choose_scales(levels, part.weight.data());
           rows.descend(*part.tree);
         }

@@ -14,8 +14,9 @@ namespace pbatch {
 
 struct CompensatedMatrix {
   std::shared_ptr<const BitMatrix> matrix;  ///< null where the plain code is better
-  /// What the error of the outputs lost against the plain code at width i + 1, in decibels, measured
-  /// on the moments that the code was not fitted to; widths of TreeWidths, the others interpolated.
+  /// What the error of the outputs lost against the plain code at width i + 1, in decibels,
+  /// measured on the moments that the code was not fitted to; widths of TreeWidths, the others
+  /// interpolated.
   std::vector<double> gain_db;
 };
 

@@ -56,7 +56,8 @@ Result<Tensor> results_of(const Tensor& table, const Tensor& weights, const Tens
       for (std::int64_t c = 0; c < cols; ++c) sum[static_cast<std::size_t>(c)] += x * w[c];
     }
     float* const out = made.mutable_data<float>() + r * cols;
-    for (std::int64_t c = 0; c < cols; ++c) out[c] = static_cast<float>(sum[static_cast<std::size_t>(c)]);
+    for (std::int64_t c = 0; c < cols; ++c)
+      out[c] = static_cast<float>(sum[static_cast<std::size_t>(c)]);
   }
   return made;
 }
@@ -86,9 +87,8 @@ Status fold_into(Graph& graph, std::size_t gather_at, std::size_t layer_at) {
   const Tensor* const bias = layer.inputs.size() > 2 && layer.inputs[2] != kNoValue
                                  ? graph.constant(layer.inputs[2])
                                  : nullptr;
-  PBATCH_ASSIGN_OR_RETURN(Tensor results,
-                          results_of(*graph.constant(gather.inputs[0]),
-                                     *graph.constant(layer.inputs[1]), bias));
+  PBATCH_ASSIGN_OR_RETURN(Tensor results, results_of(*graph.constant(gather.inputs[0]),
+                                                     *graph.constant(layer.inputs[1]), bias));
   Node folded = gather;
   folded.name = layer.name;
   folded.outputs = layer.outputs;
@@ -106,9 +106,8 @@ Status fold(Graph& graph, const QuantizeOptions& options) {
     const Tensor* const table = table_of(graph, graph.nodes[n]);
     if (table == nullptr) continue;
     const ValueId x = graph.nodes[n].outputs[0];
-    const std::vector<std::int32_t> layers =
-        layers_behind(graph, graph.nodes[n], *table,
-                      graph.consumers()[static_cast<std::size_t>(x)], options);
+    const std::vector<std::int32_t> layers = layers_behind(
+        graph, graph.nodes[n], *table, graph.consumers()[static_cast<std::size_t>(x)], options);
     for (const std::int32_t layer : layers) {
       PBATCH_RETURN_IF_ERROR(fold_into(graph, n, static_cast<std::size_t>(layer)));
     }

@@ -9,8 +9,9 @@
 
 namespace pbatch {
 
-/// The second moments of the vectors that some rows of a matrix are multiplied with. All rows of most
-/// matrices see the same vectors; a GRU whose reset gate comes before its product has two parts.
+/// The second moments of the vectors that some rows of a matrix are multiplied with. All rows of
+/// most matrices see the same vectors; a GRU whose reset gate comes before its product has two
+/// parts.
 struct InputMoments {
   std::int64_t row_begin = 0, row_end = 0;
   std::int64_t cols = 0;
@@ -18,8 +19,8 @@ struct InputMoments {
   std::vector<double> moments;  ///< [cols][cols]: the mean of x x', not centred
 };
 
-/// Moments of one matrix from two independent draws of inputs: codes are fitted to one and judged by
-/// the other. Parts are ordered by rows and cover them all; both have the same parts.
+/// Moments of one matrix from two independent draws of inputs: codes are fitted to one and judged
+/// by the other. Parts are ordered by rows and cover them all; both have the same parts.
 struct MatrixMoments {
   std::vector<InputMoments> fit, check;
 };

@@ -47,8 +47,8 @@ void factor_in_place(std::int64_t n, double* a, ThreadPool* pool) {
     // What the columns behind the block leave of it.
     for_each(end, pool, [&](std::int64_t i) {
       for (std::int64_t j = std::max(i, begin); j < end; ++j) {
-        a[i * n + j] -= dot(a + i * n + end, &scaled[static_cast<std::size_t>((j - begin) * n + end)],
-                            behind);
+        a[i * n + j] -=
+            dot(a + i * n + end, &scaled[static_cast<std::size_t>((j - begin) * n + end)], behind);
       }
     });
     for (std::int64_t j = end - 1; j >= begin; --j) {
@@ -86,9 +86,8 @@ Result<std::vector<double>> order(const InputMoments& given, double damping, Mom
   made->cols = n;
   made->order.resize(static_cast<std::size_t>(n));
   std::iota(made->order.begin(), made->order.end(), 0);
-  std::stable_sort(made->order.begin(), made->order.end(), [&](std::int32_t a, std::int32_t b) {
-    return h[a * n + a] > h[b * n + b];
-  });
+  std::stable_sort(made->order.begin(), made->order.end(),
+                   [&](std::int32_t a, std::int32_t b) { return h[a * n + a] > h[b * n + b]; });
   std::vector<double> ordered(static_cast<std::size_t>(n * n));
   for (std::int64_t i = 0; i < n; ++i) {
     const double* const row = h + made->order[static_cast<std::size_t>(i)] * n;

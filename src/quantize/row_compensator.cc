@@ -172,7 +172,8 @@ void RowCompensator::descend(const WidthTree& tree) {
         const float weight = weights_[static_cast<std::size_t>(r * cols + p)];
         float target[kTreePlanes];
         for (int w = 0; w < count; ++w) {
-          target[w] = weight + (vector_of(gradient_, w, r)[p] * inverse - vector_of(error_, w, r)[p]);
+          target[w] =
+              weight + (vector_of(gradient_, w, r)[p] * inverse - vector_of(error_, w, r)[p]);
         }
         const float* const steps = &half_step(0, r, group);
         const int code = tree.choose(target, steps);
@@ -223,11 +224,13 @@ void RowCompensator::visit_scales(int narrow, const Choose& choose) {
         float slope = 0;
         for (std::int64_t i = 0; i < size; ++i) {
           const std::int32_t p = places[static_cast<std::size_t>(i)];
-          b[i] = static_cast<float>(level_of(code_[static_cast<std::size_t>(r * cols + p)], top, n));
+          b[i] =
+              static_cast<float>(level_of(code_[static_cast<std::size_t>(r * cols + p)], top, n));
           slope += b[i] * gradient[p];
         }
         curvature[w] = 0;
-        for (std::int64_t i = 0; i < size; ++i) curvature[w] += b[i] * dot(b, between + i * size, size);
+        for (std::int64_t i = 0; i < size; ++i)
+          curvature[w] += b[i] * dot(b, between + i * size, size);
         step[w] = half_step(w, r, g);
         best[w] = step[w] + slope / curvature[w];
       }

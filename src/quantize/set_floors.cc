@@ -13,7 +13,7 @@ namespace pbatch {
 namespace {
 
 constexpr std::int64_t kFewColumns = 32;
-constexpr std::int64_t kOutputShare = 16;
+constexpr std::int64_t kOutputShare = 10;
 
 std::int64_t weights_of(const BitMatrix& m) { return m.rows * m.cols; }
 
@@ -50,8 +50,8 @@ bool is_output_layer(const Graph& graph, std::size_t first,
     todo.pop_back();
     for (const ValueId id : node.outputs) {
       if (id == kNoValue) continue;
-      reaches_output = reaches_output || std::find(graph.outputs.begin(), graph.outputs.end(), id) !=
-                                             graph.outputs.end();
+      reaches_output = reaches_output || std::find(graph.outputs.begin(), graph.outputs.end(),
+                                                   id) != graph.outputs.end();
       for (const std::int32_t next : consumers[static_cast<std::size_t>(id)]) {
         const auto n = static_cast<std::size_t>(next);
         if (is_product(graph, graph.nodes[n])) return false;

@@ -5,9 +5,9 @@
 
 namespace pbatch {
 
-/// Gives `bits` (or all planes, if fewer are stored) as the floor to tables, to matrices of at most 32
-/// columns, and to output layers: products behind which there is no other one, of at most a sixteenth
-/// of all weights of products. Subgraphs take part. 1: gives none.
+/// Gives `bits` (or all planes, if fewer are stored) as the floor to tables, to matrices of at most
+/// 32 columns, and to output layers: products behind which there is no other one, of at most a
+/// tenth of all weights of products. Subgraphs take part. 1: gives none.
 void set_floors(Graph& graph, int bits);
 
 }  // namespace pbatch

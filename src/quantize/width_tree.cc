@@ -7,8 +7,8 @@ namespace {
 
 constexpr int kMostCodes = 1 << kTreePlanes;
 
-// Place i of width n stands for the code whose n bits are those of i turned round: the places of the
-// children of i are then i, i + 2^n, i + 2 * 2^n ..., and the loops over places are vectors.
+// Place i of width n stands for the code whose n bits are those of i turned round: the places of
+// the children of i are then i, i + 2^n, i + 2 * 2^n ..., and the loops over places are vectors.
 constexpr int turned(int i, int bits) {
   int u = 0;
   for (int b = 0; b < bits; ++b) u |= (i >> b & 1) << (bits - 1 - b);

@@ -25,7 +25,8 @@ std::vector<float> scaled(std::int64_t count, unsigned seed, float by) {
   return values;
 }
 
-/// A language model that forgets, so that errors do not grow: tokens [?, ?] (time, batch), h0 [1, ?, hidden] -> logits [?, ?, size], hn.
+/// A language model that forgets, so that errors do not grow: tokens [?, ?] (time, batch), h0 [1,
+/// ?, hidden] -> logits [?, ?, size], hn.
 Graph rnn_language_model(std::int64_t size, std::int64_t hidden) {
   NetBuilder b;
   const ValueId tokens = b.input("tokens", DType::i64, {-1, -1});
@@ -68,8 +69,7 @@ Graph rnn_language_model(std::int64_t size, std::int64_t hidden) {
   const ValueId axes = g.add_value({.name = "axes", .dtype = DType::i64, .constant = *axis});
   const ValueId flat = add("Squeeze", {y, axes}, "flat", {{-1, ""}, {-1, ""}, {hidden, ""}}, {});
   const ValueId head = constant("head", {hidden, size}, scaled(hidden * size, 4, 0.1f));
-  g.outputs.push_back(
-      add("MatMul", {flat, head}, "logits", {{-1, ""}, {-1, ""}, {size, ""}}, {}));
+  g.outputs.push_back(add("MatMul", {flat, head}, "logits", {{-1, ""}, {-1, ""}, {size, ""}}, {}));
   g.outputs.push_back(add("Identity", {hn}, "hn", {{1, ""}, {-1, ""}, {hidden, ""}}, {}));
   return g;
 }
@@ -161,7 +161,8 @@ TEST_F(CompensatedFile, IsTheSameForAnyNumberOfThreadsAndRuns) {
   testing::write_onnx(rnn_language_model(40, 48), path("net.onnx"));
   for (const int threads : {1, 3, 2}) {
     const std::string out = path("q" + std::to_string(threads) + ".onnx");
-    const auto report = quantize_file(path("net.onnx"), out, {.min_elements = 1, .threads = threads});
+    const auto report =
+        quantize_file(path("net.onnx"), out, {.min_elements = 1, .threads = threads});
     ASSERT_TRUE(report) << report.status().to_line();
     EXPECT_EQ(report->statistics, "its own text");
   }
@@ -175,8 +176,7 @@ TEST_F(CompensatedFile, AnswersNearerToTheFloatNetworkThanPlainCodes) {
   testing::write_onnx(rnn_language_model(size, hidden), path("net.onnx"));
   const auto error_of = [&](Scheme scheme) {
     const std::string out = path("q.onnx");
-    const auto report =
-        quantize_file(path("net.onnx"), out, {.min_elements = 1, .scheme = scheme});
+    const auto report = quantize_file(path("net.onnx"), out, {.min_elements = 1, .scheme = scheme});
     EXPECT_TRUE(report) << report.status().to_line();
     const auto quantized = Session::load(out), whole = Session::load(path("net.onnx"));
     EXPECT_TRUE(quantized && whole);
@@ -211,7 +211,8 @@ TEST_F(CompensatedFile, IsAPlainOneForAnMlpAndSaysWhy) {
 
 TEST_F(CompensatedFile, MoreThanEightPlanesStayPlainUnlessAskedFor) {
   testing::write_onnx(rnn_language_model(40, 48), path("net.onnx"));
-  const auto wide = quantize_file(path("net.onnx"), path("w.onnx"), {.planes = 12, .min_elements = 1});
+  const auto wide =
+      quantize_file(path("net.onnx"), path("w.onnx"), {.planes = 12, .min_elements = 1});
   ASSERT_TRUE(wide);
   EXPECT_EQ(wide->statistics, "");
   EXPECT_NE(wide->plain_reason, "");

@@ -17,8 +17,8 @@ BitMatrix matrix_of(std::int64_t rows, std::int64_t cols) {
 }
 
 // The mean of x_i x_j over all vectors, in double.
-double mean_product(const std::vector<float>& x, std::int64_t count, std::int64_t ld, std::int64_t i,
-                    std::int64_t j) {
+double mean_product(const std::vector<float>& x, std::int64_t count, std::int64_t ld,
+                    std::int64_t i, std::int64_t j) {
   double sum = 0;
   for (std::int64_t v = 0; v < count; ++v) {
     sum += static_cast<double>(x[static_cast<std::size_t>(v * ld + i)]) *

@@ -133,7 +133,8 @@ TEST(Compensate, PartsOfTheRowsHaveMomentsOfTheirOwn) {
   second.row_begin = 32;
   const CompensatedMatrix made = compensated(w, *plain, {{first, second}, {first, second}});
   ASSERT_NE(made.matrix, nullptr);
-  EXPECT_GT(decibels(output_noise(*plain, 4, w, first), output_noise(*made.matrix, 4, w, first)), 3);
+  EXPECT_GT(decibels(output_noise(*plain, 4, w, first), output_noise(*made.matrix, 4, w, first)),
+            3);
   EXPECT_GT(decibels(output_noise(*plain, 4, w, second), output_noise(*made.matrix, 4, w, second)),
             -0.5);
   const auto bad = compensate_matrix(by_rows(w, rows, cols), *plain, {{first}, {first}}, nullptr);
@@ -153,14 +154,16 @@ TEST(Compensate, RowsOfZerosAndGroupsOfZerosStayZero) {
     for (std::int64_t c = 0; c < cols; ++c) {
       EXPECT_EQ(testing::decode_weight(*made.matrix, n, 3, c), 0);
     }
-    for (std::int64_t c = 32; c < 64; ++c) EXPECT_EQ(testing::decode_weight(*made.matrix, n, 5, c), 0);
+    for (std::int64_t c = 32; c < 64; ++c)
+      EXPECT_EQ(testing::decode_weight(*made.matrix, n, 5, c), 0);
   }
 }
 
 // GPTQ as it is published: U, the upper Cholesky factor of the inverse, and residuals that shrink
-// with every column; one path a width; all codes tried. Shares nothing with the library's recurrence.
-std::vector<int> codes_by_gptq(const std::vector<float>& w, const BitMatrix& plain, std::int64_t row,
-                               const MomentFactor& f, const double* weight) {
+// with every column; one path a width; all codes tried. Shares nothing with the library's
+// recurrence.
+std::vector<int> codes_by_gptq(const std::vector<float>& w, const BitMatrix& plain,
+                               std::int64_t row, const MomentFactor& f, const double* weight) {
   const std::int64_t n = f.cols;
   const TreeWidths widths(8);
   std::vector<std::vector<double>> a(static_cast<std::size_t>(n),
@@ -183,8 +186,8 @@ std::vector<int> codes_by_gptq(const std::vector<float>& w, const BitMatrix& pla
   const auto inverse = [&](std::int64_t i, std::int64_t j) -> double& {
     return a[static_cast<std::size_t>(i)][static_cast<std::size_t>(n + j)];
   };
-  std::vector<std::vector<double>> residual(
-      static_cast<std::size_t>(widths.count), std::vector<double>(static_cast<std::size_t>(n)));
+  std::vector<std::vector<double>> residual(static_cast<std::size_t>(widths.count),
+                                            std::vector<double>(static_cast<std::size_t>(n)));
   const double scale = plain.row_scale[static_cast<std::size_t>(row)];
   for (auto& r : residual) {
     for (std::int64_t p = 0; p < n; ++p) {
@@ -216,7 +219,8 @@ std::vector<int> codes_by_gptq(const std::vector<float>& w, const BitMatrix& pla
     for (int i = 0; i < widths.count; ++i) {
       auto& r = residual[static_cast<std::size_t>(i)];
       const double e = (r[static_cast<std::size_t>(p)] -
-                        value(widths.width[static_cast<std::size_t>(i)], best)) / inverse(p, p);
+                        value(widths.width[static_cast<std::size_t>(i)], best)) /
+                       inverse(p, p);
       for (std::int64_t k = p + 1; k < n; ++k) r[static_cast<std::size_t>(k)] -= e * inverse(p, k);
     }
     // The inverse of what is left without column p.

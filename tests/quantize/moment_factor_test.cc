@@ -19,14 +19,16 @@ double worst_deviation(const MomentFactor& f) {
   std::vector<double> d(static_cast<std::size_t>(n));
   for (std::int64_t i = n; i-- > 0;) {
     double rest = f.moment_row(i)[i];
-    for (std::int64_t k = i + 1; k < n; ++k) rest -= b(i, k) * b(i, k) * d[static_cast<std::size_t>(k)];
+    for (std::int64_t k = i + 1; k < n; ++k)
+      rest -= b(i, k) * b(i, k) * d[static_cast<std::size_t>(k)];
     d[static_cast<std::size_t>(i)] = rest;
   }
   double worst = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = i; j < n; ++j) {
       double sum = 0;
-      for (std::int64_t k = j; k < n; ++k) sum += b(i, k) * d[static_cast<std::size_t>(k)] * b(j, k);
+      for (std::int64_t k = j; k < n; ++k)
+        sum += b(i, k) * d[static_cast<std::size_t>(k)] * b(j, k);
       worst = std::max(worst, std::fabs(sum - static_cast<double>(f.moment_row(i)[j])));
     }
   }

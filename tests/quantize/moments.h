@@ -9,8 +9,8 @@
 
 namespace pbatch::testing {
 
-/// The moments of `count` vectors x = A z, z normal, where A [cols][cols] mixes neighbours and has a
-/// few strong directions: eigenvalues spread as in trained networks.
+/// The moments of `count` vectors x = A z, z normal, where A [cols][cols] mixes neighbours and has
+/// a few strong directions: eigenvalues spread as in trained networks.
 inline InputMoments correlated_moments(std::int64_t rows, std::int64_t cols, std::int64_t count,
                                        unsigned seed) {
   const std::int64_t strong = 8;
@@ -29,9 +29,9 @@ inline InputMoments correlated_moments(std::int64_t rows, std::int64_t cols, std
     }
     for (std::int64_t i = 0; i < cols; ++i) {
       for (std::int64_t j = 0; j < cols; ++j) {
-        m.moments[static_cast<std::size_t>(i * cols + j)] +=
-            x[static_cast<std::size_t>(i)] * x[static_cast<std::size_t>(j)] /
-            static_cast<double>(count);
+        m.moments[static_cast<std::size_t>(i * cols + j)] += x[static_cast<std::size_t>(i)] *
+                                                             x[static_cast<std::size_t>(j)] /
+                                                             static_cast<double>(count);
       }
     }
   }

@@ -14,8 +14,8 @@ double cost_of(const TreeWidths& widths, const double* weight, const float* targ
   double cost = 0;
   for (int i = 0; i < widths.count; ++i) {
     const int n = widths.width[static_cast<std::size_t>(i)];
-    const double level = 2.0 * std::floor(code / std::pow(2.0, widths.top() - n)) -
-                         (std::pow(2.0, n) - 1);
+    const double level =
+        2.0 * std::floor(code / std::pow(2.0, widths.top() - n)) - (std::pow(2.0, n) - 1);
     const double e = target[i] - half_step[i] * level;
     cost += weight[i] * e * e;
   }
