@@ -38,6 +38,7 @@ nlohmann::json layers_json(const Session& session) {
                     {"plane_bytes", l.plane_bytes},
                     {"scale_bytes", l.scale_bytes},
                     {"bytes_by_width", bytes},
+                    {"min_weight_bits", l.min_weight_bits},
                     {"same_as", l.same_as}});
   }
   return list;
@@ -45,15 +46,16 @@ nlohmann::json layers_json(const Session& session) {
 
 std::string layers_text(const Session& session) {
   if (session.layers().empty()) return "no quantized layers\n";
-  Table table({"layer", "operator", "rows", "cols", "group", "planes", "bytes/plane", "scales",
-               "all planes"});
+  Table table({"layer", "operator", "rows", "cols", "group", "planes", "at least", "bytes/plane",
+               "scales", "all planes"});
   for (const LayerInfo& l : session.layers()) {
     table.add({l.name, l.op_type, std::to_string(l.rows), std::to_string(l.cols),
                l.group == 0 ? "row" : std::to_string(l.group),
                l.planes_available == l.planes_stored
                    ? std::to_string(l.planes_stored)
                    : fmt::format("{} of {}", l.planes_available, l.planes_stored),
-               human_bytes(double(l.plane_bytes)), human_bytes(double(l.scale_bytes)),
+               std::to_string(l.min_weight_bits), human_bytes(double(l.plane_bytes)),
+               human_bytes(double(l.scale_bytes)),
                l.same_as.empty() ? human_bytes(double(layer_bytes(l, l.planes_available)))
                                  : "as " + l.same_as});
   }

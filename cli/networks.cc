@@ -4,6 +4,9 @@
 #include <memory>
 #include <string>
 
+#include "cli/ports.h"
+#include "report/array_file.h"
+
 namespace pbatch::cli {
 namespace {
 
@@ -104,10 +107,46 @@ void QuantizeFlags::add_to(CLI::App& command) {
           ->check(CLI::NonNegativeNumber)
           ->capture_default_str());
   add(command
+          .add_option("--floor", options.floor_bits,
+                      "Bits that runs read at least of tables, matrices of at most 32 columns and "
+                      "small output layers; 1: no floor")
+          ->check(CLI::Range(1, 16))
+          ->capture_default_str());
+  add(command
+          .add_option_function<std::string>(
+              "--scheme",
+              [this](const std::string& text) {
+                options.scheme = text == "plain"         ? Scheme::plain
+                                 : text == "compensated" ? Scheme::compensated
+                                                         : Scheme::automatic;
+              },
+              "How weights become codes")
+          ->check(CLI::IsMember({"auto", "plain", "compensated"}))
+          ->default_str("auto"));
+  add(command
+          .add_option("--samples", sample_files,
+                      "Inputs to take statistics of for compensated codes, .npy or IDX; no labels; "
+                      "may be repeated")
+          ->type_name("[INPUT=]FILE")
+          ->allow_extra_args(false));
+  add(command
           .add_option("--exclude", options.exclude,
                       "Node that stays float; '*' matches anything; may be repeated")
           ->type_name("NAME")
           ->allow_extra_args(false));
+}
+
+Status QuantizeFlags::load_samples(const std::string& file) {
+  if (sample_files.empty()) return Status::ok();
+  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = 1}));
+  options.samples.clear();
+  for (const std::string& text : sample_files) {
+    const PortFile given = parse_port_file(text, session.inputs());
+    PBATCH_ASSIGN_OR_RETURN(ArrayFile array, read_array(given.file));
+    const bool pixels = array.idx && array.tensor.dtype() == DType::u8;
+    options.samples.push_back({given.name, std::move(array.tensor), pixels});
+  }
+  return Status::ok();
 }
 
 bool QuantizeFlags::given() const {
@@ -155,7 +194,9 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
     return nets->quantized->device().device.kind == Device::Kind::cuda;
   };
   if (loaded.layers().empty()) {
-    QuantizeOptions quantize = flags.quantize.options;
+    QuantizeFlags own = flags.quantize;
+    PBATCH_RETURN_IF_ERROR(own.load_samples(flags.file));
+    QuantizeOptions quantize = std::move(own.options);
     quantize.threads = loaded.threads();
     nets->float_net = std::move(loaded);
     nets->float_source = flags.file;
@@ -171,8 +212,8 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
   } else {
     if (flags.quantize.given()) {
       return Status(ErrorCode::invalid_argument,
-                    "it is quantized already, so --planes, --group, --min-elements and --exclude "
-                    "have no effect",
+                    "it is quantized already, so --planes, --group, --min-elements, --floor, --scheme, "
+                    "--samples and --exclude have no effect",
                     "leave them out, or give the float network")
           .in_file(flags.file);
     }

@@ -18,7 +18,10 @@ namespace pbatch::cli {
 /// Options of quantization, for `quantize` and for float files quantized in memory.
 struct QuantizeFlags {
   QuantizeOptions options;
+  std::vector<std::string> sample_files;  ///< FILE or INPUT=FILE
   void add_to(CLI::App& command);
+  /// Reads the samples for the network `file`. Errors of reading.
+  Status load_samples(const std::string& file);
   /// Whether any was given.
   bool given() const;
 

@@ -16,6 +16,7 @@ class ProgressBar final : public Progress {
   ~ProgressBar() override;
   void begin(const std::string& what, std::int64_t steps) override;
   void step(std::int64_t steps) override;
+  void advance_to(std::int64_t done) { step(done - done_); }
 
  private:
   void draw();

@@ -155,6 +155,7 @@ typedef struct pbatch_layer {
   int planes_stored;    /* as the model declares */
   int planes_available; /* as the data file holds; fewer if it was cut */
   int64_t plane_bytes, scale_bytes;
+  int min_weight_bits;  /* runs read as many planes of it at least, unless pbatch_precision names it */
 } pbatch_layer;
 
 /* 0 for a float network. */
@@ -282,6 +283,13 @@ PBATCH_API void pbatch_limit_weight_memory(int64_t bytes);
 /* pbatch_quantize_options.group: 32 for matrices of up to 2^18 weights, 64 for larger ones. */
 #define PBATCH_AUTO_GROUP (-1)
 
+/* How weights become codes; size, speed and file format are the same. */
+typedef enum pbatch_scheme {
+  PBATCH_SCHEME_AUTO = 0,       /* compensated where that is known to help, else plain */
+  PBATCH_SCHEME_PLAIN = 1,      /* every weight by itself */
+  PBATCH_SCHEME_COMPENSATED = 2 /* codes that make up for each other's errors */
+} pbatch_scheme;
+
 typedef struct pbatch_quantize_options {
   int planes;           /* bit-layers stored per matrix, 1 to 16 */
   int group;            /* columns per scale: 32, 64, 128, 0 for whole rows, PBATCH_AUTO_GROUP */
@@ -289,6 +297,12 @@ typedef struct pbatch_quantize_options {
   const char* const* exclude; /* node names that stay float; '*' matches any characters */
   size_t exclude_count;
   int threads;
+  int floor_bits; /* read at least of matrices where planes cost next to nothing; 1: no difference */
+  pbatch_scheme scheme;
+  /* Inputs to take statistics of in place of self-made ones; the first dimension of each counts
+   * items, an empty name means the only input. Read during the call only. */
+  const struct pbatch_tensor* samples;
+  size_t sample_count;
 } pbatch_quantize_options;
 
 /* The defaults; change what you need. */

@@ -2,16 +2,33 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "pbatch/export.h"
 #include "pbatch/status.h"
+#include "pbatch/tensor.h"
 
 namespace pbatch {
 
 /// QuantizeOptions::group: groups of 32 for matrices of up to 2^18 weights, of 64 for larger ones.
 inline constexpr int kAutoGroup = -1;
+
+/// How weights become codes (docs/bit-layers.md). Size, speed and file format are the same.
+enum class Scheme {
+  automatic,     ///< compensated where that is known to help: with samples, and for networks that
+                 ///< make statistics of themselves (tokens in, or recurrent); else plain
+  plain,         ///< every weight by itself
+  compensated,   ///< codes that make up for each other's errors on the inputs of each product
+};
+
+/// Inputs of the network to take statistics of. No labels are needed.
+struct Sample {
+  std::string input;    ///< its name; empty: the only one, or the one that is no state
+  Tensor data;          ///< the first dimension counts the items
+  bool pixels = false;  ///< u8 pixels, which a float input takes divided by 255
+};
 
 struct QuantizeOptions {
   int planes = 8;                     ///< bit-layers stored per matrix, 1 to 16
@@ -19,6 +36,14 @@ struct QuantizeOptions {
   std::int64_t min_elements = 4096;   ///< smaller matrices stay float
   std::vector<std::string> exclude;   ///< node names that stay float; '*' matches any run of characters
   int threads = 1;
+  /// What runs read at least of matrices where planes cost next to nothing: tables, of which a run
+  /// reads a few rows; matrices of at most 32 columns; output layers of at most a tenth of all
+  /// weights (LayerInfo::min_weight_bits). 1: no layer is special.
+  int floor_bits = 8;
+  Scheme scheme = Scheme::automatic;  ///< Session::quantize_in_memory takes automatic for plain
+  std::vector<Sample> samples;        ///< replace self-made statistics and improve on them
+  /// Told how far the work is: what is done now, steps done, steps in all. From the calling thread.
+  std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> progress;
 };
 
 /// What became of one candidate matrix.
@@ -35,6 +60,11 @@ struct LayerReport {
   std::int64_t float_bytes = 0;    ///< what the float matrix took, as float32
   std::string warning;             ///< what to do about an unusual error; empty if it has none
   std::string same_as;             ///< a layer before it that has the same matrix; else empty
+  bool compensated = false;        ///< its codes make up for each other's errors
+  /// By how much the error of the outputs is below that of plain codes at width i + 1, decibels, on
+  /// inputs that the codes were not fitted to; empty unless compensated.
+  std::vector<double> output_gain_db;
+  int min_weight_bits = 1;         ///< as LayerInfo has it
 };
 
 struct QuantizeReport {
@@ -42,13 +72,15 @@ struct QuantizeReport {
   std::string model_path, data_path;
   std::vector<std::string> source_files;   ///< what was read: the network and its external data
   std::int64_t model_bytes = 0, data_bytes = 0, float_bytes = 0;
+  std::string statistics;   ///< what compensated codes were fitted to, such as "its own text"; or empty
+  std::string plain_reason; ///< why the automatic scheme was the plain one; or empty
 };
 
 /// Reads the float network `onnx_path` and writes `out_path` (must end in
 /// .onnx) and, beside it, the same name with .safetensors. Both appear whole or
 /// not at all: an error leaves nothing behind and an existing pair as it was.
 /// invalid_argument if either is a file that the network is read from, itself or by a link.
-/// Needs no data and retrains nothing. Thread-safe for different outputs.
+/// Needs no data and retrains nothing. The same input gives the same files. Thread-safe for different outputs.
 PBATCH_API Result<QuantizeReport> quantize_file(const std::string& onnx_path,
                                                 const std::string& out_path,
                                                 const QuantizeOptions& options);

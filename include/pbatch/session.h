@@ -64,7 +64,9 @@ struct LayerInfo {
   int planes_stored = 0;     ///< as the model declares
   int planes_available = 0;  ///< as the data file holds; fewer if it was cut
   std::int64_t plane_bytes = 0, scale_bytes = 0;
-  std::string same_as;  ///< a layer before it that has the same matrix; else empty
+  std::string same_as;      ///< a layer before it that has the same matrix; else empty
+  int min_weight_bits = 1;  ///< runs read as many planes of it at least, if they are there and
+                            ///< Precision::layers does not name it
 };
 
 struct NamedTensor {
@@ -119,7 +121,8 @@ class PBATCH_API Session {
   /// They are read during the call only. A float network must hold its weights itself.
   static Result<Session> load_bytes(std::string_view model, std::string_view data,
                                     const SessionOptions& options = {});
-  /// Quantizes in memory: the float network `path` becomes a session over bit-layers.
+  /// Quantizes in memory: the float network `path` becomes a session over bit-layers, with plain
+  /// codes unless quantize.scheme says compensated.
   static Result<Session> quantize_in_memory(const std::string& path,
                                             const QuantizeOptions& quantize,
                                             const SessionOptions& options = {});

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from . import _core
@@ -21,6 +21,8 @@ class QuantizeReport:
         float_bytes: bytes of these matrices before, as float32.
         model_bytes, data_bytes: bytes of the model and of its data.
         model_path, data_path: the files written; empty for a model in memory.
+        statistics: what compensated codes were fitted to, such as "its own text"; or empty.
+        plain_reason: why the scheme "auto" was the plain one; or empty.
     """
 
     layers: list[LayerReport]
@@ -29,6 +31,8 @@ class QuantizeReport:
     data_bytes: int
     model_path: str
     data_path: str
+    statistics: str
+    plain_reason: str
 
     def __init__(self, result: _core.QuantizeResult) -> None:
         self.layers = result.layers
@@ -37,6 +41,8 @@ class QuantizeReport:
         self.data_bytes = result.data_bytes
         self.model_path = result.model_path
         self.data_path = result.data_path
+        self.statistics = result.statistics
+        self.plain_reason = result.plain_reason
 
     def _header(self) -> list[str]:
         widths = max((len(layer.sqnr_db) for layer in self.layers), default=0)
@@ -58,8 +64,12 @@ class QuantizeReport:
 
     def _notes(self) -> list[str]:
         kept = [f"stays float: {x.name}: {x.reason}" for x in self.layers if not x.quantized]
+        codes = [f"compensated codes, fitted to {self.statistics}"] if self.statistics else []
+        if self.plain_reason:
+            codes = [f"plain codes: {self.plain_reason}"]
         return [
             *kept,
+            *codes,
             f"{self.model_bytes + self.data_bytes} bytes; "
             f"the matrices took {self.float_bytes} as floats",
         ]
@@ -111,6 +121,9 @@ def quantize(
     min_elements: int = 4096,
     exclude: Iterable[str] = (),
     threads: int | None = None,
+    scheme: str = "auto",
+    samples: Any = None,
+    floor: int = 8,
 ) -> Quantized:
     """Turns a float network into bit-layers. Needs no data and retrains nothing.
 
@@ -124,6 +137,14 @@ def quantize(
         min_elements: smaller matrices stay float.
         exclude: names of nodes that stay float; '*' matches any run of characters.
         threads: None: one per CPU that this process may use.
+        scheme: how weights become codes: "plain", every weight by itself; "compensated", codes that
+            make up for each other's errors on what the products read; "auto", compensated where that
+            is known to help, else plain. Size and speed are the same.
+        samples: inputs to take statistics of for compensated codes, in place of those that the
+            network makes of itself: an array, or {input: array}. The first dimension counts items;
+            no labels.
+        floor: bits that runs read at least of tables, matrices of at most 32 columns and small
+            output layers; 1: no floor.
 
     Raises:
         Error: of the class that says why.
@@ -145,12 +166,25 @@ def quantize(
     for name, value, least in (("threads", threads, 1), ("min_elements", min_elements, 0)):
         if value < least:
             raise InvalidArgumentError(f"'{name}' is {value}", remedy=f"give {least} or more")
+    if scheme not in ("auto", "plain", "compensated"):
+        raise InvalidArgumentError(
+            f"there is no scheme {scheme!r}", remedy="use 'auto', 'plain' or 'compensated'"
+        )
+    if not 1 <= floor <= 16:
+        raise InvalidArgumentError(f"'floor' is {floor}", remedy="give 1 to 16")
+    if samples is None:
+        named: list[tuple[str, Any]] = []
+    else:
+        named = list(samples.items()) if isinstance(samples, Mapping) else [("", samples)]
     options = _core.QuantizeOptions(
         planes,
         _group(group),
         min_elements,
         [exclude] if isinstance(exclude, str) else list(exclude),
         threads,
+        floor,
+        scheme,
+        named,
     )
     if path is not None and isinstance(source, str):
         result = _core.quantize_file(source, path_of(path), options)

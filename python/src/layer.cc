@@ -20,6 +20,8 @@ void bind_layer(nb::module_& m) {
            "Bit-layers as the data file holds; fewer if it was cut.");
   c.def_ro("plane_bytes", &LayerInfo::plane_bytes, "Bytes of one bit-layer.");
   c.def_ro("scale_bytes", &LayerInfo::scale_bytes, "Bytes of all scales.");
+  c.def_ro("min_weight_bits", &LayerInfo::min_weight_bits,
+           "Bits that runs read at least, unless ``layers`` names the layer.");
   c.def("__repr__", [](const LayerInfo& l) {
     return "Layer(name='" + l.name + "', op_type='" + l.op_type +
            "', rows=" + std::to_string(l.rows) + ", cols=" + std::to_string(l.cols) +

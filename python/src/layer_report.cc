@@ -23,6 +23,13 @@ void bind_layer_report(nb::module_& m) {
   c.def_ro("plane_bytes", &LayerReport::plane_bytes, "Bytes of one bit-layer.");
   c.def_ro("scale_bytes", &LayerReport::scale_bytes, "Bytes of all scales.");
   c.def_ro("float_bytes", &LayerReport::float_bytes, "Bytes of the matrix before, as float32.");
+  c.def_ro("compensated", &LayerReport::compensated,
+           "Whether its codes make up for each other's errors.");
+  c.def_ro("output_gain_db", &LayerReport::output_gain_db,
+           "What its outputs gained on plain codes at 1, 2, … bits, in decibels; empty unless "
+           "compensated.");
+  c.def_ro("min_weight_bits", &LayerReport::min_weight_bits,
+           "Bits that runs read at least, unless ``layers`` names the layer.");
   c.def("__repr__", [](const LayerReport& l) {
     return "LayerReport(name='" + l.name + "', op_type='" + l.op_type +
            "', rows=" + std::to_string(l.rows) + ", cols=" + std::to_string(l.cols) +

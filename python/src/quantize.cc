@@ -2,9 +2,14 @@
 #include "pbatch/quantize.h"
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstring>
+#include <utility>
+
+#include "array.h"
 #include "bindings.h"
 #include "gil.h"
 #include "model.h"
@@ -15,9 +20,26 @@ namespace nb = nanobind;
 namespace pbatch::python {
 namespace {
 
-QuantizeOptions make_options(int planes, int group, std::int64_t min_elements,
-                             std::vector<std::string> exclude, int threads) {
-  return {planes, group, min_elements, std::move(exclude), threads};
+using NamedArrays = std::vector<std::pair<std::string, nb::object>>;
+
+// Copies: the options outlive the arrays.
+std::vector<Sample> copy_samples(const NamedArrays& arrays) {
+  std::vector<Sample> samples;
+  for (const auto& [name, array] : arrays) {
+    PortInfo port;
+    port.name = name.empty() ? "samples" : name;
+    const BorrowedArray borrowed = borrow_array(array, port);
+    Tensor copy = take(Tensor::create(borrowed.tensor.dtype(), borrowed.tensor.shape()));
+    std::memcpy(copy.mutable_raw(), borrowed.tensor.raw(), borrowed.tensor.bytes());
+    samples.push_back({name, std::move(copy)});
+  }
+  return samples;
+}
+
+Scheme scheme_of(const std::string& name) {
+  return name == "plain"         ? Scheme::plain
+         : name == "compensated" ? Scheme::compensated
+                                 : Scheme::automatic;
 }
 
 nb::tuple with_model(QuantizedBytes made) {
@@ -46,19 +68,31 @@ void bind_quantize(nb::module_& m) {
       .def(
           "__init__",
           [](QuantizeOptions* self, int planes, int group, std::int64_t min_elements,
-             std::vector<std::string> exclude, int threads) {
-            new (self) QuantizeOptions(
-                make_options(planes, group, min_elements, std::move(exclude), threads));
+             std::vector<std::string> exclude, int threads, int floor_bits,
+             const std::string& scheme, const NamedArrays& samples) {
+            new (self) QuantizeOptions{.planes = planes,
+                                       .group = group,
+                                       .min_elements = min_elements,
+                                       .exclude = std::move(exclude),
+                                       .threads = threads,
+                                       .floor_bits = floor_bits,
+                                       .scheme = scheme_of(scheme),
+                                       .samples = copy_samples(samples)};
           },
           nb::arg("planes"), nb::arg("group"), nb::arg("min_elements"), nb::arg("exclude"),
-          nb::arg("threads"));
+          nb::arg("threads"), nb::arg("floor_bits"), nb::arg("scheme"), nb::arg("samples"),
+          nb::sig("def __init__(self, planes: int, group: int, min_elements: int, "
+                  "exclude: Sequence[str], threads: int, floor_bits: int, scheme: str, "
+                  "samples: Sequence[tuple[str, Any]]) -> None"));
   nb::class_<QuantizeReport>(m, "QuantizeResult")
       .def_ro("layers", &QuantizeReport::layers)
       .def_ro("model_path", &QuantizeReport::model_path)
       .def_ro("data_path", &QuantizeReport::data_path)
       .def_ro("model_bytes", &QuantizeReport::model_bytes)
       .def_ro("data_bytes", &QuantizeReport::data_bytes)
-      .def_ro("float_bytes", &QuantizeReport::float_bytes);
+      .def_ro("float_bytes", &QuantizeReport::float_bytes)
+      .def_ro("statistics", &QuantizeReport::statistics)
+      .def_ro("plain_reason", &QuantizeReport::plain_reason);
   m.attr("AUTO_GROUP") = kAutoGroup;
   m.def("quantize_file", &to_file, nb::arg("source"), nb::arg("path"), nb::arg("options"));
   m.def("quantize_to_memory", &to_memory, nb::arg("source"), nb::arg("options"),

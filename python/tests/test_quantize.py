@@ -84,3 +84,26 @@ def test_tables_for_pandas():
     frame = pbatch.quantize("net.onnx").report.to_pandas()
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame["name"]) == ["fc1", "fc2"]
+
+
+def test_samples_make_compensated_codes():
+    x = np.random.default_rng(0).normal(size=(64, W1.shape[0])).astype(np.float32)
+    plain = pbatch.quantize("net.onnx", scheme="plain").report
+    auto = pbatch.quantize("net.onnx").report  # nothing is made up for an MLP
+    assert plain.statistics == auto.statistics == plain.plain_reason == ""
+    assert auto.plain_reason
+    for samples in (x, {"x": x}):
+        report = pbatch.quantize("net.onnx", samples=samples).report
+        assert report.statistics == "samples"
+        assert len(report.layers[0].output_gain_db) == (8 if report.layers[0].compensated else 0)
+    with pytest.raises(pbatch.errors.InvalidArgumentError):
+        pbatch.quantize("net.onnx", scheme="best")
+    with pytest.raises(pbatch.errors.InvalidArgumentError):
+        pbatch.quantize("net.onnx", floor=0)
+
+
+def test_a_floor_is_a_layers_least_width():
+    layers = pbatch.quantize("net.onnx", min_elements=1).report.layers
+    assert [layer.min_weight_bits for layer in layers].count(8) >= 1
+    layers = pbatch.quantize("net.onnx", min_elements=1, floor=1).report.layers
+    assert all(layer.min_weight_bits == 1 for layer in layers)

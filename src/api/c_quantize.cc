@@ -1,5 +1,8 @@
 // Quantization from C.
+#include <utility>
+
 #include "api/c_guard.h"
+#include "api/c_tensor.h"
 #include "pbatch/pbatch.h"
 #include "pbatch/quantize.h"
 
@@ -14,6 +17,17 @@ Result<QuantizeOptions> read_options(const pbatch_quantize_options* given) {
   options.group = given->group;
   options.min_elements = given->min_elements;
   options.threads = given->threads;
+  options.floor_bits = given->floor_bits;
+  if (given->scheme < PBATCH_SCHEME_AUTO || given->scheme > PBATCH_SCHEME_COMPENSATED) {
+    return Status(ErrorCode::invalid_argument, "there is no such scheme",
+                  "use a value of pbatch_scheme");
+  }
+  options.scheme = static_cast<Scheme>(given->scheme);
+  if (given->sample_count > 0 && given->samples == nullptr) return null_argument("samples");
+  for (std::size_t i = 0; i < given->sample_count; ++i) {
+    PBATCH_ASSIGN_OR_RETURN(Tensor data, tensor_of(given->samples[i]));
+    options.samples.push_back({given->samples[i].name, std::move(data)});
+  }
   for (std::size_t i = 0; i < given->exclude_count; ++i) {
     if (given->exclude[i] == nullptr) return null_argument("an excluded name");
     options.exclude.emplace_back(given->exclude[i]);
@@ -41,7 +55,8 @@ extern "C" {
 
 pbatch_quantize_options pbatch_quantize_defaults(void) {
   const pbatch::QuantizeOptions defaults;
-  return {defaults.planes, defaults.group, defaults.min_elements, nullptr, 0, defaults.threads};
+  return {defaults.planes,     defaults.group,     defaults.min_elements, nullptr, 0, defaults.threads,
+          defaults.floor_bits, PBATCH_SCHEME_AUTO, nullptr,               0};
 }
 
 pbatch_code pbatch_quantize(const char* onnx_path, const char* out_path,

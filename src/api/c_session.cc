@@ -151,7 +151,8 @@ pbatch_code pbatch_layer_at(const pbatch_session* session, size_t index, pbatch_
     const pbatch::LayerInfo& info = layers[index];
     *layer = {
         info.name.c_str(),  info.op_type.c_str(),  info.rows,        info.cols,       info.group,
-        info.planes_stored, info.planes_available, info.plane_bytes, info.scale_bytes};
+        info.planes_stored, info.planes_available, info.plane_bytes, info.scale_bytes,
+        info.min_weight_bits};
     return Status::ok();
   });
 }

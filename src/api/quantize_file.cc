@@ -1,32 +1,14 @@
 #include <new>
 
-#include "execute/simplify.h"
+#include "api/quantize_loaded.h"
 #include "format/model_file.h"
 #include "graph/subgraphs.h"
 #include "pack/bit_matrix.h"
 #include "pbatch/model_bytes.h"
 #include "pbatch/quantize.h"
-#include "quantize/quantize_graph.h"
 
 namespace pbatch {
 namespace {
-
-// The float network `graph` gets bit-layers; the report, but for files.
-Result<QuantizeReport> quantize_loaded(Graph& graph, const QuantizeOptions& options) {
-  if (graph.metadata.contains("pbatch.format_version")) {
-    return Status(ErrorCode::invalid_argument, "it is a pbatch model already",
-                  "quantize the float network that it was made from")
-        .in_file(graph.source_file);
-  }
-  PBATCH_RETURN_IF_ERROR(simplify_to_quantize(graph));
-  QuantizeReport report;
-  report.source_files = graph.files;
-  PBATCH_ASSIGN_OR_RETURN(report.layers, quantize_graph(graph, options));
-  for (const LayerReport& layer : report.layers) {
-    if (layer.same_as.empty()) report.float_bytes += layer.float_bytes;
-  }
-  return report;
-}
 
 Result<QuantizedBytes> quantize_and_encode(Result<Graph> graph, const QuantizeOptions& options) {
   if (!graph) return graph.status();

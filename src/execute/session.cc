@@ -21,6 +21,7 @@
 #include "execute/simplify.h"
 #include "execute/step_times.h"
 #include "format/model_file.h"
+#include "graph/bit_operators.h"
 #include "graph/fallbacks.h"
 #include "graph/passes.h"
 #include "graph/subgraphs.h"
@@ -29,7 +30,6 @@
 #include "pack/layout.h"
 #include "pbatch/quantize.h"
 #include "plan/stored_costs.h"
-#include "quantize/quantize_graph.h"
 
 namespace pbatch {
 
@@ -63,6 +63,9 @@ struct Session::Impl {
   std::unique_ptr<Session> fed;
 
   const Precision of_float = Precision::f32();  // what every run of a float network has
+  bool has_floors = false;                      // some layer has min_weight_bits
+  std::shared_mutex meant_mutex;
+  std::map<Precision, Precision> meant;  // as given, and with_floors() of it
 
   void describe();
   Status choose_device(const Device& wanted);
@@ -77,6 +80,9 @@ struct Session::Impl {
   Result<std::vector<PlanStep>> plan(RunContext& context, std::span<const Tensor> inputs);
   Status begin_run();
   Status check_precision(const Precision& precision) const;
+  /// What `precision` means for this network. It stays where it is.
+  const Precision& meant_by(const Precision& precision);
+  Precision with_floors(const Precision& given) const;
   template <class Given>
   bool feeds_optional(const Given& given) const;
   Result<const Session*> taking_optional_inputs();
@@ -111,6 +117,12 @@ class RunUnderWay {
   std::atomic<int>& count_;
 };
 
+// A file may say what it likes.
+int min_weight_bits_of(const Node& node) {
+  const Result<std::int64_t> bits = node.int_attr(kMinWeightBits, 1);
+  return bits ? static_cast<int>(std::clamp<std::int64_t>(*bits, 1, 16)) : 1;
+}
+
 LayerInfo describe_layer(const Node& node) {
   const BitMatrix& m = *node.matrix;
   LayerInfo layer;
@@ -124,6 +136,7 @@ LayerInfo describe_layer(const Node& node) {
   layer.plane_bytes = plane_bytes(m.rows, m.cols);
   layer.scale_bytes = static_cast<std::int64_t>(m.group_codes.size() + m.codebook.size() +
                                                 m.row_scale.size_bytes());
+  layer.min_weight_bits = min_weight_bits_of(node);
   return layer;
 }
 
@@ -197,6 +210,7 @@ void Session::Impl::describe() {
   visit_nodes(graph, [&](const Node& node) {
     if (node.matrix == nullptr) return;
     layers.push_back(describe_layer(node));
+    has_floors = has_floors || layers.back().min_weight_bits > 1;
     const auto [it, is_new] = known.emplace(node.matrix.get(), node.name);
     if (!is_new) layers.back().same_as = it->second;
   });
@@ -228,7 +242,7 @@ Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> give
   const RunUnderWay until_the_end(under_way);
   Result<std::vector<Tensor>> ordered = check_inputs(program.graph(), given);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
-  RunContext context{*pool, buffers, layers.empty() ? of_float : precision, float_backend, timings};
+  RunContext context{*pool, buffers, meant_by(precision), float_backend, timings};
   if (on_device != nullptr) return run_on_device(context, *ordered);
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> compiled_plan,
                           compiled(context, *ordered));
@@ -283,6 +297,28 @@ Status Session::Impl::check_precision(const Precision& precision) const {
   });
 }
 
+Precision Session::Impl::with_floors(const Precision& given) const {
+  Precision result = given;
+  if (given.all.weight_bits == 32) return result;
+  for (const LayerInfo& layer : layers) {
+    const int floor = std::min(layer.min_weight_bits, layer.planes_available);
+    if (floor <= given.all.weight_bits) continue;
+    result.layers.try_emplace(layer.name, LayerPrecision{floor, given.all.activation_bits});
+  }
+  return result;
+}
+
+const Precision& Session::Impl::meant_by(const Precision& precision) {
+  if (layers.empty()) return of_float;
+  if (!has_floors) return precision;
+  {
+    const std::shared_lock lock(meant_mutex);
+    if (const auto it = meant.find(precision); it != meant.end()) return it->second;
+  }
+  const std::unique_lock lock(meant_mutex);
+  return meant.emplace(precision, with_floors(precision)).first->second;
+}
+
 Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
                                                   std::span<const InputShape> shapes) {
   if (feeds_optional(shapes)) {
@@ -294,7 +330,7 @@ Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
   bool assumed = false;
   const Result<std::vector<Tensor>> ordered = check_shapes(program.graph(), shapes, &assumed);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
-  RunContext context{*pool, buffers, layers.empty() ? of_float : precision, float_backend};
+  RunContext context{*pool, buffers, meant_by(precision), float_backend};
   Result<std::vector<PlanStep>> steps = plan(context, *ordered);
   if (steps || !assumed || steps.status().code() != ErrorCode::shape_mismatch) return steps;
   return Status(ErrorCode::shape_mismatch,
@@ -398,15 +434,6 @@ Result<Session> Session::from_loaded(Graph graph, const SessionOptions& options)
   return session;
 }
 
-Result<Session> Session::quantize_in_memory(const std::string& path,
-                                            const QuantizeOptions& quantize,
-                                            const SessionOptions& options) {
-  PBATCH_ASSIGN_OR_RETURN(Graph graph, load_model(path));
-  PBATCH_RETURN_IF_ERROR(simplify_to_quantize(graph));
-  if (auto report = quantize_graph(graph, quantize); !report) return report.status();
-  return from_graph(std::move(graph), options);
-}
-
 const std::vector<PortInfo>& Session::inputs() const { return impl_->inputs; }
 const std::vector<PortInfo>& Session::outputs() const { return impl_->outputs; }
 const std::vector<LayerInfo>& Session::layers() const { return impl_->layers; }
@@ -463,8 +490,9 @@ std::int64_t Session::prepared_bytes() const {
   return bytes;
 }
 
-Result<std::int64_t> Session::weight_bytes(const Precision& precision) const {
-  PBATCH_RETURN_IF_ERROR(impl_->check_precision(precision));
+Result<std::int64_t> Session::weight_bytes(const Precision& given) const {
+  PBATCH_RETURN_IF_ERROR(impl_->check_precision(given));
+  const Precision& precision = impl_->meant_by(given);
   const Graph& graph = impl_->program.graph();
   std::int64_t bytes = 0;
   std::set<const void*> counted;  // subgraphs share constants, layers matrices

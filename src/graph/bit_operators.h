@@ -18,6 +18,9 @@ inline constexpr BitOperator kBitOperators[] = {
     {"BitRecurrent", 6},
 };
 
+/// The attribute of such a node that names the planes that runs read at least; 1 without it.
+inline constexpr const char* kMinWeightBits = "min_weight_bits";
+
 /// Null for any other operator. Of domain pbatch.
 constexpr const BitOperator* find_bit_operator(std::string_view op_type) {
   for (const BitOperator& op : kBitOperators) {

@@ -15,10 +15,13 @@
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
 #include "quantize/balance_channels.h"
+#include "quantize/compensate.h"
 #include "quantize/left_constants.h"
 #include "quantize/name_pattern.h"
 #include "quantize/quantize_matrix.h"
 #include "quantize/same_matrix.h"
+#include "quantize/set_floors.h"
+#include "quantize/sqnr.h"
 #include "quantize/unusual_error.h"
 #include "quantize/weight_values.h"
 
@@ -150,8 +153,8 @@ Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMat
 
 class GraphQuantizer {
  public:
-  explicit GraphQuantizer(const QuantizeOptions& options)
-      : options_(options), pool_(options.threads) {}
+  GraphQuantizer(const QuantizeOptions& options, MomentSource* moments)
+      : options_(options), moments_(moments), pool_(options.threads) {}
 
   // Every matrix that becomes bit-layers, at every depth, before any is quantized. The
   // constants of `graph` stay while it is quantized.
@@ -162,6 +165,7 @@ class GraphQuantizer {
         if (!c || c->weight == nullptr || c->weight->dtype() != DType::f32) continue;
         if (c->weight->rank() < 2 || c->weight->size() < options_.min_elements) continue;
         census_.add(c->view, &pool_);
+        ++matrices_;
       }
     });
   }
@@ -180,18 +184,30 @@ class GraphQuantizer {
   std::vector<LayerReport> reports;
 
  private:
+  struct Done {
+    Tensor weight;  // keeps what the view shows
+    WeightView view;
+    QuantizedMatrix made;
+    std::vector<double> gain_db;  // of compensated codes; else empty
+  };
+
   Status quantize_node(const Graph& graph, Node& node) {
     const std::optional<Candidate> c = candidate(graph, node);
     if (!c) return Status::ok();
     PBATCH_ASSIGN_OR_RETURN(LayerReport report, report_of(graph, node, *c, options_));
     if (report.reason.empty()) {
-      const Result<const QuantizedMatrix*> made = matrix_of(*c);
+      const Result<const Done*> made = matrix_of(*c, node.name);
+      ++seen_;
+      if (options_.progress) options_.progress("codes", seen_, std::max(seen_, matrices_));
       if (made) {
-        describe(*(*made)->matrix, report);
-        report.sqnr_db = (*made)->sqnr_db;
-        const std::string& first = names_.emplace((*made)->matrix.get(), node.name).first->second;
+        const QuantizedMatrix& q = (*made)->made;
+        describe(*q.matrix, report);
+        report.sqnr_db = q.sqnr_db;
+        report.compensated = !(*made)->gain_db.empty();
+        report.output_gain_db = (*made)->gain_db;
+        const std::string& first = names_.emplace(q.matrix.get(), node.name).first->second;
         if (first != node.name) report.same_as = first;
-        node = bit_node(node, *c, (*made)->matrix);
+        node = bit_node(node, *c, q.matrix);
       } else if (made.status().code() == ErrorCode::not_finite) {
         report.reason = made.status().message();  // the other layers need not suffer
       } else {
@@ -204,26 +220,40 @@ class GraphQuantizer {
 
   // Equal weights become one matrix: an embedding and the layer behind it that turns it round, or
   // the branches of an If, which have copies of them.
-  Result<const QuantizedMatrix*> matrix_of(const Candidate& c) {
+  Result<const Done*> matrix_of(const Candidate& c, const std::string& layer) {
     const std::size_t hash = hash_of(c.view, &pool_);
     const auto [first, last] = done_.equal_range(hash);
     for (auto it = first; it != last; ++it) {
-      if (same_matrix(it->second.view, c.view)) return &it->second.made;
+      if (same_matrix(it->second.view, c.view)) return &it->second;
     }
     PBATCH_ASSIGN_OR_RETURN(QuantizedMatrix made,
                             quantize_matrix(c.view, options_.planes,
                                             group_for(options_.group, c.weight->size()), &pool_));
-    return &done_.emplace(hash, Done{*c.weight, c.view, std::move(made)})->second.made;
+    Done done{*c.weight, c.view, std::move(made), {}};
+    PBATCH_RETURN_IF_ERROR(compensate(layer, &done));
+    return &done_.emplace(hash, std::move(done))->second;
   }
 
-  struct Done {
-    Tensor weight;  // keeps what the view shows
-    WeightView view;
-    QuantizedMatrix made;
-  };
+  Status compensate(const std::string& layer, Done* done) {
+    if (moments_ == nullptr) return Status::ok();
+    PBATCH_ASSIGN_OR_RETURN(const MatrixMoments* const moments, moments_->moments_of(layer));
+    if (moments == nullptr) return Status::ok();
+    Result<CompensatedMatrix> better =
+        compensate_matrix(done->view, *done->made.matrix, *moments, &pool_);
+    // Inputs that are all zero say nothing of the matrix.
+    if (!better && better.status().code() == ErrorCode::invalid_argument) return Status::ok();
+    if (!better) return better.status();
+    if (better->matrix == nullptr) return Status::ok();
+    done->made.matrix = std::move(better->matrix);
+    done->made.sqnr_db = measure_sqnr(*done->made.matrix, done->view, &pool_);
+    done->gain_db = std::move(better->gain_db);
+    return Status::ok();
+  }
 
   const QuantizeOptions& options_;
+  MomentSource* const moments_;
   ThreadPool pool_;
+  std::int64_t matrices_ = 0, seen_ = 0;
   MatrixCensus census_;
   std::unordered_multimap<std::size_t, Done> done_;  // by hash of the weights
   std::map<const BitMatrix*, std::string> names_;    // of the first layer that has the matrix
@@ -231,9 +261,10 @@ class GraphQuantizer {
 
 }  // namespace
 
-Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options) {
+Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options,
+                                                MomentSource* moments) {
   PBATCH_RETURN_IF_ERROR(check_quantization(options.planes, group_for(options.group, 1)));
-  GraphQuantizer quantizer(options);
+  GraphQuantizer quantizer(options, moments);
   Graph result = graph;
   PBATCH_RETURN_IF_ERROR(turn_left_constants(result, [&](const Node& node, const Tensor& w) {
     return w.size() >= options.min_elements && !is_excluded(node, options) &&
@@ -243,6 +274,13 @@ Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOpti
   if (Status s = quantizer.quantize(result); !s) return std::move(s).in_file(graph.source_file);
   result.opsets[kPbatchDomain] = kPbatchOpset;
   PBATCH_RETURN_IF_ERROR(remove_unused(result));  // the float weights
+  set_floors(result, options.floor_bits);
+  visit_nodes(result, [&](const Node& node) {
+    const Result<std::int64_t> floor = node.int_attr(kMinWeightBits, 1);
+    for (LayerReport& report : quantizer.reports) {
+      if (report.name == node.name && floor) report.min_weight_bits = static_cast<int>(*floor);
+    }
+  });
   graph = std::move(result);
   warn_of_unusual_errors(quantizer.reports);
   return std::move(quantizer.reports);

@@ -6,6 +6,7 @@
 #include "graph/graph.h"
 #include "pbatch/quantize.h"
 #include "pbatch/status.h"
+#include "quantize/input_moments.h"
 
 namespace pbatch {
 
@@ -14,8 +15,11 @@ namespace pbatch {
 /// every pbatch.Recurrent by pbatch.BitRecurrent, and every Gather of rows of a
 /// constant float matrix by pbatch.BitGather.
 /// What stays float is reported with the reason. Subgraphs take part.
+/// With `moments`, matrices whose inputs it knows get compensated codes where these are better;
+/// without, all codes are plain, whatever options.scheme says.
 /// Precondition: simplify() has run. The graph is unchanged after an error.
-Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options);
+Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options,
+                                                MomentSource* moments = nullptr);
 
 /// The layers that it would look at, without quantizing: those whose `reason` is empty are fit.
 Result<std::vector<LayerReport>> list_candidates(const Graph& graph,

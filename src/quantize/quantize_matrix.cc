@@ -5,11 +5,10 @@
 #include <string>
 #include <utility>
 
-#include "base/aligned_buffer.h"
-#include "pack/pack.h"
 #include "pbatch/quantize.h"
 #include "quantize/ladder.h"
 #include "quantize/magnitudes.h"
+#include "quantize/matrix_storage.h"
 #include "quantize/row_blocks.h"
 #include "quantize/scale_codebook.h"
 #include "quantize/sqnr.h"
@@ -24,53 +23,9 @@ constexpr int kLadderLevels = 28;
 // The most weights that kAutoGroup has groups of 32 for.
 constexpr std::int64_t kSmallMatrix = 1 << 18;
 
-Status no_memory() {
-  return {ErrorCode::out_of_memory, "not enough memory to quantize the matrix",
-          "use a machine with more memory or leave this layer float"};
-}
-
-// A BitMatrix and the one buffer behind it, writable while it is filled.
-struct Storage {
-  BitMatrix matrix;
-  std::vector<std::uint8_t*> planes;
-  std::uint8_t* group_codes = nullptr;
-  std::uint8_t* codebook = nullptr;
-  float* row_scale = nullptr;
-};
-
-Result<Storage> allocate(const WeightView& w, int planes, int group, const Widths& widths) {
-  Storage s;
-  BitMatrix& m = s.matrix;
-  m.rows = w.rows;
-  m.cols = w.cols;
-  m.group = group;
-  m.planes_stored = planes;
-  m.codebook_widths = widths.codebook_rows();
-  const auto plane = static_cast<std::size_t>(plane_bytes(w.rows, w.cols));
-  const auto codes = static_cast<std::size_t>(w.rows * m.groups());
-  const auto book = static_cast<std::size_t>(m.codebook_widths) * 256;
-  const std::size_t scales = static_cast<std::size_t>(w.rows) * sizeof(float);
-  const std::size_t plane_total = plane * static_cast<std::size_t>(planes);
-  std::shared_ptr<void> buffer = allocate_aligned(plane_total + book + scales + codes);
-  if (buffer == nullptr) return no_memory();
-  auto* at = static_cast<std::uint8_t*>(buffer.get());
-  for (int p = 0; p < planes; ++p, at += plane) {
-    s.planes.push_back(at);
-    m.planes.emplace_back(at, plane);
-  }
-  m.codebook = {s.codebook = at, book};
-  at += book;
-  s.row_scale = reinterpret_cast<float*>(at);
-  m.row_scale = {s.row_scale, static_cast<std::size_t>(w.rows)};
-  at += scales;
-  m.group_codes = {s.group_codes = at, codes};
-  m.owner = std::move(buffer);
-  return s;
-}
-
 // Chooses the group codes, makes the codes and packs them, for one block of rows.
 void encode_rows(const WeightView& weights, const Magnitudes& magnitudes, const ScaleCodebook& book,
-                 std::int64_t begin, std::int64_t end, const Storage& to) {
+                 std::int64_t begin, std::int64_t end, const MatrixStorage& to) {
   const std::int64_t cols = weights.cols;
   const int planes = to.matrix.planes_stored;
   std::vector<float> x(static_cast<std::size_t>((end - begin) * cols));
@@ -93,9 +48,7 @@ void encode_rows(const WeightView& weights, const Magnitudes& magnitudes, const 
       }
     }
   }
-  std::vector<std::uint8_t*> block = to.planes;
-  for (std::uint8_t*& plane : block) plane += plane_bytes(begin, cols);
-  pack_planes(codes.data(), end - begin, cols, planes, block.data());
+  to.pack(codes.data(), begin, end);
 }
 
 }  // namespace
@@ -133,7 +86,9 @@ Result<QuantizedMatrix> quantize_matrix(const WeightView& weights, int planes, i
   if (ladder.empty()) ladder.push_back(255);  // all weights are zeros
   const ScaleCodebook book(widths, std::move(ladder), sample_groups(weights, magnitudes));
 
-  PBATCH_ASSIGN_OR_RETURN(const Storage storage, allocate(weights, planes, group, widths));
+  PBATCH_ASSIGN_OR_RETURN(const MatrixStorage storage,
+                          MatrixStorage::allocate(weights.rows, weights.cols, planes, group,
+                                                  widths.codebook_rows()));
   book.write(storage.codebook);
   std::copy(magnitudes.row_scale.begin(), magnitudes.row_scale.end(), storage.row_scale);
   for_each_row_block(weights.rows, pool, [&](std::int64_t begin, std::int64_t end) {
@@ -143,7 +98,7 @@ Result<QuantizedMatrix> quantize_matrix(const WeightView& weights, int planes, i
   std::vector<double> sqnr = measure_sqnr(*matrix, weights, pool);
   return QuantizedMatrix{std::move(matrix), std::move(sqnr)};
 } catch (const std::bad_alloc&) {
-  return no_memory();
+  return no_memory_to_quantize();
 }
 
 }  // namespace pbatch

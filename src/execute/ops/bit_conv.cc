@@ -4,6 +4,7 @@
 
 #include "execute/conv_geometry.h"
 #include "execute/im2col.h"
+#include "execute/input_observer.h"
 #include "execute/matrix_cache.h"
 #include "execute/op.h"
 #include "execute/ops/bit_layer.h"
@@ -81,6 +82,9 @@ struct Tiles {
           step.pool.parallel_for(call.batch, 16, [&](std::int64_t first, std::int64_t end) {
             gather(source, begin + first, begin + end, columns + first * cols());
           });
+        }
+        if (InputObserver* const observer = ObserveInputs::of_this_thread()) {
+          observer->observe(*matrix->matrix, 0, rows(), call.x, call.batch, cols());
         }
         PBATCH_RETURN_IF_ERROR(bit_gemm(*matrix, call, step.pool, step.buffers, scratch));
         if (last) continue;

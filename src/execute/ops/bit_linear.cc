@@ -1,5 +1,6 @@
 // pbatch.BitLinear: Y [..., rows] = X [..., cols] W^T + bias, W as bit-layers.
 #include "execute/bit_product.h"
+#include "execute/input_observer.h"
 #include "execute/op.h"
 #include "execute/ops/bit_layer.h"
 
@@ -32,8 +33,11 @@ class BitLinear final : public Op {
     const TensorType y{DType::f32, std::move(shape)};
     if (call.batch == 0) return StepPlan::of(y, [](const StepCall&) { return Status::ok(); });
     PBATCH_ASSIGN_OR_RETURN(const auto matrix, layer_->weights().get(precision, call.batch));
-    StepPlan plan = StepPlan::of(y, [matrix, call](const StepCall& step) {
+    StepPlan plan = StepPlan::of(y, [matrix, call, observed = &m](const StepCall& step) {
       BitGemmCall now = call;
+      if (InputObserver* const observer = ObserveInputs::of_this_thread()) {
+        observer->observe(*observed, 0, call.ldy, step.input<float>(0), call.batch, call.ldx);
+      }
       now.x = step.input<float>(0);
       now.y = step.output<float>(0);
       now.packed = step.packed;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "execute/input_observer.h"
 #include "execute/op.h"
 #include "execute/ops/bit_weights.h"
 #include "execute/ops/node_checks.h"
@@ -15,6 +16,26 @@
 
 namespace pbatch {
 namespace {
+
+// Tells an observer of the states before they are multiplied.
+class ObservedProduct final : public RecurrentProduct {
+ public:
+  ObservedProduct(RecurrentProduct& product, InputObserver& observer, const BitMatrix& matrix,
+                  std::int64_t batch)
+      : product_(product), observer_(observer), matrix_(matrix), batch_(batch) {}
+
+  Status run(const float* h, std::int64_t ldh, std::int64_t first, std::int64_t last,
+             std::int64_t grain, float* y, std::int64_t ldy, const RangeTask& done) override {
+    observer_.observe(matrix_, first * kTileUnits, last * kTileUnits, h, batch_, ldh);
+    return product_.run(h, ldh, first, last, grain, y, ldy, done);
+  }
+
+ private:
+  RecurrentProduct& product_;
+  InputObserver& observer_;
+  const BitMatrix& matrix_;
+  const std::int64_t batch_;
+};
 
 class BitRecurrent final : public Op {
  public:
@@ -37,13 +58,17 @@ class BitRecurrent final : public Op {
     const std::size_t packed = packed_buffer_bytes(key);
     StepPlan plan =
         node_.plan(request, io,
-                   [&spec, matrix, bits, key, states, packed](const RecurrentCall& call,
+                   [&spec, matrix, bits, key, states, packed, weights = &weights_->matrix()](const RecurrentCall& call,
                                                               const StepCall& step) {
                      char* const memory = static_cast<char*>(step.scratch) + states;
                      BitProduct held(*matrix, call.batch, bits, packed_vectors_at(key, memory),
                                      memory + packed, step.buffers);
                      held.time_parts(step.phases);
                      BitRecurrentProduct product(held, call.batch, step.pool);
+                     if (InputObserver* const observer = ObserveInputs::of_this_thread()) {
+                       ObservedProduct observed(product, *observer, *weights, call.batch);
+                       return run_recurrent(spec, call, observed, step.scratch);
+                     }
                      return run_recurrent(spec, call, product, step.scratch);
                    });
     plan.scratch_bytes = states + packed + BitProduct::scratch_bytes(*matrix, io.batch(), bits);

@@ -23,6 +23,10 @@ class ShapeOp final : public Op {
     return StepPlan::constant(std::move(y));
   }
 
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    return request.layout(i);  // no element is read
+  }
+
  private:
   static std::int64_t clamp_to(std::int64_t rank, std::int64_t axis) {
     return std::clamp<std::int64_t>(axis < 0 ? axis + rank : axis, 0, rank);

@@ -13,6 +13,10 @@ class Size final : public Op {
     *y.mutable_data<std::int64_t>() = request.inputs[0]->size();
     return StepPlan::constant(std::move(y));
   }
+
+  Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
+    return request.layout(i);  // no element is read
+  }
 };
 
 }  // namespace

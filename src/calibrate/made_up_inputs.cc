@@ -1,0 +1,219 @@
+#include "calibrate/made_up_inputs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "calibrate/draws.h"
+#include "calibrate/language_model.h"
+#include "report/free_dims.h"
+#include "report/step_ports.h"
+
+namespace pbatch {
+namespace {
+
+constexpr double kMostWork = 6e10;     // multiply-adds of a draw of inputs
+constexpr double kEnoughVectors = 16;  // for each column of the matrix with the fewest
+constexpr std::int64_t kStreams = 64;  // of text
+constexpr std::int64_t kTextSteps = 400;
+constexpr std::int64_t kLeastTextSteps = 32;
+constexpr int kMostRuns = 1024;
+constexpr std::int64_t kTokenBatch = 16;
+constexpr double kNoise = 3;  // standard deviation of float inputs
+
+bool is_enough(const MomentCollector& collector) {
+  return collector.work() > kMostWork || collector.least_vectors() > kEnoughVectors;
+}
+
+Status write_text(NetworkRunner& runner, const NetworkKind& kind, std::uint64_t seed,
+                  MomentCollector& collector) {
+  PBATCH_ASSIGN_OR_RETURN(TokenStepper stepper, TokenStepper::create(runner, kind, kStreams));
+  Draws draws(seed);
+  std::vector<std::int64_t> tokens(static_cast<std::size_t>(stepper.streams()));
+  const std::int64_t steps = kTextSteps * kStreams / stepper.streams();
+  for (std::int64_t& token : tokens) token = draws.below(stepper.vocabulary());
+  runner.watch(&collector);
+  for (std::int64_t t = 0; t < steps; ++t) {
+    if (t >= kLeastTextSteps && collector.work() > kMostWork) break;
+    PBATCH_ASSIGN_OR_RETURN(const Tensor logits, stepper.step(tokens));
+    for (std::size_t s = 0; s < tokens.size(); ++s) {
+      tokens[s] =
+          draw_token(logits.data<float>() + static_cast<std::int64_t>(s) * stepper.vocabulary(),
+                     stepper.vocabulary(), draws.uniform());
+    }
+  }
+  return Status::ok();
+}
+
+// One input of a run. `otherwise`: what integers are that look up nothing.
+Result<Tensor> made_up(const PortInfo& port, std::int64_t table_rows, std::int64_t otherwise,
+                       const Shape& shape, Draws& draws) {
+  PBATCH_ASSIGN_OR_RETURN(Tensor t, Tensor::create(port.dtype, shape));
+  const std::int64_t n = t.size();
+  if (port.dtype == DType::f32) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      t.mutable_data<float>()[i] = static_cast<float>(kNoise * draws.normal());
+    }
+    return t;
+  }
+  const auto fill = [&](auto* values) {
+    using T = std::remove_pointer_t<decltype(values)>;
+    for (std::int64_t i = 0; i < n; ++i) {
+      // Tables of one or two rows tell kinds of tokens apart.
+      values[i] = table_rows > 2   ? static_cast<T>(draws.below(table_rows))
+                  : table_rows > 0 ? T{0}
+                                   : static_cast<T>(otherwise);
+    }
+  };
+  if (port.dtype == DType::i64) {
+    fill(t.mutable_data<std::int64_t>());
+  } else if (port.dtype == DType::i32) {
+    fill(t.mutable_data<std::int32_t>());
+  } else if (port.dtype == DType::boolean) {
+    std::fill_n(static_cast<char*>(t.mutable_raw()), n, '\1');
+  } else {
+    return Status(ErrorCode::unsupported,
+                  std::string("nothing is made up for inputs of ") + dtype_name(port.dtype), "");
+  }
+  return t;
+}
+
+class MadeUp {
+ public:
+  MadeUp(NetworkRunner& runner, const NetworkKind& kind, std::uint64_t seed)
+      : runner_(runner), kind_(kind), draws_(seed), dims_(runner.inputs(), {}) {
+    const FedInput floats{"input", [](const PortInfo& port) { return port.dtype == DType::f32; }};
+    auto ports = find_step_ports(runner.inputs(), runner.outputs(), floats, {}, /*constants=*/true);
+    if (ports) states_ = std::move(ports->states);
+  }
+
+  // Sizes for free dimensions at which the network runs, the largest of those tried first that
+  // serve: a batch of some items, and some steps.
+  Status find_sizes() {
+    std::vector<FreeDims::Sizes> all = dims_.candidates();
+    // Some of everything says most of a network; sizes come in the order of their likelihood.
+    std::stable_partition(all.begin(), all.end(), [](const FreeDims::Sizes& sizes) {
+      return std::all_of(sizes.begin(), sizes.end(),
+                         [](const auto& size) { return size.second >= kTokenBatch; });
+    });
+    Status last;
+    for (const FreeDims::Sizes& sizes : all) {
+      sizes_ = sizes;
+      // Sequences of full length, whichever dimension it is.
+      for (length_ = most_steps(); length_ > 0; length_ /= 2) {
+        reset();
+        last = run().status();
+        if (last || !takes_lengths()) break;
+      }
+      if (last) break;
+    }
+    reset();
+    return last;
+  }
+
+  Result<std::vector<Tensor>> run() {
+    std::vector<NamedTensor> inputs;
+    const std::vector<PortInfo>& ports = runner_.inputs();
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      if (const Tensor* const state = state_of(i)) {
+        inputs.push_back({ports[i].name, *state});
+        continue;
+      }
+      PBATCH_ASSIGN_OR_RETURN(
+          Tensor t, made_up(ports[i], kind_.table_rows[i], kind_.is_length[i] ? length_ : 1,
+                            dims_.shape(ports[i], sizes_), draws_));
+      if (is_state(i)) std::fill_n(static_cast<char*>(t.mutable_raw()), t.bytes(), '\0');
+      inputs.push_back({ports[i].name, std::move(t)});
+    }
+    PBATCH_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, runner_.run(inputs));
+    now_.clear();
+    for (const StatePair& pair : states_) now_.push_back(outputs[pair.output]);
+    return outputs;
+  }
+
+  void reset() { now_.clear(); }
+
+ private:
+  bool is_state(std::size_t input) const {
+    return std::any_of(states_.begin(), states_.end(),
+                       [&](const StatePair& pair) { return pair.input == input; });
+  }
+  const Tensor* state_of(std::size_t input) const {
+    for (std::size_t i = 0; i < now_.size(); ++i) {
+      if (states_[i].input == input) return &now_[i];
+    }
+    return nullptr;
+  }
+
+  bool takes_lengths() const {
+    return std::find(kind_.is_length.begin(), kind_.is_length.end(), true) != kind_.is_length.end();
+  }
+  // Of the inputs that look up something.
+  std::int64_t most_steps() const {
+    std::int64_t most = 1;
+    for (std::size_t i = 0; i < runner_.inputs().size(); ++i) {
+      if (kind_.table_rows[i] == 0) continue;
+      for (const std::int64_t d : dims_.shape(runner_.inputs()[i], sizes_))
+        most = std::max(most, d);
+    }
+    return most;
+  }
+
+  NetworkRunner& runner_;
+  const NetworkKind& kind_;
+  Draws draws_;
+  std::int64_t length_ = 1;
+  FreeDims dims_;
+  FreeDims::Sizes sizes_;
+  std::vector<StatePair> states_;
+  std::vector<Tensor> now_;
+};
+
+}  // namespace
+
+const char* statistics_name(Statistics statistics) {
+  switch (statistics) {
+    case Statistics::own_text:
+      return "its own text";
+    case Statistics::random_tokens:
+      return "random tokens";
+    case Statistics::noise:
+      return "noise";
+    case Statistics::samples:
+      break;
+  }
+  return "samples";
+}
+
+Result<Statistics> choose_statistics(const NetworkRunner& runner, const NetworkKind& kind,
+                                     bool forced) {
+  bool takes_tokens = false, takes_floats = false;
+  for (std::size_t i = 0; i < runner.inputs().size(); ++i) {
+    takes_tokens = takes_tokens || kind.table_rows[i] > 2;
+    takes_floats = takes_floats || runner.inputs()[i].dtype == DType::f32;
+  }
+  if (takes_tokens) {
+    NetworkRunner& tried = const_cast<NetworkRunner&>(runner);
+    if (TokenStepper::create(tried, kind, kStreams)) return Statistics::own_text;
+    return Statistics::random_tokens;
+  }
+  if (takes_floats && (kind.recurrent || forced)) return Statistics::noise;
+  return Status(ErrorCode::unsupported,
+                "noise would mislead it: its inputs are floats and it has no recurrent layer",
+                "give --samples for compensated codes");
+}
+
+Status feed_made_up(NetworkRunner& runner, const NetworkKind& kind, Statistics statistics,
+                    std::uint64_t seed, MomentCollector& collector) {
+  if (statistics == Statistics::own_text) return write_text(runner, kind, seed, collector);
+  MadeUp inputs(runner, kind, seed);
+  runner.watch(nullptr);
+  PBATCH_RETURN_IF_ERROR(inputs.find_sizes());
+  runner.watch(&collector);
+  for (int i = 0; i < kMostRuns && !is_enough(collector); ++i) {
+    PBATCH_RETURN_IF_ERROR(inputs.run().status());
+  }
+  return Status::ok();
+}
+
+}  // namespace pbatch

@@ -1,0 +1,42 @@
+// A network whose products are watched.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/buffer_pool.h"
+#include "base/thread_pool.h"
+#include "execute/input_observer.h"
+#include "execute/program.h"
+#include "graph/graph.h"
+#include "pbatch/session.h"
+
+namespace pbatch {
+
+/// Runs a network of bit-layers with 16 planes at 16 bits of weights and activations: near the
+/// float network, and with products whose bits are the same on every machine. For one thread.
+class NetworkRunner {
+ public:
+  /// `pool` must outlive it.
+  static Result<NetworkRunner> create(Graph graph, ThreadPool& pool);
+
+  const Graph& graph() const { return program_->graph(); }
+  /// Those that must be fed, and all outputs.
+  const std::vector<PortInfo>& inputs() const { return inputs_; }
+  const std::vector<PortInfo>& outputs() const { return outputs_; }
+
+  /// Told of all products from now on; null: nobody.
+  void watch(InputObserver* observer) { observer_ = observer; }
+  /// Outputs in the order of outputs(). Errors as of Session::run.
+  Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs);
+
+ private:
+  std::unique_ptr<Program> program_;
+  std::unique_ptr<BufferPool> buffers_;
+  ThreadPool* pool_ = nullptr;
+  InputObserver* observer_ = nullptr;
+  std::vector<PortInfo> inputs_, outputs_;
+};
+
+}  // namespace pbatch
