@@ -36,6 +36,12 @@ bool is_per_channel(const Tensor& c, const Layer& layer) {
   return c.rank() + 1 >= layer.rank && c.dim(c.rank() + 1 - layer.rank) == layer.channels;
 }
 
+// The same of a constant beside a result whose channels are its last dimension.
+bool is_per_last(const Tensor& c, const Layer& layer) {
+  if (c.rank() > layer.rank) return false;
+  return c.size() == 1 || (c.size() == layer.channels && c.dim(c.rank() - 1) == layer.channels);
+}
+
 class ScaleFolder {
  public:
   explicit ScaleFolder(Graph& graph)
@@ -55,19 +61,38 @@ class ScaleFolder {
   }
 
  private:
-  // Takes over the one node that reads the layer's result, if it can.
+  // Takes over the one node that reads the layer's result, if it can: behind a Transpose that moves
+  // the channels of a Conv last, too.
   Result<bool> take_next(Node& node, const Layer& layer) {
     const std::int32_t n = uses_.sole_consumer(node.outputs[0]);
     if (n < 0) return false;
+    Node& next = graph_.nodes[static_cast<std::size_t>(n)];
+    if (!layer.conv || !is_onnx(next, "Transpose")) return take(node, layer, node, n, false);
+    PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> perm, next.ints_attr("perm", {}));
+    if (!moves_channels_last(perm, layer.rank) || next.outputs.size() != 1) return false;
+    const std::int32_t behind = uses_.sole_consumer(next.outputs[0]);
+    return behind < 0 ? Result<bool>(false) : take(node, layer, next, behind, true);
+  }
+
+  static bool moves_channels_last(const std::vector<std::int64_t>& perm, std::size_t rank) {
+    if (perm.size() != rank || perm[0] != 0 || perm[rank - 1] != 1) return false;
+    for (std::size_t d = 1; d + 1 < rank; ++d) {
+      if (perm[d] != static_cast<std::int64_t>(d) + 1) return false;
+    }
+    return true;
+  }
+
+  // Takes over node n, which reads output 0 of `before`: the layer, or its Transpose.
+  Result<bool> take(Node& node, const Layer& layer, Node& before, std::int32_t n, bool last) {
     const Node& next = graph_.nodes[static_cast<std::size_t>(n)];
     const bool divides = is_onnx(next, "Div"), subtracts = is_onnx(next, "Sub") && layer.conv;
     const bool scales = is_onnx(next, "Mul") || divides;
     const bool adds = (is_onnx(next, "Add") && layer.conv) || subtracts;
     if ((!scales && !adds) || next.inputs.size() != 2 || next.outputs.size() != 1) return false;
-    const bool first = next.inputs[0] == node.outputs[0];
+    const bool first = next.inputs[0] == before.outputs[0];
     if (!first && (divides || subtracts)) return false;
     const Tensor* c = float_constant(graph_, next, first ? 1 : 0);
-    if (c == nullptr || !is_per_channel(*c, layer)) return false;
+    if (c == nullptr || !(last ? is_per_last(*c, layer) : is_per_channel(*c, layer))) return false;
     const Tensor* bias = float_constant(graph_, node, 2);
     const bool has_bias = input_or_none(node, 2) != kNoValue;
     if (has_bias && (bias == nullptr || bias->shape() != Shape{layer.channels})) return false;
@@ -83,7 +108,7 @@ class ScaleFolder {
     } else {
       PBATCH_RETURN_IF_ERROR(add(node, layer, constant));
     }
-    node.outputs[0] = next.outputs[0];
+    before.outputs[0] = next.outputs[0];
     dead_[static_cast<std::size_t>(n)] = true;
     return true;
   }

@@ -23,13 +23,17 @@ FloatCost float_cost(Isa isa) {
   return {110, 400};
 }
 
-// What a product of bit-layers needs besides: windows gathered and quantized, per element of one.
-constexpr double kGatherPs = 700;
+// What a product of bit-layers needs besides, per element of a window: quantized, and gathered
+// where windows overlap.
+constexpr double kQuantizePs = 400, kGatherPs = 1300;
+
+// A convolution is no product of large matrices: what the table says holds for the best of shapes.
+constexpr double kProductSlack = 1.5;
 
 }  // namespace
 
-bool float_convolution_is_faster(std::int64_t rows, std::int64_t cols, int weight_bits,
-                                 int activation_bits, Isa isa) {
+bool float_convolution_is_faster(std::int64_t rows, std::int64_t cols, std::int64_t taps,
+                                 int weight_bits, int activation_bits, Isa isa) {
   GemmShape shape;
   shape.rows = rows;
   shape.cols = cols;

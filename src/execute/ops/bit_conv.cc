@@ -171,10 +171,16 @@ class BitConv final : public Op {
  private:
   static constexpr const char* kFloatKernel = "float: faster than bits";
 
+  std::int64_t taps() const {
+    std::int64_t taps = 1;
+    for (const std::int64_t k : window_.kernel) taps *= k;
+    return taps;
+  }
+
   bool runs_in_float(const LayerPrecision& precision, bool exact) const {
     const BitMatrix& m = layer_->matrix();
     return !exact && precision.weight_bits <= m.planes_available() &&
-           float_convolution_is_faster(m.rows, m.cols, precision.weight_bits,
+           float_convolution_is_faster(m.rows, m.cols, taps(), precision.weight_bits,
                                        precision.activation_bits, isa_);
   }
 

@@ -1,0 +1,91 @@
+// Constants behind a convolution go into it, and the network computes what it did.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "graph/passes.h"
+#include "tests/execute/graph_maker.h"
+
+namespace pbatch {
+namespace {
+
+using testing::GraphMaker;
+using testing::Lane;
+using testing::random_floats;
+using testing::tensor_of;
+using Ints = std::vector<std::int64_t>;
+
+constexpr std::int64_t kChannels = 5;
+
+std::string operators(const Graph& graph) {
+  std::string all;
+  for (const Node& node : graph.nodes) all += (all.empty() ? "" : " ") + node.op_type;
+  return all;
+}
+
+void expect_folded(Graph& graph, const std::string& wanted) {
+  const Tensor x = tensor_of({1, 3, 6, 7}, random_floats(126, 3));
+  const auto run = [&](Graph g) {
+    const Result<Program> program = Program::build(std::move(g));
+    EXPECT_TRUE(program) << program.status().to_line();
+    Lane lane;
+    return program->run(lane.context, {&x, 1}).value()[0];
+  };
+  const Tensor before = run(graph);
+  ASSERT_TRUE(fold_scale(graph));
+  EXPECT_EQ(operators(graph), wanted);
+  const Tensor after = run(graph);
+  ASSERT_EQ(after.shape(), before.shape());
+  for (std::int64_t i = 0; i < before.size(); ++i) {
+    const float value = before.data<float>()[i];
+    EXPECT_NEAR(after.data<float>()[i], value, 1e-5 * std::max(1.0F, std::fabs(value)));
+  }
+}
+
+// With a bias, or without.
+ValueId convolution(GraphMaker& g, bool bias) {
+  std::vector<ValueId> inputs{g.input("x"), g.floats({kChannels, 3, 3, 3}, 1)};
+  if (bias) inputs.push_back(g.floats({kChannels}, 2));
+  return g.add("Conv", inputs);
+}
+
+TEST(FoldScale, ConstantsOfChannels) {
+  for (const bool bias : {false, true}) {
+    for (const char* op_type : {"Mul", "Div", "Add", "Sub"}) {
+      for (const Shape& shape : {Shape{}, Shape{kChannels, 1, 1}, Shape{1, kChannels, 1, 1}}) {
+        GraphMaker g;
+        const ValueId y = g.add(op_type, {convolution(g, bias), g.floats(shape, 4)});
+        expect_folded(g.graph({y}), "Conv");
+      }
+    }
+  }
+}
+
+TEST(FoldScale, BehindATransposeThatMovesTheChannelsLast) {
+  for (const bool bias : {false, true}) {
+    GraphMaker g;
+    ValueId v = g.add("Transpose", {convolution(g, bias)}, {{"perm", Ints{0, 2, 3, 1}}});
+    v = g.add("Sub", {v, g.floats({1, 1, 1, kChannels}, 4)});
+    v = g.add("Mul", {g.floats({kChannels}, 5), v});
+    v = g.add("Add", {v, g.floats({kChannels}, 6)});
+    expect_folded(g.graph({g.add("Relu", {v})}), "Conv Transpose Relu");
+  }
+  GraphMaker other;  // height and width change places
+  ValueId v = other.add("Transpose", {convolution(other, true)}, {{"perm", Ints{0, 3, 2, 1}}});
+  v = other.add("Mul", {v, other.floats({1}, 5)});
+  expect_folded(other.graph({v}), "Conv Transpose Mul");
+}
+
+TEST(FoldScale, WhatIsNoConstantOfAChannelStays) {
+  GraphMaker g;
+  const ValueId conv = convolution(g, true);
+  expect_folded(g.graph({g.add("Mul", {conv, g.floats({4, kChannels}, 5)})}), "Conv Mul");
+  GraphMaker from_the_left;
+  const ValueId c = convolution(from_the_left, true);
+  expect_folded(from_the_left.graph({from_the_left.add("Sub", {from_the_left.floats({}, 5), c})}),
+                "Conv Sub");
+}
+
+}  // namespace
+}  // namespace pbatch
