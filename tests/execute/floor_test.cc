@@ -22,7 +22,7 @@ class Floor : public testing::Scratch {
   Session load(const std::string& name) {
     Result<Session> s = Session::load(path(name));
     EXPECT_TRUE(s) << s.status().to_line();
-    return *std::move(s);
+    return std::move(s).value();
   }
   static std::vector<float> answer(const Session& session, const Precision& precision) {
     const auto y = session.run(
