@@ -147,7 +147,7 @@ TEST_F(EmbeddingNetwork, IsStoredAndSwitchedByItsName) {
   EXPECT_EQ(session->layers()[0].name, "embed");
   EXPECT_EQ(session->layers()[0].op_type, "BitGather");
   const Result<Session> in_memory =
-      Session::quantize_in_memory(path_, {.planes = 6}, one_library);
+      Session::quantize_in_memory(path_, {.planes = 6, .floor_bits = 1}, one_library);
   ASSERT_TRUE(in_memory);
   Precision mixed = Precision::bits(6);
   mixed.layers["embed"] = {1, 16};
