@@ -53,7 +53,6 @@ TEST_F(Floor, AnOverrideAndAWiderRunWin) {
   narrow.layers["fc2"] = {2, 16};
   EXPECT_EQ(answer(with, narrow), answer(without, narrow));
   EXPECT_EQ(answer(with, Precision::bits(8)), answer(without, Precision::bits(8)));
-  EXPECT_EQ(answer(with, Precision::f32()), answer(without, Precision::f32()));
 }
 
 TEST_F(Floor, PlanAndBytesSayWhatIsRead) {
