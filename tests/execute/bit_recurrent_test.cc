@@ -296,7 +296,8 @@ TEST(BitRecurrent, IsStored) {
     }
     const std::string path = testing::temp_path("net.onnx"), model = testing::temp_path("q.onnx");
     testing::write_onnx(graph, path);
-    const QuantizeOptions options{.planes = 5, .min_elements = 1};
+    const QuantizeOptions options{
+        .planes = 5, .min_elements = 1, .floor_bits = 1, .scheme = Scheme::plain};
     const auto made = quantize_file(path, model, options);
     ASSERT_TRUE(made) << made.status().to_line();
     const Result<Session> stored = Session::load(model),
