@@ -21,8 +21,8 @@ function(pbatch_precompile target)
   if(PBATCH_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT PBATCH_WERROR)
     target_precompile_headers(${target} PRIVATE ${ARGN})
     # The first so that ccache knows what was read (with CCACHE_SLOPPINESS=pch_defines,time_macros).
-    target_compile_options(${target} PRIVATE -fpch-preprocess -Wno-stringop-overflow
-                                             -Wno-array-bounds)
+    target_compile_options(${target} PRIVATE
+      "$<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess;-Wno-stringop-overflow;-Wno-array-bounds>")
   endif()
 endfunction()
 
