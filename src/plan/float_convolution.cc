@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::int64_t kPositions = 64;  // windows of a product
 
-// Picoseconds, as measured with oneDNN on a core that has the ISA: docs/networks.md.
+// Picoseconds. Measured with oneDNN on AVX2 (docs/networks.md); what is wider or narrower is taken
+// to differ as its registers do.
 struct FloatCost {
   double per_multiply_add;
   double per_output;  // what narrow convolutions wait for
@@ -27,8 +28,9 @@ FloatCost float_cost(Isa isa) {
 // where windows overlap.
 constexpr double kQuantizePs = 400, kGatherPs = 1300;
 
-// A convolution is no product of large matrices: what the table says holds for the best of shapes.
-constexpr double kProductSlack = 1.5;
+// A convolution is no product of large matrices, and above 4 bits processors of one instruction set
+// differ most: what the table says holds for the best of shapes on the best of them.
+double product_slack(int weight_bits) { return weight_bits <= 4 ? 1.5 : 3; }
 
 }  // namespace
 
@@ -42,8 +44,8 @@ bool float_convolution_is_faster(std::int64_t rows, std::int64_t cols, std::int6
   shape.activation_bits = activation_bits;
   const KernelCosts& costs = *builtin_costs(isa);
   const BitKernel& kernel = choose_kernel(shape, isa, costs);
-  const double bits =
-      product_ps(costs, kernel, shape) / kPositions + kGatherPs * static_cast<double>(cols);
+  const double bits = product_slack(weight_bits) * product_ps(costs, kernel, shape) / kPositions +
+                      (kQuantizePs + (taps > 1 ? kGatherPs : 0)) * static_cast<double>(cols);
   const FloatCost cost = float_cost(isa);
   return static_cast<double>(rows) *
              (cost.per_multiply_add * static_cast<double>(cols) + cost.per_output) <

@@ -1,6 +1,7 @@
 // Convolutions over bit-layers against a convolution written out in doubles.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "pbatch/quantize.h"
@@ -135,6 +136,38 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BitConvTest,
                            return std::to_string(test.param.channels) + "channels" +
                                   std::to_string(test.param.kernel) + "kernel";
                          });
+
+// Bits are slower here on every ISA, so the layer runs in float, unless it must not; the weights
+// are those of the planes either way.
+TEST(BitConv, RunsInFloatWhereBitsAreSlower) {
+  const ConvCase c{1, 3, 9, 11, 4, 3, 1, 1, {1, 1, 1, 1}};
+  const std::string path = temp_path("narrow_conv.onnx");
+  testing::write_onnx(conv_graph(c, random_floats(108, 1), random_floats(4, 2)), path);
+  QuantizeOptions quantize;
+  quantize.min_elements = 1;
+  quantize.floor_bits = 1;
+  const Result<Session> session = Session::quantize_in_memory(path, quantize);
+  ASSERT_TRUE(session) << session.status().to_line();
+  const NamedTensor input{"x", tensor_of({1, 3, 9, 11}, random_floats(297, 3))};
+  for (const int bits : {2, 4, 8}) {
+    Precision precision = Precision::bits(bits, 32);
+    const auto in_float = session->run({&input, 1}, precision);
+    ASSERT_TRUE(in_float) << in_float.status().to_line();
+    const InputShape shape{"x", {1, 3, 9, 11}};
+    const auto plan = session->plan(precision, {&shape, 1});
+    ASSERT_TRUE(plan) << plan.status().to_line();
+    const auto conv = std::find_if(plan->begin(), plan->end(),
+                                   [](const PlanStep& s) { return s.op_type == "BitConv"; });
+    ASSERT_NE(conv, plan->end());
+    EXPECT_EQ(conv->kernel, "float: faster than bits");
+    precision.exact = true;
+    const auto exact = session->run({&input, 1}, precision);
+    ASSERT_TRUE(exact) << exact.status().to_line();
+    for (std::int64_t i = 0; i < (*exact)[0].size(); ++i) {
+      EXPECT_NEAR((*in_float)[0].data<float>()[i], (*exact)[0].data<float>()[i], 1e-5) << bits;
+    }
+  }
+}
 
 }  // namespace
 }  // namespace pbatch
