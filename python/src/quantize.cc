@@ -77,7 +77,8 @@ void bind_quantize(nb::module_& m) {
                                        .threads = threads,
                                        .floor_bits = floor_bits,
                                        .scheme = scheme_of(scheme),
-                                       .samples = copy_samples(samples)};
+                                       .samples = copy_samples(samples),
+                                       .progress = {}};
           },
           nb::arg("planes"), nb::arg("group"), nb::arg("min_elements"), nb::arg("exclude"),
           nb::arg("threads"), nb::arg("floor_bits"), nb::arg("scheme"), nb::arg("samples"),

@@ -239,8 +239,8 @@ TEST_F(Tasks, StreamComparesAlongTheSteps) {
   const std::string model = net("stream.onnx", stream_net());
   write("x.npy", *encode_npy(tensor_of({5, 4}, random_floats(20, 1))));
   write("rate.npy", *encode_npy(tensor_of({}, {0.5F})));
-  const std::vector<std::string> words{model,         "--task", "stream", "--data",
-                                       path("x.npy"), "--bits", "1,8"};
+  const std::vector<std::string> words{model,    "--task", "stream",  "--data", path("x.npy"),
+                                       "--bits", "1,8",    "--floor", "1"};
   const auto with_rate = with_words(words, {"--constant", "rate=" + path("rate.npy")});
   const nlohmann::json j = eval(with_rate);
   EXPECT_EQ(j["steps"], 5);
