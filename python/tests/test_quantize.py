@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import W1, W2, mlp
+from conftest import W1, W2, mlp, model_of
+from onnx import TensorProto, helper
 
 import pbatch
 
@@ -103,7 +104,13 @@ def test_samples_make_compensated_codes():
 
 
 def test_a_floor_is_a_layers_least_width():
-    layers = pbatch.quantize("net.onnx", min_elements=1).report.layers
-    assert [layer.min_weight_bits for layer in layers].count(8) >= 1
-    layers = pbatch.quantize("net.onnx", min_elements=1, floor=1).report.layers
+    narrow = model_of(  # a matrix of 16 columns
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="narrow")],
+        [("x", TensorProto.FLOAT, [1, 16])],
+        [("y", TensorProto.FLOAT, [1, 300])],
+        {"w": np.random.default_rng(1).standard_normal((16, 300)).astype(np.float32)},
+    )
+    (layer,) = pbatch.quantize(narrow).report.layers
+    assert layer.min_weight_bits == 8
+    layers = pbatch.quantize(narrow, floor=1).report.layers
     assert all(layer.min_weight_bits == 1 for layer in layers)
