@@ -27,7 +27,7 @@ static int run_at(const pbatch_session* session, int bits) {
   if (values == NULL) return 1;
 
   pbatch_tensor input = {port.name, port.dtype, port.rank, shape, values, count * sizeof *values};
-  pbatch_precision precision = {{bits, 16}, NULL, 0, 0};
+  pbatch_precision precision = {{bits, 16}, NULL, 0};
   pbatch_outputs* outputs = NULL;
   pbatch_code code = pbatch_run(session, &input, 1, &precision, &outputs, &error);
   free(values);

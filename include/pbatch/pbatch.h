@@ -154,8 +154,8 @@ typedef struct pbatch_layer {
   int group;            /* columns per scale; 0: whole rows */
   int planes_stored;    /* as the model declares */
   int planes_available; /* as the data file holds; fewer if it was cut */
-  int64_t plane_bytes, scale_bytes;
   int min_weight_bits;  /* runs read as many planes of it at least, unless pbatch_precision names it */
+  int64_t plane_bytes, scale_bytes;
 } pbatch_layer;
 
 /* 0 for a float network. */
@@ -183,8 +183,6 @@ typedef struct pbatch_precision {
   pbatch_bits all;
   const pbatch_layer_bits* layers; /* may be NULL if layer_count is 0 */
   size_t layer_count;
-  int exact; /* not 0: bit-layers everywhere, the same bits on every machine; 0: a convolution that
-              * bits would slow down runs in float on the same weights */
 } pbatch_precision;
 
 /* A tensor, row-major and without gaps. */
@@ -297,16 +295,23 @@ typedef struct pbatch_quantize_options {
   const char* const* exclude; /* node names that stay float; '*' matches any characters */
   size_t exclude_count;
   int threads;
+} pbatch_quantize_options;
+
+/* The defaults; change what you need. */
+PBATCH_API pbatch_quantize_options pbatch_quantize_defaults(void);
+
+/* How weights become codes. */
+typedef struct pbatch_code_options {
   int floor_bits; /* read at least of matrices where planes cost next to nothing; 1: no difference */
   pbatch_scheme scheme;
   /* Inputs to take statistics of in place of self-made ones; the first dimension of each counts
    * items, an empty name means the only input. Read during the call only. */
   const struct pbatch_tensor* samples;
   size_t sample_count;
-} pbatch_quantize_options;
+} pbatch_code_options;
 
 /* The defaults; change what you need. */
-PBATCH_API pbatch_quantize_options pbatch_quantize_defaults(void);
+PBATCH_API pbatch_code_options pbatch_code_defaults(void);
 
 typedef struct pbatch_quantize_summary {
   size_t layers_quantized, layers_float;
@@ -319,6 +324,12 @@ typedef struct pbatch_quantize_summary {
 PBATCH_API pbatch_code pbatch_quantize(const char* onnx_path, const char* out_path,
                                        const pbatch_quantize_options* options,
                                        pbatch_quantize_summary* summary, pbatch_error* error);
+/* The same with options of the codes; NULL for the defaults. */
+PBATCH_API pbatch_code pbatch_quantize_codes(const char* onnx_path, const char* out_path,
+                                             const pbatch_quantize_options* options,
+                                             const pbatch_code_options* codes,
+                                             pbatch_quantize_summary* summary,
+                                             pbatch_error* error);
 
 #ifdef __cplusplus
 }

@@ -17,6 +17,15 @@ Result<QuantizeOptions> read_options(const pbatch_quantize_options* given) {
   options.group = given->group;
   options.min_elements = given->min_elements;
   options.threads = given->threads;
+  for (std::size_t i = 0; i < given->exclude_count; ++i) {
+    if (given->exclude[i] == nullptr) return null_argument("an excluded name");
+    options.exclude.emplace_back(given->exclude[i]);
+  }
+  return options;
+}
+
+Status read_codes(const pbatch_code_options* given, QuantizeOptions& options) {
+  if (given == nullptr) return Status::ok();
   options.floor_bits = given->floor_bits;
   if (given->scheme < PBATCH_SCHEME_AUTO || given->scheme > PBATCH_SCHEME_COMPENSATED) {
     return Status(ErrorCode::invalid_argument, "there is no such scheme",
@@ -28,11 +37,7 @@ Result<QuantizeOptions> read_options(const pbatch_quantize_options* given) {
     PBATCH_ASSIGN_OR_RETURN(Tensor data, tensor_of(given->samples[i]));
     options.samples.push_back({given->samples[i].name, std::move(data)});
   }
-  for (std::size_t i = 0; i < given->exclude_count; ++i) {
-    if (given->exclude[i] == nullptr) return null_argument("an excluded name");
-    options.exclude.emplace_back(given->exclude[i]);
-  }
-  return options;
+  return Status::ok();
 }
 
 pbatch_quantize_summary summarize(const QuantizeReport& report) {
@@ -55,17 +60,29 @@ extern "C" {
 
 pbatch_quantize_options pbatch_quantize_defaults(void) {
   const pbatch::QuantizeOptions defaults;
-  return {defaults.planes,     defaults.group,     defaults.min_elements, nullptr, 0, defaults.threads,
-          defaults.floor_bits, PBATCH_SCHEME_AUTO, nullptr,               0};
+  return {defaults.planes, defaults.group, defaults.min_elements, nullptr, 0, defaults.threads};
+}
+
+pbatch_code_options pbatch_code_defaults(void) {
+  const pbatch::QuantizeOptions defaults;
+  return {defaults.floor_bits, PBATCH_SCHEME_AUTO, nullptr, 0};
 }
 
 pbatch_code pbatch_quantize(const char* onnx_path, const char* out_path,
                             const pbatch_quantize_options* options,
                             pbatch_quantize_summary* summary, pbatch_error* error) {
+  return pbatch_quantize_codes(onnx_path, out_path, options, nullptr, summary, error);
+}
+
+pbatch_code pbatch_quantize_codes(const char* onnx_path, const char* out_path,
+                                  const pbatch_quantize_options* options,
+                                  const pbatch_code_options* codes,
+                                  pbatch_quantize_summary* summary, pbatch_error* error) {
   return pbatch::guard_c(error, [&]() -> Status {
     if (onnx_path == nullptr) return pbatch::null_argument("onnx_path");
     if (out_path == nullptr) return pbatch::null_argument("out_path");
-    PBATCH_ASSIGN_OR_RETURN(const pbatch::QuantizeOptions chosen, pbatch::read_options(options));
+    PBATCH_ASSIGN_OR_RETURN(pbatch::QuantizeOptions chosen, pbatch::read_options(options));
+    PBATCH_RETURN_IF_ERROR(pbatch::read_codes(codes, chosen));
     PBATCH_ASSIGN_OR_RETURN(const pbatch::QuantizeReport report,
                             pbatch::quantize_file(onnx_path, out_path, chosen));
     if (summary != nullptr) *summary = pbatch::summarize(report);

@@ -149,10 +149,16 @@ pbatch_code pbatch_layer_at(const pbatch_session* session, size_t index, pbatch_
     const auto& layers = session->session.layers();
     if (index >= layers.size()) return pbatch::no_such_index(index, layers.size());
     const pbatch::LayerInfo& info = layers[index];
-    *layer = {
-        info.name.c_str(),  info.op_type.c_str(),  info.rows,        info.cols,       info.group,
-        info.planes_stored, info.planes_available, info.plane_bytes, info.scale_bytes,
-        info.min_weight_bits};
+    *layer = {info.name.c_str(),
+              info.op_type.c_str(),
+              info.rows,
+              info.cols,
+              info.group,
+              info.planes_stored,
+              info.planes_available,
+              info.min_weight_bits,
+              info.plane_bytes,
+              info.scale_bytes};
     return Status::ok();
   });
 }

@@ -65,7 +65,7 @@ OutputsPtr run(const pbatch_session* session, const pbatch_tensor& input,
 }
 
 pbatch_precision at(int weight_bits, int activation_bits = 16) {
-  return {{weight_bits, activation_bits}, nullptr, 0, 0};
+  return {{weight_bits, activation_bits}, nullptr, 0};
 }
 
 // mlp({64, 96, 80}) on a batch of 3, in double and straight from its definition.
