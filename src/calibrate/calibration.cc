@@ -77,6 +77,9 @@ Status Calibration::collect(bool check) {
                                         check ? SamplePart::check : SamplePart::fit, collector)
                          : feed_made_up(runner_, kind_, statistics_, check ? 2 : 1, collector);
   runner_.watch(nullptr);
+  if (fed.code() == ErrorCode::not_finite) {  // of the inputs, which is not the matrix's fault
+    return Status(ErrorCode::invalid_argument, fed.message(), fed.remedy()).at_node(fed.node());
+  }
   PBATCH_RETURN_IF_ERROR(fed);
   for (auto& [matrix, moments] : now_) {
     (check ? moments.check : moments.fit) = collector.take(*matrix);

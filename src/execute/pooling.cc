@@ -22,11 +22,6 @@ struct Axis {
   Taps taps(std::int64_t position) const {
     return taps_inside(start(position), in, kernel, dilation);
   }
-  // Elements on the input and on its padding.
-  std::int64_t taps_with_padding(std::int64_t position) const {
-    const Taps taps = taps_inside(position * stride, in + pad + pad_end, kernel, dilation);
-    return taps.end - taps.begin;
-  }
   // Positions whose element `tap` falls on the input.
   Taps positions_of(std::int64_t tap) const {
     const std::int64_t first = pad - tap * dilation, last = in - 1 + first;
@@ -49,11 +44,6 @@ Axes axes_of(const ConvGeometry& g) {
 }
 
 Status check_windows(const ConvGeometry& g, const Axes& axes) {
-  if (g.spatial_rank() > axes.size()) {
-    return {ErrorCode::unsupported,
-            "pooling over " + std::to_string(g.spatial_rank()) + " dimensions",
-            "use at most 3 spatial dimensions"};
-  }
   for (std::size_t d = 0; d < g.spatial_rank(); ++d) {
     const Axis& axis = axes[axes.size() - g.spatial_rank() + d];
     for (std::int64_t p = 0; p < axis.out; ++p) {
@@ -68,22 +58,32 @@ Status check_windows(const ConvGeometry& g, const Axes& axes) {
   return Status::ok();
 }
 
+// Elements that a window counts along one dimension, by its position.
+std::vector<std::int64_t> counts_of(const Axis& axis, bool with_padding) {
+  std::vector<std::int64_t> counts;
+  for (std::int64_t p = 0; p < axis.out; ++p) {
+    const Taps taps = with_padding ? taps_inside(p * axis.stride, axis.in + axis.pad + axis.pad_end,
+                                                 axis.kernel, axis.dilation)
+                                   : axis.taps(p);
+    counts.push_back(taps.end - taps.begin);
+  }
+  return counts;
+}
+
 // How elements join in a result.
 template <class T>
 struct Maximum {
-  static constexpr T kStart = std::numeric_limits<T>::lowest();
-  static void into(const VectorFns&, std::int64_t count, const T* x, T* acc) {
-    for (std::int64_t i = 0; i < count; ++i) acc[i] = std::max(acc[i], x[i]);
-  }
+  static constexpr T kStart = std::numeric_limits<T>::has_infinity
+                                  ? -std::numeric_limits<T>::infinity()
+                                  : std::numeric_limits<T>::lowest();
   static T join(T a, T x) { return x > a || x != x ? x : a; }
-};
-template <>
-struct Maximum<float> {
-  static constexpr float kStart = -std::numeric_limits<float>::infinity();
-  static void into(const VectorFns& fns, std::int64_t count, const float* x, float* acc) {
-    fns.max_into(count, x, acc);
+  static void into(const VectorFns& fns, std::int64_t count, const T* x, T* acc) {
+    if constexpr (std::is_same_v<T, float>) {
+      fns.max_into(count, x, acc);
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) acc[i] = join(acc[i], x[i]);
+    }
   }
-  static float join(float a, float x) { return x > a || x != x ? x : a; }
 };
 struct Sum {
   static constexpr float kStart = 0;
@@ -109,20 +109,17 @@ struct Windows {
   Axes axes;
   std::int64_t images, channels;  // batch; batch * channels images of one channel if plain
   const VectorFns* fns;
+  std::array<std::vector<std::int64_t>, 3> counts;  // of sums
 
   std::int64_t in_positions() const { return axes[0].in * axes[1].in * axes[2].in; }
   std::int64_t rows() const { return axes[0].out * axes[1].out; }
 
   // What a sum over the window at these positions is divided by.
   float count(std::int64_t p0, std::int64_t p1, std::int64_t p2) const {
-    const std::array<std::int64_t, 3> p{p0, p1, p2};
-    std::int64_t elements = 1;
-    for (std::size_t d = 0; d < 3; ++d) {
-      const Taps taps = axes[d].taps(p[d]);
-      elements *= pooling == Pooling::average_with_padding ? axes[d].taps_with_padding(p[d])
-                                                           : taps.end - taps.begin;
-    }
-    return static_cast<float>(elements);
+    const auto at = [&](std::size_t d, std::int64_t p) {
+      return counts[d][static_cast<std::size_t>(p)];
+    };
+    return static_cast<float>(at(0, p0) * at(1, p1) * at(2, p2));
   }
 
   // Calls fn(first element of a row of the input) for the rows that the windows at p0, p1 see.
@@ -289,13 +286,20 @@ Result<StepPlan> plan_pooling(Pooling pooling, ConvGeometry g, DType type, Layou
                         })
         .in_layout(layout);
   }
-  PBATCH_RETURN_IF_ERROR(g.spatial_rank() > 3 ? check_windows(g, {}) : Status::ok());
+  if (g.spatial_rank() > std::tuple_size_v<Axes>) {
+    return Status(ErrorCode::unsupported,
+                  "pooling over " + std::to_string(g.spatial_rank()) + " dimensions",
+                  "use at most 3 spatial dimensions");
+  }
   const Axes axes = axes_of(g);
   PBATCH_RETURN_IF_ERROR(check_windows(g, axes));
   const std::int64_t images = layout == Layout::plain ? g.batch * g.channels : g.batch;
-  const Windows windows{pooling, axes, images, g.channels, fns};
+  Windows windows{pooling, axes, images, g.channels, fns, {}};
+  for (std::size_t d = 0; d < axes.size() && pooling != Pooling::max; ++d) {
+    windows.counts[d] = counts_of(axes[d], pooling == Pooling::average_with_padding);
+  }
   return StepPlan::of(std::move(y),
-                      [windows, type, layout](const StepCall& call) {
+                      [windows = std::move(windows), type, layout](const StepCall& call) {
                         if (windows.pooling != Pooling::max) {
                           windows.run<Sum, float>(layout, call);
                         } else if (type == DType::f32) {

@@ -7,7 +7,6 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <shared_mutex>
 
 #include "base/buffer_pool.h"
 #include "base/fork.h"
@@ -19,6 +18,7 @@
 #include "execute/ops/bit_weights.h"
 #include "execute/plan_steps.h"
 #include "execute/program.h"
+#include "execute/recent.h"
 #include "execute/run_passes.h"
 #include "execute/simplify.h"
 #include "execute/step_times.h"
@@ -66,8 +66,8 @@ struct Session::Impl {
 
   const Precision of_float = Precision::f32();  // what every run of a float network has
   bool has_floors = false;                      // some layer has min_weight_bits
-  std::shared_mutex meant_mutex;
-  std::map<Precision, Precision> meant;  // as given, and with_floors() of it
+  std::mutex meant_mutex;
+  Recent<Precision, Precision> meant{8};  // as given, and with_floors() of it
 
   void describe();
   Status choose_device(const Device& wanted);
@@ -82,8 +82,8 @@ struct Session::Impl {
   Result<std::vector<PlanStep>> plan(RunContext& context, std::span<const Tensor> inputs);
   Status begin_run();
   Status check_precision(const Precision& precision) const;
-  /// What `precision` means for this network. It stays where it is.
-  const Precision& meant_by(const Precision& precision);
+  /// What `precision` means for this network. Allocates nothing for one that was used lately.
+  std::shared_ptr<const Precision> meant_by(const Precision& precision);
   Precision with_floors(const Precision& given) const;
   template <class Given>
   bool feeds_optional(const Given& given) const;
@@ -213,7 +213,8 @@ Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> give
   const RunUnderWay until_the_end(under_way);
   Result<std::vector<Tensor>> ordered = check_inputs(program.graph(), given);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
-  RunContext context{*pool, buffers, meant_by(precision), float_backend, timings};
+  const std::shared_ptr<const Precision> bits = meant_by(precision);
+  RunContext context{*pool, buffers, *bits, float_backend, timings};
   if (on_device != nullptr) return run_on_device(context, *ordered);
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> compiled_plan,
                           compiled(context, *ordered));
@@ -279,15 +280,17 @@ Precision Session::Impl::with_floors(const Precision& given) const {
   return result;
 }
 
-const Precision& Session::Impl::meant_by(const Precision& precision) {
-  if (layers.empty()) return of_float;
-  if (!has_floors) return precision;
-  {
-    const std::shared_lock lock(meant_mutex);
-    if (const auto it = meant.find(precision); it != meant.end()) return it->second;
-  }
-  const std::unique_lock lock(meant_mutex);
-  return meant.emplace(precision, with_floors(precision)).first->second;
+std::shared_ptr<const Precision> Session::Impl::meant_by(const Precision& precision) {
+  const auto borrowed = [](const Precision& p) {
+    return std::shared_ptr<const Precision>(std::shared_ptr<void>(), &p);
+  };
+  if (layers.empty()) return borrowed(of_float);
+  if (!has_floors) return borrowed(precision);
+  const std::lock_guard lock(meant_mutex);
+  if (auto found = meant.find(precision)) return found;
+  auto made = std::make_shared<const Precision>(with_floors(precision));
+  meant.add(precision, made);
+  return made;
 }
 
 Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
@@ -301,7 +304,8 @@ Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
   bool assumed = false;
   const Result<std::vector<Tensor>> ordered = check_shapes(program.graph(), shapes, &assumed);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
-  RunContext context{*pool, buffers, meant_by(precision), float_backend};
+  const std::shared_ptr<const Precision> bits = meant_by(precision);
+  RunContext context{*pool, buffers, *bits, float_backend};
   Result<std::vector<PlanStep>> steps = plan(context, *ordered);
   if (steps || !assumed || steps.status().code() != ErrorCode::shape_mismatch) return steps;
   return Status(ErrorCode::shape_mismatch,
@@ -463,7 +467,7 @@ std::int64_t Session::prepared_bytes() const {
 
 Result<std::int64_t> Session::weight_bytes(const Precision& given) const {
   PBATCH_RETURN_IF_ERROR(impl_->check_precision(given));
-  const Precision& precision = impl_->meant_by(given);
+  const Precision precision = *impl_->meant_by(given);
   const Graph& graph = impl_->program.graph();
   std::int64_t bytes = 0;
   std::set<const void*> counted;  // subgraphs share constants, layers matrices

@@ -8,49 +8,13 @@
 namespace pbatch {
 namespace {
 
-/// Powers of two that floats cannot hold are made of two that they can.
-struct PowerOfTwo {
-  float first, second;
-};
-PBATCH_HD inline PowerOfTwo power_of_two(int32_t n) {
-  const int32_t half = n >> 1;
-  return {float_of_bits((half + 127) << 23), float_of_bits((n - half + 127) << 23)};
-}
-
-/// x = n ln 2 + r, |r| <= ln(2) / 2.
-struct ReducedExponent {
-  float r;
-  int32_t n;
-};
-PBATCH_HD inline ReducedExponent reduce_exponent(float x) {
-  const float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float shifted = x * 1.44269504f + kRound;
-  const float n = shifted - kRound;
-  return {(x - n * 0.693145752f) - n * 1.42860677e-6f,
-          bits_of_float(shifted) - bits_of_float(kRound)};
-}
-
-/// (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2: the series up to r^7.
-PBATCH_HD inline float exp_series(float r) {
-  float p = 1.98412698e-4f;
-  p = p * r + 1.38888889e-3f;
-  p = p * r + 8.33333333e-3f;
-  p = p * r + 4.16666667e-2f;
-  p = p * r + 1.66666667e-1f;
-  return p * r + 0.5f;
-}
-
 /// Between e^-104.5, which is 0 for a float, and e^89, which is infinite.
 PBATCH_HD inline float in_range_of_exp(float x) {
   x = x > 89.0f ? 89.0f : x;
   return x < -104.5f ? -104.5f : x;  // NaN passes
 }
 
-PBATCH_HD inline float exp_of(float x) {
-  const ReducedExponent e = reduce_exponent(in_range_of_exp(x));
-  const PowerOfTwo power = power_of_two(e.n);
-  return ((exp_series(e.r) * e.r + 1.0f) * e.r + 1.0f) * power.first * power.second;
-}
+PBATCH_HD inline float exp_of(float x) { return exp_lane(in_range_of_exp(x)); }
 
 /// e^x - 1 for x <= 0.
 PBATCH_HD inline float expm1_of_negative(float x) {

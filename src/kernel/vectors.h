@@ -8,7 +8,7 @@
 namespace pbatch {
 
 /// y = f(x). Within 5e-7 of the exact result, relative or, where it is below 1, absolute, whichever
-/// is more, and the products of x (Gelu, Swish, Mish) within that times x; NaN gives NaN,
+/// is more; of the two Gelus, which are x times what is nearly 0 or 1, 5e-7 times x. NaN gives NaN,
 /// infinities their limits, and odd functions keep the sign of a zero.
 enum VectorFunction {
   kVectorExp,

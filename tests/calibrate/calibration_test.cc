@@ -157,6 +157,21 @@ TEST_F(CalibrationTest, SamplesThatDoNotFitAreRefusedByName) {
 
 class CompensatedFile : public testing::Scratch {};
 
+// A matrix that holds a NaN stays float; one that is only fed with it does not.
+TEST_F(CompensatedFile, IsNotMadeOnSamplesThatAreNotFinite) {
+  testing::write_onnx(testing::mlp({16, 24, 8}), path("net.onnx"));
+  std::vector<float> x = random_floats(64, 5);
+  x[17] = NAN;
+  QuantizeOptions options;
+  options.min_elements = 1;
+  options.samples.push_back({"", testing::tensor_of({4, 16}, x)});
+  const auto report = quantize_file(path("net.onnx"), path("q.onnx"), options);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.status().code(), ErrorCode::invalid_argument);
+  EXPECT_NE(report.status().message().find("NaN"), std::string::npos);
+  EXPECT_NE(report.status().remedy(), "");
+}
+
 TEST_F(CompensatedFile, IsTheSameForAnyNumberOfThreadsAndRuns) {
   testing::write_onnx(rnn_language_model(40, 48), path("net.onnx"));
   for (const int threads : {1, 3, 2}) {

@@ -10,37 +10,17 @@
 namespace pbatch {
 namespace {
 
+using testing::expect_same_function;
 using testing::GraphMaker;
-using testing::Lane;
 using testing::random_floats;
 using testing::tensor_of;
 using Ints = std::vector<std::int64_t>;
 
 constexpr std::int64_t kChannels = 5;
 
-std::string operators(const Graph& graph) {
-  std::string all;
-  for (const Node& node : graph.nodes) all += (all.empty() ? "" : " ") + node.op_type;
-  return all;
-}
-
 void expect_folded(Graph& graph, const std::string& wanted) {
-  const Tensor x = tensor_of({1, 3, 6, 7}, random_floats(126, 3));
-  const auto run = [&](Graph g) {
-    const Result<Program> program = Program::build(std::move(g));
-    EXPECT_TRUE(program) << program.status().to_line();
-    Lane lane;
-    return program->run(lane.context, {&x, 1}).value()[0];
-  };
-  const Tensor before = run(graph);
-  ASSERT_TRUE(fold_scale(graph));
-  EXPECT_EQ(operators(graph), wanted);
-  const Tensor after = run(graph);
-  ASSERT_EQ(after.shape(), before.shape());
-  for (std::int64_t i = 0; i < before.size(); ++i) {
-    const float value = before.data<float>()[i];
-    EXPECT_NEAR(after.data<float>()[i], value, 1e-5 * std::max(1.0F, std::fabs(value)));
-  }
+  expect_same_function(graph, fold_scale, tensor_of({1, 3, 6, 7}, random_floats(126, 3)), wanted,
+                       1e-5);
 }
 
 // With a bias, or without.

@@ -11,8 +11,8 @@
 namespace pbatch {
 namespace {
 
+using testing::expect_same_function;
 using testing::GraphMaker;
-using testing::Lane;
 using testing::random_floats;
 using testing::tensor_of;
 
@@ -25,28 +25,9 @@ class Maker : public GraphMaker {
   }
 };
 
-std::string operators(const Graph& graph) {
-  std::string all;
-  for (const Node& node : graph.nodes) all += (all.empty() ? "" : " ") + node.op_type;
-  return all;
-}
-
-// Fuses the graph and compares what both compute of one input.
 void expect_fused(Graph& graph, const std::string& wanted) {
-  const Tensor x = tensor_of({5, 7}, random_floats(35, 3));
-  const auto run = [&](Graph g) {
-    const Result<Program> program = Program::build(std::move(g));
-    EXPECT_TRUE(program) << program.status().to_line();
-    Lane lane;
-    return program->run(lane.context, {&x, 1}).value()[0];
-  };
-  const Tensor before = run(graph);
-  ASSERT_TRUE(fuse_activations(graph));
-  EXPECT_EQ(operators(graph), wanted);
-  const Tensor after = run(graph);
-  for (std::int64_t i = 0; i < before.size(); ++i) {
-    EXPECT_NEAR(after.data<float>()[i], before.data<float>()[i], 1e-6);
-  }
+  expect_same_function(graph, fuse_activations, tensor_of({5, 7}, random_floats(35, 3)), wanted,
+                       1e-6);
 }
 
 TEST(FuseActivations, SigmoidTimesItsInputIsSwish) {

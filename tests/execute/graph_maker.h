@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <utility>
@@ -93,6 +94,34 @@ inline std::vector<Tensor> one_by_one(const Program& program, const std::vector<
   std::vector<Tensor> outputs;
   for (const ValueId id : graph.outputs) outputs.push_back(values[static_cast<std::size_t>(id)]);
   return outputs;
+}
+
+/// The operators of a graph, in order.
+inline std::string operators_of(const Graph& graph) {
+  std::string all;
+  for (const Node& node : graph.nodes) all += (all.empty() ? "" : " ") + node.op_type;
+  return all;
+}
+
+/// The pass leaves `wanted`, and what the graph computes of x: within `tolerance` of values up to
+/// 1, relative above.
+inline void expect_same_function(Graph& graph, Status (*pass)(Graph&), const Tensor& x,
+                                 const std::string& wanted, double tolerance) {
+  const auto run = [&](Graph g) {
+    const Result<Program> program = Program::build(std::move(g));
+    EXPECT_TRUE(program) << program.status().to_line();
+    Lane lane;
+    return program->run(lane.context, {&x, 1}).value()[0];
+  };
+  const Tensor before = run(graph);
+  ASSERT_TRUE(pass(graph));
+  EXPECT_EQ(operators_of(graph), wanted);
+  const Tensor after = run(graph);
+  ASSERT_EQ(after.shape(), before.shape());
+  for (std::int64_t i = 0; i < before.size(); ++i) {
+    const double value = before.data<float>()[i];
+    EXPECT_NEAR(after.data<float>()[i], value, tolerance * std::max(1.0, std::fabs(value)));
+  }
 }
 
 }  // namespace pbatch::testing

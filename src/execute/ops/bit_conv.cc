@@ -163,10 +163,7 @@ class BitConv final : public Op {
     return layout_for_convolution(request.inputs[0]->shape(), request.layout(0));
   }
 
-  void choose_kernels_by(const KernelPolicy& policy) override {
-    isa_ = policy.isa;
-    layer_->choose_kernels_by(policy);
-  }
+  void choose_kernels_by(const KernelPolicy& policy) override { layer_->choose_kernels_by(policy); }
 
  private:
   static constexpr const char* kFloatKernel = "float: faster than bits";
@@ -181,13 +178,12 @@ class BitConv final : public Op {
     const BitMatrix& m = layer_->matrix();
     return !exact && precision.weight_bits <= m.planes_available() &&
            float_convolution_is_faster(m.rows, m.cols, taps(), precision.weight_bits,
-                                       precision.activation_bits, isa_);
+                                       precision.activation_bits, layer_->weights().isa());
   }
 
   std::unique_ptr<BitLayer> layer_;
   WindowAttributes window_;
   std::string name_;
-  Isa isa_ = Isa::generic;
 };
 
 }  // namespace

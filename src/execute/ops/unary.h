@@ -12,7 +12,7 @@ namespace pbatch {
 
 /// The float attributes that an operator's loop may use.
 struct UnaryParams {
-  float alpha = 0, beta = 0;
+  float alpha = 0, beta = 0, gamma = 0;
 };
 
 /// y may be x.
