@@ -5,32 +5,9 @@
 
 #include "execute/bit_product.h"
 #include "execute/matrix_cache.h"
-#include "pack/layout.h"
 
 namespace pbatch {
 namespace {
-
-// Row blocks that a kernel may take at once.
-constexpr std::int64_t kTileRowBlocks = 4;
-
-// Whole tiles, if that leaves threads enough of them to end together.
-std::int64_t grain_of(std::int64_t blocks, const ThreadPool& pool) {
-  std::int64_t grain = kTileRowBlocks;
-  while (grain > 1 && blocks < 4 * grain * pool.threads()) grain /= 2;
-  return grain;
-}
-
-void multiply(const BitProduct& product, std::int64_t first, std::int64_t count,
-              std::int64_t blocks, const BitProductOutput& out, ThreadPool& pool) {
-  const auto task = [&](std::int64_t begin, std::int64_t end) {
-    product.multiply(first, count, begin, end, out);
-  };
-  if (product.is_worth_sharing(count, blocks)) {
-    pool.parallel_for(blocks, grain_of(blocks, pool), task);
-  } else {
-    task(0, blocks);
-  }
-}
 
 Status check_activation_bits(int bits) {
   if (bits == 8 || bits == 16 || bits == 32) return Status::ok();
@@ -73,8 +50,8 @@ Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPoo
       PBATCH_RETURN_IF_ERROR(
           product.quantize(call.x + done * call.ldx, call.ldx, first, count, pool));
     }
-    multiply(product, first, count, row_blocks(matrix.matrix->rows),
-             {call.y + done * call.ldy, call.ldy, call.bias, call.activation}, pool);
+    product.multiply_all(first, count,
+                         {call.y + done * call.ldy, call.ldy, call.bias, call.activation}, &pool);
   }
   return Status::ok();
 }
@@ -86,8 +63,7 @@ Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPoo
   const std::shared_ptr<void> scratch =
       buffers.take(bit_gemm_scratch_bytes(matrix, call.batch, call.activation_bits));
   if (scratch == nullptr) {
-    return {ErrorCode::out_of_memory, "no memory for the scratch space of a product of bit-layers",
-            "free memory or use a smaller batch"};
+    return no_scratch_memory();
   }
   return bit_gemm(matrix, call, pool, buffers, scratch.get());
 }

@@ -37,12 +37,27 @@ std::int64_t numbers_bytes(const PreparedMatrix& m, int activation_bits) {
   return packed_bytes(kActivationNumbers, col_blocks(m.matrix->cols), activation_bits);
 }
 
-Status no_memory() {
+// Row blocks that a kernel may take at once.
+constexpr std::int64_t kTileRowBlocks = 4;
+
+// Whole tiles, if that leaves threads enough of them to end together.
+std::int64_t grain_of(std::int64_t blocks, const ThreadPool& pool) {
+  std::int64_t grain = kTileRowBlocks;
+  while (grain > 1 && blocks < 4 * grain * pool.threads()) grain /= 2;
+  return grain;
+}
+
+}  // namespace
+
+Status no_scratch_memory() {
   return {ErrorCode::out_of_memory, "no memory for the scratch space of a product of bit-layers",
           "free memory or use a smaller batch"};
 }
 
-}  // namespace
+Status input_is_not_finite() {
+  return {ErrorCode::not_finite, "the input of this node holds a NaN or an infinity",
+          "check the values that go into the network"};
+}
 
 struct BitProduct::Part {
   PackedVectors vectors;
@@ -115,10 +130,9 @@ Status BitProduct::quantize(const float* x, std::int64_t ldx, std::int64_t first
     case ErrorCode::ok:
       return Status::ok();
     case ErrorCode::not_finite:
-      return {ErrorCode::not_finite, "the input of this node holds a NaN or an infinity",
-              "check the values that go into the network"};
+      return input_is_not_finite();
     default:
-      return no_memory();
+      return no_scratch_memory();
   }
 }
 
@@ -156,6 +170,18 @@ void BitProduct::multiply(std::int64_t first, std::int64_t count, std::int64_t r
     const PhaseTimer timer(phases_ == nullptr ? nullptr : &phases_->epilogue);
     finish(part, out);
   }
+}
+
+void BitProduct::multiply_all(std::int64_t first, std::int64_t count, const BitProductOutput& out,
+                              ThreadPool* pool) const {
+  const std::int64_t blocks = row_blocks(matrix_->matrix->rows);
+  if (pool == nullptr || !is_worth_sharing(count, blocks)) {
+    multiply(first, count, 0, blocks, out);
+    return;
+  }
+  pool->parallel_for(blocks, grain_of(blocks, *pool), [&](std::int64_t begin, std::int64_t end) {
+    multiply(first, count, begin, end, out);
+  });
 }
 
 float* BitProduct::accumulators(int digit) const { return acc_ + digit * chunk_ * acc_size_; }

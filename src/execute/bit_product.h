@@ -43,6 +43,11 @@ class BitProduct {
   static std::int64_t chunk_of(const PreparedMatrix& matrix, std::int64_t batch,
                                int activation_bits);
 
+  /// The vectors first ... first + count - 1 with all rows, on the threads of `pool` where that
+  /// pays; null: on the calling thread.
+  void multiply_all(std::int64_t first, std::int64_t count, const BitProductOutput& out,
+                    ThreadPool* pool) const;
+
   /// Whether so many vectors and row blocks are worth the work of another thread.
   bool is_worth_sharing(std::int64_t count, std::int64_t row_blocks) const;
 
@@ -77,5 +82,9 @@ class BitProduct {
   void* numbers_;            // of one vector, for a layout that no quantizer writes
   StepPhases* phases_ = nullptr;
 };
+
+/// What products say if they cannot be made.
+Status no_scratch_memory();
+Status input_is_not_finite();
 
 }  // namespace pbatch

@@ -132,9 +132,10 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
 
 Status check_pair(const Graph& graph, const ModelData& data) {
   const std::string version = graph.metadata.at("pbatch.format_version");
-  if (version != kFormatVersion) {
+  if (version != kFormatVersion && version != kFormatVersionOfOrders) {
     return {ErrorCode::unsupported,
-            "model format version '" + version + "', but this pbatch reads " + kFormatVersion,
+            "model format version '" + version + "', but this pbatch reads " + kFormatVersion +
+                " and " + kFormatVersionOfOrders,
             "update pbatch or make the model anew"};
   }
   if (data.file() == nullptr) return Status::ok();  // nothing was large enough to store outside

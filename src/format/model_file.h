@@ -12,8 +12,11 @@
 
 namespace pbatch {
 
-/// The only version there is. A reader refuses any other.
+/// Versions of the format; a reader refuses any other. A model that can be of the first is, so that
+/// earlier readers take it. Of the second are those with convolutions whose columns have an order
+/// of their own (kColumnOrder).
 inline constexpr const char* kFormatVersion = "1";
+inline constexpr const char* kFormatVersionOfOrders = "2";
 
 /// Whether `path` may become a model: it ends in .onnx, its folder can be written,
 /// and neither it nor its data file is one of `sources`. Called before long work.

@@ -31,6 +31,16 @@ bool is_tensor_name(const std::string& name) {
   return name != kPaddingName && name != "__metadata__" && name == printable_utf8(name);
 }
 
+const char* version_of(const Graph& graph) {
+  const char* version = kFormatVersion;
+  visit_nodes(graph, [&](const Node& node) {
+    if (node.domain == kPbatchDomain && node.has_attr(kColumnOrder)) {
+      version = kFormatVersionOfOrders;
+    }
+  });
+  return version;
+}
+
 std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
   return {static_cast<const std::uint8_t*>(data), size};
 }
@@ -70,9 +80,10 @@ class Layout {
     }
     const std::string id =
         crc32_hex(bytes_of(all.data(), all.size())) + std::to_string(writer_.data_size());
-    writer_.set_metadata("pbatch.format_version", kFormatVersion);
+    const char* const version = version_of(graph_);
+    writer_.set_metadata("pbatch.format_version", version);
     writer_.set_metadata("pbatch.model_id", id);
-    graph_.metadata["pbatch.format_version"] = kFormatVersion;
+    graph_.metadata["pbatch.format_version"] = version;
     graph_.metadata["pbatch.model_id"] = id;
   }
 

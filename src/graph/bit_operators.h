@@ -21,6 +21,12 @@ inline constexpr BitOperator kBitOperators[] = {
 /// The attribute of such a node that names the planes that runs read at least; 1 without it.
 inline constexpr const char* kMinWeightBits = "min_weight_bits";
 
+/// The attribute of a BitConv that says in which order its matrix has its columns; without it
+/// [channel][kernel], as ONNX's weights.
+inline constexpr const char* kColumnOrder = "column_order";
+/// Its only value: [kernel][channel], neighbours of an image that has its channels last.
+inline constexpr const char* kChannelsLast = "channels_last";
+
 /// Null for any other operator. Of domain pbatch.
 constexpr const BitOperator* find_bit_operator(std::string_view op_type) {
   for (const BitOperator& op : kBitOperators) {

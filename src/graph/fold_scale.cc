@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "graph/onnx_dtype.h"
 #include "graph/passes.h"
 #include "graph/rewrite.h"
 #include "graph/subgraphs.h"
@@ -85,6 +86,11 @@ class ScaleFolder {
   // Takes over node n, which reads output 0 of `before`: the layer, or its Transpose.
   Result<bool> take(Node& node, const Layer& layer, Node& before, std::int32_t n, bool last) {
     const Node& next = graph_.nodes[static_cast<std::size_t>(n)];
+    PBATCH_ASSIGN_OR_RETURN(const bool is_nothing, casts_to_float(next));
+    if (is_nothing) {
+      replace(before, n);
+      return true;
+    }
     const bool divides = is_onnx(next, "Div"), subtracts = is_onnx(next, "Sub") && layer.conv;
     const bool scales = is_onnx(next, "Mul") || divides;
     const bool adds = (is_onnx(next, "Add") && layer.conv) || subtracts;
@@ -108,9 +114,20 @@ class ScaleFolder {
     } else {
       PBATCH_RETURN_IF_ERROR(add(node, layer, constant));
     }
-    before.outputs[0] = next.outputs[0];
-    dead_[static_cast<std::size_t>(n)] = true;
+    replace(before, n);
     return true;
+  }
+
+  // Results of layers are float32 already.
+  static Result<bool> casts_to_float(const Node& node) {
+    if (!is_onnx(node, "Cast") || node.outputs.size() != 1) return false;
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t to, node.int_attr("to", 0));
+    return to == dtype_to_onnx(DType::f32);
+  }
+
+  void replace(Node& before, std::int32_t n) {
+    before.outputs[0] = graph_.nodes[static_cast<std::size_t>(n)].outputs[0];
+    dead_[static_cast<std::size_t>(n)] = true;
   }
 
   // The constant at input i, times the constant of its channel.

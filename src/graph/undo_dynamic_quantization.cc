@@ -26,7 +26,11 @@ bool is_byte(const Tensor& t) { return t.dtype() == DType::u8 || t.dtype() == DT
 class Undo {
  public:
   explicit Undo(Graph& graph)
-      : graph_(graph), uses_(graph), constants_(graph), consumers_(graph.consumers()) {}
+      : graph_(graph),
+        uses_(graph),
+        constants_(graph),
+        consumers_(graph.consumers()),
+        producers_(graph.producers()) {}
 
   Status run() {
     find_candidates();
@@ -120,14 +124,47 @@ class Undo {
     return is_onnx(product, "ConvInteger") ? codes.dim(0) : codes.shape().back();
   }
 
-  bool result_is_cast(const Node& product) const {
-    if (product.outputs.size() != 1 || uses_.is_output(product.outputs[0])) return false;
-    const auto& after = users(product.outputs[0]);
-    return std::all_of(after.begin(), after.end(), [this](std::int32_t n) {
-      const Node& node = node_at(n);
-      const Result<std::int64_t> to = node.int_attr("to", 0);
-      return is_onnx(node, "Cast") && to && *to == dtype_to_onnx(DType::f32);
+  bool is_cast_to(const Node& node, DType type) const {
+    const Result<std::int64_t> to = node.int_attr("to", 0);
+    return is_onnx(node, "Cast") && to && *to == dtype_to_onnx(type);
+  }
+
+  // Whether all that read the integers turn them into floats: at once, or after adding a bias.
+  bool result_is_cast(const Node& node) const {
+    if (node.outputs.size() != 1 || uses_.is_output(node.outputs[0])) return false;
+    const auto& after = users(node.outputs[0]);
+    return std::all_of(after.begin(), after.end(), [&](std::int32_t n) {
+      const Node& next = node_at(n);
+      return is_cast_to(next, DType::f32) || (is_product(node) && adds_rounded_bias(next, node));
     });
+  }
+
+  bool adds_rounded_bias(const Node& add, const Node& product) const {
+    if (!is_onnx(add, "Add") || add.inputs.size() != 2) return false;
+    const ValueId bias = add.inputs[add.inputs[0] == product.outputs[0] ? 1 : 0];
+    return bias != product.outputs[0] && !rounding_of(bias).empty() && result_is_cast(add);
+  }
+
+  // The nodes that make integers of a bias of floats, none of which anything else reads: a Cast to
+  // int32 and the rounding before it, shapes changed behind. Empty if it is not made so.
+  std::vector<std::int32_t> rounding_of(ValueId bias) const {
+    std::vector<std::int32_t> rounding;
+    bool cast = false;
+    while (true) {
+      const std::int32_t n = producers_[static_cast<std::size_t>(bias)];
+      if (n < 0 || uses_.sole_consumer(bias) < 0)
+        return cast ? rounding : std::vector<std::int32_t>();
+      const Node& node = node_at(n);
+      const bool rounds = is_onnx(node, "Floor") || is_onnx(node, "Round");
+      const bool shapes = is_onnx(node, "Reshape") || is_onnx(node, "Unsqueeze");
+      if (cast ? !rounds : !shapes && !is_cast_to(node, DType::i32)) {
+        return cast ? rounding : std::vector<std::int32_t>();
+      }
+      if (!shapes) rounding.push_back(n);
+      cast = cast || !shapes;
+      if (rounds) return rounding;
+      bias = node.inputs[0];
+    }
   }
 
   Status rewrite_product(Node& node) {
@@ -140,11 +177,23 @@ class Undo {
       PBATCH_ASSIGN_OR_RETURN(w, float_weights(node));
     }
     for (const std::int32_t n : users(node.outputs[0])) {
-      make_identity(graph_.nodes[static_cast<std::size_t>(n)]);
+      Node& after = graph_.nodes[static_cast<std::size_t>(n)];
+      is_onnx(after, "Add") ? leave_bias_float(after, node) : make_identity(after);
     }
     node.inputs = {x, w};
     node.op_type = conv ? "Conv" : "MatMul";
     return Status::ok();
+  }
+
+  // The sum of floats, and of a bias that is not rounded.
+  void leave_bias_float(const Node& add, const Node& product) {
+    const ValueId bias = add.inputs[add.inputs[0] == product.outputs[0] ? 1 : 0];
+    for (const std::int32_t n : rounding_of(bias)) {
+      make_identity(graph_.nodes[static_cast<std::size_t>(n)]);
+    }
+    for (const std::int32_t n : users(add.outputs[0])) {
+      make_identity(graph_.nodes[static_cast<std::size_t>(n)]);
+    }
   }
 
   static void make_identity(Node& node) {
@@ -187,6 +236,7 @@ class Undo {
   const Uses uses_;
   NewConstants constants_;
   const std::vector<std::vector<std::int32_t>> consumers_;
+  const std::vector<std::int32_t> producers_;
   std::vector<std::int32_t> quantizer_;  // by the value of its codes; -1: none, or it stays
 };
 

@@ -115,6 +115,11 @@ typedef int (*QuantizeFn)(const float* x, int64_t cols, int64_t col_blocks, int 
                           int activation_bits, ActivationLayout layout, uint8_t* out,
                           int32_t* run_sums, float* scale);
 
+/// The sums of runs of one vector that lies as kActivationDigits, as QuantizeFn fills them in:
+/// run_sums [halves][runs].
+typedef void (*RunSumsFn)(const uint8_t* packed, int64_t col_blocks, int run_blocks,
+                          int activation_bits, int32_t* run_sums);
+
 static constexpr int activation_halves(int activation_bits) { return activation_bits == 32 ? 2 : 1; }
 /// Bytes of a sum in kActivationTables.
 static constexpr int table_bytes(int activation_bits) { return activation_bits == 8 ? 2 : 3; }

@@ -10,6 +10,9 @@ namespace pbatch {
   int name##_run(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,              \
                  int activation_bits, ActivationLayout layout, uint8_t* out, int32_t* run_sums, \
                  float* scale);
+#define PBATCH_RUN_SUMS(name, isa)                                                                \
+  void name##_run(const uint8_t* packed, int64_t col_blocks, int run_blocks, int activation_bits, \
+                  int32_t* run_sums);
 #define PBATCH_CELLS(name, isa) \
   void name##_run(CellKind kind, const CellArgs* args, int64_t tile_begin, int64_t tile_end);
 #define PBATCH_VECTORS(name, isa) extern const VectorFns name;
@@ -25,6 +28,11 @@ constexpr BitKernel kKernels[] = {
 
 constexpr ActivationPacker kPackers[] = {
 #define PBATCH_PACKER(name, isa, activations) {#name, Isa::isa, activations, &name##_run},
+#include "kernel/kernels.inc"
+};
+
+constexpr RunSums kRunSums[] = {
+#define PBATCH_RUN_SUMS(name, isa) {#name, Isa::isa, &name##_run},
 #include "kernel/kernels.inc"
 };
 
@@ -78,6 +86,10 @@ const ActivationPacker& packer_for(Isa isa, ActivationLayout layout) {
 std::span<const ActivationQuantizer> all_quantizers() { return kQuantizers; }
 
 const ActivationQuantizer& quantizer_for(Isa isa) { return best_of(kQuantizers, isa); }
+
+std::span<const RunSums> all_run_sums() { return kRunSums; }
+
+const RunSums& run_sums_for(Isa isa) { return best_of(kRunSums, isa); }
 
 std::span<const RecurrentCells> all_cells() { return kCells; }
 

@@ -32,6 +32,12 @@ struct ActivationQuantizer {
   QuantizeFn run;
 };
 
+struct RunSums {
+  const char* name;
+  Isa isa;
+  RunSumsFn run;
+};
+
 struct RecurrentCells {
   const char* name;
   Isa isa;
@@ -56,6 +62,10 @@ std::span<const ActivationPacker> all_packers();
 /// The quantizer of an ISA (the best one not above it).
 const ActivationQuantizer& quantizer_for(Isa isa);
 std::span<const ActivationQuantizer> all_quantizers();
+
+/// The sums of an ISA (the best ones not above it).
+const RunSums& run_sums_for(Isa isa);
+std::span<const RunSums> all_run_sums();
 
 /// The cells of an ISA (the best ones not above it).
 const RecurrentCells& cells_for(Isa isa);

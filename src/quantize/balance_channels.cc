@@ -25,23 +25,22 @@ std::optional<LayerKind> kind_of(const Node& node) {
   return std::nullopt;
 }
 
-// A layer with constant weights; column c of its matrix belongs to channel c / taps.
+// A layer with constant weights; column c of its matrix belongs to channel c % channels().
 struct Layer {
   LayerKind kind = LayerKind::linear;
   const Tensor* weights = nullptr;  // [channel][row] of a Linear, [row][channel][tap] of a Conv
   WeightView view;
-  std::int64_t taps = 1;
 
-  std::int64_t channels() const { return view.cols / taps; }
+  std::int64_t taps() const { return view.taps; }
+  std::int64_t channels() const { return view.channels(); }
 };
 
 std::optional<Layer> layer_of(const Graph& graph, const Node& node) {
   const std::optional<LayerKind> kind = kind_of(node);
   const Tensor* const weights = kind ? float_constant(graph, node, 1) : nullptr;
   if (weights == nullptr || weights->rank() < 2 || weights->size() == 0) return std::nullopt;
-  Layer layer{*kind, weights, weight_view(*weights, *kind == LayerKind::linear), 1};
-  if (*kind == LayerKind::conv) layer.taps = layer.view.cols / weights->dim(1);
-  return layer;
+  return Layer{*kind, weights,
+               *kind == LayerKind::conv ? conv_weight_view(*weights) : weight_view(*weights, true)};
 }
 
 // A layer whose outputs may be scaled row by row: without activation or with Relu.
@@ -96,8 +95,11 @@ std::vector<double> relative_sizes(const Layer& layer) {
     view.copy_rows(begin, end, rows.data());
     for (std::int64_t r = 0; r < end - begin; ++r) {
       const float* w = rows.data() + r * view.cols;
-      for (double& squares : sizes) {
-        for (std::int64_t t = 0; t < layer.taps; ++t, ++w) squares += double{*w} * double{*w};
+      for (std::int64_t t = 0; t < layer.taps(); ++t) {
+        for (double& squares : sizes) {
+          squares += double{*w} * double{*w};
+          ++w;
+        }
       }
     }
   });
@@ -130,7 +132,7 @@ struct ColumnScales {
   ColumnScales(const Layer& layer, const Exponents& exponents, std::int64_t group_cols)
       : gain(static_cast<std::size_t>((layer.view.cols + group_cols - 1) / group_cols), 0) {
     for (std::int64_t c = 0; c < layer.view.cols; ++c) {
-      const int exponent = exponents[static_cast<std::size_t>(c / layer.taps)];
+      const int exponent = exponents[static_cast<std::size_t>(c % layer.channels())];
       inverse.push_back(std::ldexp(1.0F, -exponent));
       gain[static_cast<std::size_t>(c / group_cols)] += std::ldexp(1.0, 2 * exponent);
     }
@@ -212,7 +214,7 @@ Status scale_pair(Graph& graph, NewConstants& constants, Node& first, Node& seco
                           }));
   PBATCH_ASSIGN_OR_RETURN(
       Tensor w2, scaled(*columns.weights, [&](std::int64_t i) {
-        return -of(linear ? i / columns.view.rows : i / columns.taps % columns.channels());
+        return -of(linear ? i / columns.view.rows : i / columns.taps() % columns.channels());
       }));
   if (!all_finite(w1) || !all_finite(w2)) return Status::ok();
   const auto name_of = [&](ValueId id) { return graph.values[static_cast<std::size_t>(id)].name; };

@@ -113,7 +113,7 @@ GroupSample sample_groups(const WeightView& weights, const Magnitudes& m) {
     const std::int64_t r = i / m.groups, first = i % m.groups * m.group_cols;
     const std::int64_t last = std::min(weights.cols, first + m.group_cols);
     for (std::int64_t c = first; c < last; ++c) {
-      sample.x.push_back(weights.data[r * weights.row_stride + c * weights.col_stride] * m.gain(r));
+      sample.x.push_back(weights.data[r * weights.row_stride + weights.place_of(c)] * m.gain(r));
     }
     sample.begin.push_back(static_cast<std::int64_t>(sample.x.size()));
     const double scale = m.row_scale[static_cast<std::size_t>(r)];

@@ -69,7 +69,7 @@ std::optional<Candidate> candidate(const Graph& graph, const Node& node) {
   if (node.inputs.size() < 2) return std::nullopt;
   c.weight = graph.constant(node.inputs[c.weight_input]);
   if (c.weight == nullptr || c.weight->rank() < 2) return c;
-  c.view = weight_view(*c.weight, c.turned);
+  c.view = is_ours(node, "Conv") ? conv_weight_view(*c.weight) : weight_view(*c.weight, c.turned);
   return c;
 }
 
@@ -147,6 +147,7 @@ Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMat
     const Shape& shape = c.weight->shape();
     bits.attributes["kernel_shape"] = std::vector<std::int64_t>(shape.begin() + 2, shape.end());
   }
+  if (c.view.taps > 1) bits.attributes[kColumnOrder] = std::string(kChannelsLast);
   bits.matrix = std::move(matrix);
   return bits;
 }

@@ -26,7 +26,8 @@ std::size_t hash_of(const WeightView& weights, ThreadPool* pool) {
 
 bool same_matrix(const WeightView& a, const WeightView& b) {
   if (a.rows != b.rows || a.cols != b.cols) return false;
-  const bool same_order = a.row_stride == b.row_stride && a.col_stride == b.col_stride;
+  const bool same_order =
+      a.row_stride == b.row_stride && a.col_stride == b.col_stride && a.taps == b.taps;
   if (a.data == b.data && same_order) return true;
   bool same = true;
   std::vector<float> of_a(static_cast<std::size_t>(kBlockRows * a.cols)), of_b(of_a.size());

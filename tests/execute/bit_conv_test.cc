@@ -3,9 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "execute/bit_convolution.h"
+#include "execute/matrix_cache.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
+#include "quantize/dequantize.h"
+#include "quantize/quantize_matrix.h"
 #include "tests/support/networks.h"
 
 namespace pbatch {
@@ -79,6 +84,20 @@ std::vector<double> naive_conv(const ConvCase& c, const std::vector<float>& x,
   return y;
 }
 
+// The image of a network's shape as it lies in memory, and back.
+std::vector<float> change(const Shape& shape, const std::vector<float>& x, Layout to) {
+  std::vector<float> changed(x.size());
+  ThreadPool pool(1);
+  change_layout(shape, sizeof(float), to, x.data(), changed.data(), pool);
+  return changed;
+}
+std::vector<float> in_layout(const Shape& shape, const std::vector<float>& x, Layout layout) {
+  return layout == Layout::plain ? x : change(shape, x, layout);
+}
+std::vector<float> from_layout(const Shape& shape, const std::vector<float>& x, Layout layout) {
+  return layout == Layout::plain ? x : change(shape, x, Layout::plain);
+}
+
 class BitConvTest : public ::testing::TestWithParam<ConvCase> {};
 
 TEST_P(BitConvTest, ErrorFallsWithBitsAndWideIsNearlyExact) {
@@ -136,6 +155,155 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BitConvTest,
                            return std::to_string(test.param.channels) + "channels" +
                                   std::to_string(test.param.kernel) + "kernel";
                          });
+
+// The order of columns, the code of activations and the strips, written out: q = round(x qmax /
+// max) with the greatest magnitude of the rows of pixels that a strip of windows lies on.
+std::vector<double> quantized_conv(const ConvCase& c, const BitMatrix& m, ConvColumns columns,
+                                   const Tensor& weights, const std::vector<float>& x,
+                                   const std::vector<float>& b, int activation_bits) {
+  const std::int64_t oh = out_size(c.height, c.pads[0], c.pads[2], c);
+  const std::int64_t ow = out_size(c.width, c.pads[1], c.pads[3], c);
+  const std::int64_t strips = std::max<std::int64_t>(1, oh * ow / 512);
+  const std::int64_t strip_rows = (oh + strips - 1) / strips;
+  const double qmax = activation_bits == 8 ? 127 : activation_bits == 16 ? 32639 : 1 << 29;
+  const std::int64_t taps = c.kernel * c.kernel;
+  std::vector<double> y(static_cast<std::size_t>(c.batch * c.filters * oh * ow));
+  for (std::int64_t n = 0; n < c.batch; ++n) {
+    const auto pixel = [&](std::int64_t ch, std::int64_t r, std::int64_t s) {
+      if (r < 0 || r >= c.height || s < 0 || s >= c.width) return 0.0;
+      const std::int64_t at = ((n * c.channels + ch) * c.height + r) * c.width + s;
+      return double{x[static_cast<std::size_t>(at)]};
+    };
+    for (std::int64_t i = 0; i < oh; ++i) {
+      const std::int64_t first = i / strip_rows * strip_rows;
+      const std::int64_t last = std::min(first + strip_rows, oh) - 1;
+      double max = 0;
+      for (std::int64_t r = first * c.stride - c.pads[0];
+           r <= last * c.stride - c.pads[0] + (c.kernel - 1) * c.dilation; ++r) {
+        for (std::int64_t ch = 0; ch < c.channels; ++ch) {
+          for (std::int64_t s = 0; s < c.width; ++s)
+            max = std::max(max, std::fabs(pixel(ch, r, s)));
+        }
+      }
+      for (std::int64_t f = 0; f < c.filters; ++f) {
+        for (std::int64_t j = 0; j < ow; ++j) {
+          double sum = 0;
+          for (std::int64_t ch = 0; ch < c.channels; ++ch) {
+            for (std::int64_t t = 0; t < taps; ++t) {
+              const double value = pixel(ch, i * c.stride + t / c.kernel * c.dilation - c.pads[0],
+                                         j * c.stride + t % c.kernel * c.dilation - c.pads[1]);
+              const std::int64_t column =
+                  columns == ConvColumns::channels_last ? t * c.channels + ch : ch * taps + t;
+              const float factor = static_cast<float>(qmax / max);
+              sum += std::nearbyint(static_cast<float>(value * factor)) *
+                     weights.data<float>()[f * m.cols + column];
+            }
+          }
+          y[static_cast<std::size_t>(((n * c.filters + f) * oh + i) * ow + j)] =
+              sum * (max / qmax) + b[static_cast<std::size_t>(f)];
+        }
+      }
+    }
+  }
+  return y;
+}
+
+// Both orders of columns, in both layouts, with the kernel that the ISA takes and the reference.
+TEST(BitConvolution, IsThatOfTheDefinition) {
+  const std::vector<ConvCase> cases{{2, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
+                                    {1, 37, 40, 41, 20, 3, 1, 1, {1, 1, 1, 1}},
+                                    {1, 64, 30, 40, 70, 1, 1, 1, {0, 0, 0, 0}},
+                                    {1, 96, 21, 30, 33, 1, 2, 1, {0, 0, 0, 0}},
+                                    {1, 5, 33, 60, 16, 3, 2, 2, {3, 1, 2, 4}}};
+  for (const ConvCase& c : cases) {
+    const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+    const std::vector<float> b = random_floats(count(c.filters), 2);
+    const std::vector<float> x = random_floats(count(c.batch * c.channels * c.height * c.width), 3);
+    const std::int64_t cols = c.channels * c.kernel * c.kernel;
+    const Tensor w = tensor_of({c.filters, cols}, random_floats(count(c.filters * cols), 1));
+    const Result<QuantizedMatrix> quantized =
+        quantize_matrix(weight_view(w, false), 12, 64, nullptr);
+    ASSERT_TRUE(quantized) << quantized.status().to_line();
+    const BitMatrix& m = *quantized->matrix;
+    WindowAttributes window;
+    window.strides = {c.stride, c.stride};
+    window.dilations = {c.dilation, c.dilation};
+    window.pads = c.pads;
+    const Shape shape{c.batch, c.channels, c.height, c.width};
+    const Result<ConvGeometry> geometry = make_geometry(window, shape, {c.kernel, c.kernel});
+    ASSERT_TRUE(geometry) << geometry.status().to_line();
+    const Shape y_shape = geometry->output_shape(c.filters);
+    for (const ConvColumns columns : {ConvColumns::channels_last, ConvColumns::channels_first}) {
+      for (const auto& [weight_bits, activation_bits] :
+           {std::pair{1, 8}, {4, 8}, {8, 8}, {3, 16}, {12, 16}, {5, 32}}) {
+        const Result<Tensor> codes = dequantize(m, weight_bits, false);
+        ASSERT_TRUE(codes) << codes.status().to_line();
+        const std::vector<double> want =
+            quantized_conv(c, m, columns, *codes, x, b, activation_bits);
+        double norm = 0;
+        for (const double v : want) norm = std::max(norm, std::fabs(v));
+        std::vector<float> first;
+        for (const BitKernel& kernel : all_kernels()) {
+          if (!isa_runs_here(kernel.isa)) continue;
+          if (&kernel == all_kernels().data() && c.channels > 5) continue;  // it takes its time
+          const auto prepared = MatrixCache::shared(quantized->matrix)->get(kernel, weight_bits);
+          ASSERT_TRUE(prepared) << prepared.status().to_line();
+          for (const Layout layout : {Layout::plain, Layout::channels_last}) {
+            BitGemmCall layer;
+            layer.activation_bits = activation_bits;
+            layer.bias = b.data();
+            const BitConvolution convolution(*geometry, layout, layout, columns, layer, *prepared,
+                                             kernel.isa);
+            ThreadPool pool(layout == Layout::plain ? 1 : 2);
+            BufferPool buffers;
+            const std::vector<float> in = in_layout(shape, x, layout);
+            std::vector<float> out(want.size(), NAN);
+            const std::shared_ptr<void> scratch = buffers.take(convolution.scratch_bytes());
+            const void* const inputs[] = {in.data()};
+            void* const outputs[] = {out.data()};
+            const Status status = convolution.run({.in = inputs,
+                                                   .out = outputs,
+                                                   .scratch = scratch.get(),
+                                                   .pool = pool,
+                                                   .buffers = buffers});
+            ASSERT_TRUE(status) << status.to_line();
+            out = from_layout(y_shape, out, layout);
+            if (first.empty()) {
+              first = out;
+              for (std::size_t i = 0; i < want.size(); ++i) {
+                ASSERT_NEAR(out[i], want[i], 1e-5 * norm) << kernel.name << " at " << i;
+              }
+            }
+            ASSERT_EQ(out, first) << kernel.name << ", " << weight_bits << " bits";
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(BitConvolution, RefusesNumbersThatAreNone) {
+  const std::string path = temp_path("not_finite_conv.onnx");
+  const ConvCase c{1, 8, 50, 60, 16, 3, 1, 1, {1, 1, 1, 1}};
+  testing::write_onnx(conv_graph(c, random_floats(16 * 72, 1), random_floats(16, 2)), path);
+  QuantizeOptions quantize;
+  quantize.min_elements = 1;
+  SessionOptions options;
+  options.threads = 2;
+  const Result<Session> session = Session::quantize_in_memory(path, quantize, options);
+  ASSERT_TRUE(session) << session.status().to_line();
+  Precision precision = Precision::bits(4, 8);
+  precision.exact = true;
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    std::vector<float> x = random_floats(8 * 50 * 60, 3);
+    x[8 * 50 * 60 - 1] = bad;
+    const NamedTensor input{"x", tensor_of({1, 8, 50, 60}, x)};
+    const auto y = session->run({&input, 1}, precision);
+    ASSERT_FALSE(y);
+    EXPECT_EQ(y.status().code(), ErrorCode::not_finite);
+    EXPECT_EQ(y.status().node(), "conv");
+  }
+}
 
 // Bits are slower here on every ISA, so the layer runs in float, unless it must not; the weights
 // are those of the planes either way.

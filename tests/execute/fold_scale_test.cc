@@ -46,6 +46,7 @@ TEST(FoldScale, BehindATransposeThatMovesTheChannelsLast) {
   for (const bool bias : {false, true}) {
     GraphMaker g;
     ValueId v = g.add("Transpose", {convolution(g, bias)}, {{"perm", Ints{0, 2, 3, 1}}});
+    v = g.add("Cast", {v}, {{"to", std::int64_t{1}}});  // as tf2onnx writes it
     v = g.add("Sub", {v, g.floats({1, 1, 1, kChannels}, 4)});
     v = g.add("Mul", {g.floats({kChannels}, 5), v});
     v = g.add("Add", {v, g.floats({kChannels}, 6)});

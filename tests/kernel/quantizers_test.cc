@@ -208,6 +208,27 @@ TEST_P(QuantizerTest, RefusesWhatIsNotFinite) {
   }
 }
 
+TEST(RunSums, AreThoseOfTheDefinition) {
+  for (const RunSums& sums : all_run_sums()) {
+    if (!isa_runs_here(sums.isa)) continue;
+    for (const int bits : {8, 16, 32}) {
+      for (const int run_blocks : {1, 2, 4}) {
+        for (const std::int64_t cols : {1, 31, 32, 33, 200, 700}) {
+          std::mt19937 random(static_cast<unsigned>(cols));
+          std::vector<float> x(static_cast<std::size_t>(cols));
+          for (float& value : x) value = std::normal_distribution<float>()(random);
+          const Quantized quantized = closed_form(x, bits, run_blocks);
+          std::vector<std::int32_t> actual(quantized.run_sums.size() + 1, kGuard);
+          sums.run(quantized.digits.data(), col_blocks(cols), run_blocks, bits, actual.data());
+          EXPECT_EQ(actual.back(), kGuard);
+          actual.pop_back();
+          EXPECT_EQ(actual, quantized.run_sums) << sums.name << ", " << cols << " columns";
+        }
+      }
+    }
+  }
+}
+
 std::string quantizer_name(const ::testing::TestParamInfo<int>& test) {
   return all_quantizers()[static_cast<std::size_t>(test.param)].name;
 }

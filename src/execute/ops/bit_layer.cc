@@ -2,9 +2,27 @@
 
 #include <algorithm>
 
+#include "execute/bit_convolution.h"
 #include "quantize/dequantize.h"
 
 namespace pbatch {
+namespace {
+
+// [rows][taps][channels] to [rows][channels][taps].
+Result<Tensor> channels_first(const Tensor& weight, std::int64_t taps) {
+  const std::int64_t rows = weight.dim(0), cols = weight.dim(1), channels = cols / taps;
+  PBATCH_ASSIGN_OR_RETURN(Tensor turned, Tensor::create(DType::f32, {rows, cols}));
+  const float* from = weight.data<float>();
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* const to = turned.mutable_data<float>() + r * cols;
+    for (std::int64_t t = 0; t < taps; ++t) {
+      for (std::int64_t c = 0; c < channels; ++c) to[c * taps + t] = *from++;
+    }
+  }
+  return turned;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<BitLayer>> BitLayer::create(const Graph& graph, const Node& node) {
   PBATCH_ASSIGN_OR_RETURN(auto weights, BitWeights::create(node));
@@ -93,7 +111,12 @@ Result<BitLayer::Twin> BitLayer::build_float_twin(int planes) const {
                             node_.ints_attr("kernel_shape", {}));
     std::int64_t taps = 1;
     for (const std::int64_t k : kernel) taps *= k;
-    Shape shape{matrix().rows, matrix().cols / std::max<std::int64_t>(taps, 1)};
+    taps = std::max<std::int64_t>(taps, 1);
+    PBATCH_ASSIGN_OR_RETURN(const ConvColumns columns, conv_columns(node_));
+    if (columns == ConvColumns::channels_last) {
+      PBATCH_ASSIGN_OR_RETURN(weight, channels_first(weight, taps));
+    }
+    Shape shape{matrix().rows, matrix().cols / taps};
     shape.insert(shape.end(), kernel.begin(), kernel.end());
     weight = weight.reshaped(std::move(shape));
   }

@@ -1,0 +1,75 @@
+// A convolution over bit-layers: activations quantized once for a strip of the image, their digits
+// gathered window by window and multiplied.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "execute/bit_gemm.h"
+#include "execute/image_strips.h"
+#include "execute/input_observer.h"
+#include "execute/layout.h"
+#include "execute/step.h"
+#include "execute/windows.h"
+#include "graph/graph.h"
+#include "isa/isa.h"
+
+namespace pbatch {
+
+/// In which order a matrix of weights has its columns.
+enum class ConvColumns {
+  channels_first,  ///< [channel][kernel], as ONNX's weights; of files of format version 1
+  channels_last,   ///< [kernel][channel]: neighbours of an image that has its channels last
+};
+
+/// Of a BitConv.
+Result<ConvColumns> conv_columns(const Node& node);
+
+/// One convolution of one group over images of one shape, ready to run. Immutable.
+class BitConvolution {
+ public:
+  /// `layer` has bits, bias and activation. Precondition: the matrix has as many columns as a
+  /// window has elements; there is at least one window.
+  BitConvolution(const ConvGeometry& geometry, Layout x_layout, Layout y_layout,
+                 ConvColumns columns, const BitGemmCall& layer,
+                 std::shared_ptr<const PreparedMatrix> matrix, Isa isa);
+
+  /// Vectors of the products that the convolution is made of: what to choose a kernel for.
+  static std::int64_t tile_of(const ConvGeometry& geometry);
+
+  std::size_t scratch_bytes() const;
+  /// x [batch, channels, in...] is input 0, y [batch, rows, out...] output 0, both in their layout.
+  /// not_finite if x holds a NaN or an infinity that a window lies on.
+  Status run(const StepCall& step) const;
+
+ private:
+  struct Memory;
+
+  bool is_direct() const;
+  bool windows_are_vectors() const;
+  Memory memory_at(void* scratch) const;
+  Status run_strip(const StepCall& step, std::int64_t strip, void* scratch, ThreadPool* pool) const;
+  const float* last_channels_of(const float* image, const ImageStrip& strip, float* to) const;
+  void observe(InputObserver& observer, const float* pixels, const ImageStrip& strip) const;
+  void gather_digits(const ImageStrip& strip, std::int64_t begin, std::int64_t end,
+                     const std::uint8_t* pixels, const PackedVectors& to) const;
+  void gather_numbers(const ImageStrip& strip, std::int64_t begin, std::int64_t end,
+                      const Memory& memory, const PackedVectors& to) const;
+  template <class T>
+  void gather(const ImageStrip& strip, const T* pixels, std::int64_t begin, std::int64_t end,
+              T* windows) const;
+
+  ConvGeometry geometry_;
+  Layout x_layout_, y_layout_;
+  ConvColumns columns_;
+  BitGemmCall layer_;
+  std::shared_ptr<const PreparedMatrix> matrix_;
+  Isa isa_;
+  Windows windows_;
+  ImageStrips strips_;
+  std::int64_t tile_, most_pixels_;  // of a product; of a strip
+  std::int64_t pixels_ = 1;          // of an image
+};
+
+}  // namespace pbatch
