@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -63,16 +64,39 @@ class ScaleFolder {
 
  private:
   // Takes over the one node that reads the layer's result, if it can: behind a Transpose that moves
-  // the channels of a Conv last, too.
+  // the channels of a Conv last, too, and a Squeeze of other dimensions behind that.
   Result<bool> take_next(Node& node, const Layer& layer) {
-    const std::int32_t n = uses_.sole_consumer(node.outputs[0]);
+    std::int32_t n = uses_.sole_consumer(node.outputs[0]);
     if (n < 0) return false;
-    Node& next = graph_.nodes[static_cast<std::size_t>(n)];
-    if (!layer.conv || !is_onnx(next, "Transpose")) return take(node, layer, node, n, false);
-    PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> perm, next.ints_attr("perm", {}));
-    if (!moves_channels_last(perm, layer.rank) || next.outputs.size() != 1) return false;
-    const std::int32_t behind = uses_.sole_consumer(next.outputs[0]);
-    return behind < 0 ? Result<bool>(false) : take(node, layer, next, behind, true);
+    Node* before = &node;
+    if (layer.conv && is_onnx(node_at(n), "Transpose")) {
+      before = &node_at(n);
+      PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> perm, before->ints_attr("perm", {}));
+      if (!moves_channels_last(perm, layer.rank) || before->outputs.size() != 1) return false;
+      n = uses_.sole_consumer(before->outputs[0]);
+      if (n >= 0 && keeps_last_dimension(node_at(n), layer.rank)) {
+        before = &node_at(n);
+        n = uses_.sole_consumer(before->outputs[0]);
+      }
+    }
+    return n < 0 ? Result<bool>(false) : take(node, layer, *before, n, before != &node);
+  }
+
+  Node& node_at(std::int32_t n) { return graph_.nodes[static_cast<std::size_t>(n)]; }
+
+  // Whether the node squeezes named dimensions, not the last one of `rank`.
+  bool keeps_last_dimension(const Node& node, std::size_t rank) const {
+    if (!is_onnx(node, "Squeeze") || node.outputs.size() != 1) return false;
+    std::vector<std::int64_t> axes;
+    const Tensor* const input = graph_.constant(input_or_none(node, 1));
+    if (input != nullptr && input->dtype() == DType::i64) {
+      axes.assign(input->span<std::int64_t>().begin(), input->span<std::int64_t>().end());
+    } else if (const Result<std::vector<std::int64_t>> named = node.ints_attr("axes", {})) {
+      axes = *named;
+    }
+    return !axes.empty() && std::none_of(axes.begin(), axes.end(), [&](std::int64_t axis) {
+      return axis == -1 || axis == static_cast<std::int64_t>(rank) - 1;
+    });
   }
 
   static bool moves_channels_last(const std::vector<std::int64_t>& perm, std::size_t rank) {

@@ -10,7 +10,7 @@
 namespace pbatch {
 namespace {
 
-constexpr int kGeluOpset = 20, kSwishOpset = 24;
+constexpr int kGeluOpset = 20, kSwishOpset = 24, kHardSwishOpset = 14;
 
 class ActivationFuser {
  public:
@@ -24,6 +24,7 @@ class ActivationFuser {
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (!dead_[n] && is_onnx(graph_.nodes[n], "Mul")) fuse_swish(n);
       if (!dead_[n] && is_onnx(graph_.nodes[n], "Erf")) fuse_gelu(n);
+      if (!dead_[n] && is_onnx(graph_.nodes[n], "Clip")) fuse_hard_swish(n);
     }
     erase_nodes(graph_, dead_);
   }
@@ -48,7 +49,7 @@ class ActivationFuser {
   bool is_scalar(ValueId id, double value) const {
     const Tensor* c = id == kNoValue ? nullptr : graph_.constant(id);
     return c != nullptr && c->dtype() == DType::f32 && c->rank() == 0 &&
-           std::fabs(static_cast<double>(c->data<float>()[0]) - value) <= 1e-6 * value;
+           std::fabs(static_cast<double>(c->data<float>()[0]) - value) <= 1e-6 * std::fabs(value);
   }
 
   void fuse_swish(std::size_t n) {
@@ -112,6 +113,40 @@ class ActivationFuser {
     }
     for (const std::size_t part : parts) dead_[part] = true;
     become(graph_.nodes[last], "Gelu", kGeluOpset, *x);
+  }
+
+  // x * Clip(x + 3, 0, 6) / 6, the bounds as inputs or, before opset 11, attributes.
+  void fuse_hard_swish(std::size_t n) {
+    const Node& clip = graph_.nodes[n];
+    if (!is_bound(clip, 1, "min", 0) || !is_bound(clip, 2, "max", 6)) return;
+    const ValueId sum = clip.inputs[0];
+    const std::int32_t before = producers_[static_cast<std::size_t>(sum)];
+    if (before < 0 || uses_.sole_consumer(sum) != static_cast<std::int32_t>(n)) return;
+    const Node& add = graph_.nodes[static_cast<std::size_t>(before)];
+    if (!is_onnx(add, "Add") || add.inputs.size() != 2) return;
+    const bool first = is_scalar(add.inputs[1], 3);
+    if (!first && !is_scalar(add.inputs[0], 3)) return;
+    const ValueId x = add.inputs[first ? 0 : 1];
+    const std::optional<Operand> product = consumer(clip.outputs[0], "Mul");
+    if (!product || product->other != x) return;
+    const ValueId sixfold = graph_.nodes[product->node].outputs[0];
+    std::optional<Operand> last = consumer(sixfold, "Div");
+    const bool divides =
+        last && is_scalar(last->other, 6) && graph_.nodes[last->node].inputs[0] == sixfold;
+    if (!divides) {
+      last = consumer(sixfold, "Mul");
+      if (!last || !is_scalar(last->other, 1.0 / 6)) return;
+    }
+    for (const std::size_t part : {static_cast<std::size_t>(before), n, product->node}) {
+      dead_[part] = true;
+    }
+    become(graph_.nodes[last->node], "HardSwish", kHardSwishOpset, x);
+  }
+
+  bool is_bound(const Node& clip, std::size_t i, const char* name, double value) const {
+    if (i < clip.inputs.size()) return is_scalar(clip.inputs[i], value);
+    const Result<float> bound = clip.float_attr(name, -1.0F);
+    return bound && *bound == static_cast<float>(value);
   }
 
   static void become(Node& node, const char* op_type, int opset, ValueId x) {

@@ -31,7 +31,8 @@ Status undo_dynamic_quantization(Graph& graph);
 
 /// A Mul or Div by constants, one for all or one per output channel, goes into the constant weights
 /// of the Conv or MatMul before it; an Add or Sub of such constants into the bias of a Conv. Behind a
-/// Conv a Transpose that moves the channels last may lie between, and Casts to float32.
+/// Conv a Transpose that moves the channels last may lie between, a Squeeze of other dimensions
+/// behind that, and Casts to float32.
 Status fold_scale(Graph& graph);
 
 /// Folds BatchNormalization with constant parameters into the Conv or matrix
@@ -55,7 +56,8 @@ Status fuse_linear(Graph& graph);
 Status split_recurrent(Graph& graph);
 
 /// What exporters write for an activation in several operators becomes one: x * Sigmoid(x) becomes
-/// Swish, and x / 2 * (1 + Erf(x / sqrt(2))), in any order of its products, Gelu. Nodes get the
+/// Swish, x * Clip(x + 3, 0, 6) / 6 HardSwish, and x / 2 * (1 + Erf(x / sqrt(2))), in any order of
+/// its products, Gelu. Nodes get the
 /// opset of these operators: for a network that is run, not for one that is written.
 Status fuse_activations(Graph& graph);
 

@@ -52,6 +52,13 @@ TEST(FoldScale, BehindATransposeThatMovesTheChannelsLast) {
     v = g.add("Add", {v, g.floats({kChannels}, 6)});
     expect_folded(g.graph({g.add("Relu", {v})}), "Conv Transpose Relu");
   }
+  GraphMaker squeezed;
+  ValueId w =
+      squeezed.add("Transpose", {convolution(squeezed, true)}, {{"perm", Ints{0, 2, 3, 1}}});
+  w = squeezed.add("Squeeze", {w, squeezed.integers({0})});
+  w = squeezed.add("Mul", {w, squeezed.floats({kChannels}, 5)});
+  w = squeezed.add("Add", {w, squeezed.floats({1, kChannels}, 6)});
+  expect_folded(squeezed.graph({squeezed.add("Elu", {w})}), "Conv Transpose Squeeze Elu");
   GraphMaker other;  // height and width change places
   ValueId v = other.add("Transpose", {convolution(other, true)}, {{"perm", Ints{0, 3, 2, 1}}});
   v = other.add("Mul", {v, other.floats({1}, 5)});

@@ -46,6 +46,29 @@ TEST(FuseActivations, SigmoidTimesItsInputIsSwish) {
   expect_fused(shared.graph({shared.add("Add", {product, sigmoid})}), "Sigmoid Mul Add");
 }
 
+TEST(FuseActivations, ClippedLineTimesItsInputIsHardSwish) {
+  for (const bool divides : {false, true}) {
+    Maker m;
+    const ValueId x = m.input("x");
+    const ValueId sum = divides ? m.add("Add", {x, m.number(3)}) : m.add("Add", {m.number(3), x});
+    const ValueId clip = m.add("Clip", {sum, m.number(0), m.number(6)});
+    const ValueId product = divides ? m.add("Mul", {x, clip}) : m.add("Mul", {clip, x});
+    const ValueId y = divides ? m.add("Div", {product, m.number(6)})
+                              : m.add("Mul", {m.number(1.0F / 6), product});
+    expect_fused(m.graph({y}), "HardSwish");
+  }
+  for (int other = 0; other < 4; ++other) {  // another bound, line, factor or input
+    Maker m;
+    const ValueId x = m.input("x");
+    const ValueId sum = m.add("Add", {x, m.number(other == 0 ? 2.0F : 3.0F)});
+    const ValueId clip = m.add("Clip", {sum, m.number(0), m.number(other == 1 ? 5.0F : 6.0F)});
+    const ValueId product = m.add("Mul", {other == 2 ? sum : x, clip});
+    const ValueId y =
+        other == 3 ? m.add("Div", {m.number(6), product}) : m.add("Div", {product, m.number(6)});
+    expect_fused(m.graph({y}), "Add Clip Mul Div");
+  }
+}
+
 TEST(FuseActivations, ErfInAnyOrderIsGelu) {
   for (int order = 0; order < 4; ++order) {
     Maker m;
