@@ -91,6 +91,8 @@ struct BitConvolution::Memory {
   std::int32_t* numbers = nullptr;  // of one window
   float* products = nullptr;        // [tile][rows] for a plain result
   std::size_t bytes = 0;
+  float scale = 0;        // of the strip
+  std::int32_t zero = 0;  // of affine codes: q of a pixel off the image is -zero
 };
 
 BitConvolution::BitConvolution(const ConvGeometry& geometry, Layout x_layout, Layout y_layout,
@@ -108,6 +110,23 @@ BitConvolution::BitConvolution(const ConvGeometry& geometry, Layout x_layout, La
       tile_(tile_of(geometry)),
       most_pixels_(strips_.most_pixels()) {
   for (const std::int64_t d : geometry.in) pixels_ *= d;
+}
+
+Result<std::unique_ptr<const BitConvolution>> BitConvolution::create(
+    const ConvGeometry& geometry, Layout x_layout, Layout y_layout, ConvColumns columns,
+    const BitGemmCall& layer, std::shared_ptr<const PreparedMatrix> matrix, Isa isa) {
+  std::unique_ptr<BitConvolution> made(
+      new BitConvolution(geometry, x_layout, y_layout, columns, layer, std::move(matrix), isa));
+  if (!made->is_affine()) return std::unique_ptr<const BitConvolution>(std::move(made));
+  BufferPool buffers;
+  const std::shared_ptr<void> scratch = buffers.take(made->scratch_bytes());
+  if (scratch == nullptr) return no_scratch_memory();
+  const Memory memory = made->memory_at(scratch.get());
+  const PackedKey key = BitProduct::key_of(*made->matrix_, made->tile_, layer.activation_bits);
+  made->ones_ = BitProduct(*made->matrix_, made->tile_, layer.activation_bits,
+                           packed_vectors_at(key, memory.packed), memory.product, buffers)
+                    .sum_columns();
+  return std::unique_ptr<const BitConvolution>(std::move(made));
 }
 
 std::int64_t BitConvolution::tile_of(const ConvGeometry& geometry) {
@@ -142,7 +161,8 @@ BitConvolution::Memory BitConvolution::memory_at(void* scratch) const {
   };
   const int bits = layer_.activation_bits;
   const std::int64_t elements = most_pixels_ * geometry_.channels, blocks = col_blocks(elements);
-  const ActivationLayout layout = is_direct() ? kActivationDigits : kActivationNumbers;
+  const ActivationLayout layout =
+      is_direct() || is_affine() ? kActivationDigits : kActivationNumbers;
   if (x_layout_ == Layout::plain) m.pixels = static_cast<float*>(take(floats(elements)));
   m.strip = static_cast<std::uint8_t*>(
       take(static_cast<std::size_t>(packed_bytes(layout, blocks, bits) + kOverrun)));
@@ -199,7 +219,7 @@ Status BitConvolution::run_strip(const StepCall& step, std::int64_t i, void* scr
   const std::int64_t channels = geometry_.channels, rows = matrix_->matrix->rows;
   const std::int64_t n = i / strips_.count(), positions = geometry_.positions();
   const ImageStrip strip = strips_.at(i % strips_.count());
-  const Memory memory = memory_at(scratch);
+  Memory memory = memory_at(scratch);
   const std::int64_t image = channels * pixels_;
   const float* const pixels =
       last_channels_of(step.input<float>(0) + n * image, strip, memory.pixels);
@@ -207,19 +227,14 @@ Status BitConvolution::run_strip(const StepCall& step, std::int64_t i, void* scr
     observe(*observer, pixels, strip);
   }
   const int bits = layer_.activation_bits;
-  const std::int64_t elements = (strip.pixel_end - strip.pixel_begin) * channels;
-  float scale = 0;
   {
     const PhaseTimer timer(step.phases == nullptr ? nullptr : &step.phases->quantize);
-    const int finite =
-        quantizer_for(isa_).run(pixels, elements, col_blocks(elements), kMaxRunBlocks, bits,
-                                is_direct() ? kActivationDigits : kActivationNumbers, memory.strip,
-                                memory.strip_sums, &scale);
-    if (finite == 0) return input_is_not_finite();
+    PBATCH_RETURN_IF_ERROR(
+        quantize(pixels, (strip.pixel_end - strip.pixel_begin) * channels, &memory));
   }
   PackedVectors packed =
       packed_vectors_at(BitProduct::key_of(*matrix_, tile_, bits), memory.packed);
-  std::fill_n(packed.scales, tile_, scale);
+  std::fill_n(packed.scales, tile_, memory.scale);
   float* const target = step.output<float>(0) + n * rows * positions;
   for (std::int64_t begin = strip.window_begin; begin < strip.window_end; begin += tile_) {
     const std::int64_t end = std::min(begin + tile_, strip.window_end);
@@ -228,14 +243,17 @@ Status BitConvolution::run_strip(const StepCall& step, std::int64_t i, void* scr
     }
     {
       const PhaseTimer timer(step.phases == nullptr ? nullptr : &step.phases->quantize);
-      is_direct() ? gather_digits(strip, begin, end, memory.strip, packed)
+      is_direct() ? gather_digits(strip, begin, end, memory, packed)
                   : gather_numbers(strip, begin, end, memory, packed);
     }
     BitProduct product(*matrix_, tile_, bits, packed, memory.product, step.buffers);
     product.time_parts(step.phases);
     const bool last = y_layout_ == Layout::channels_last;
     float* const y = last ? target + begin * rows : memory.products;
-    product.multiply_all(0, end - begin, {y, rows, layer_.bias, layer_.activation}, pool);
+    product.multiply_all(0, end - begin,
+                         {y, rows, layer_.bias, layer_.activation,
+                          is_affine() ? ones_.data() : nullptr, static_cast<float>(memory.zero)},
+                         pool);
     if (last) continue;
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t p = begin; p < end; ++p) {
@@ -259,20 +277,35 @@ const float* BitConvolution::last_channels_of(const float* image, const ImageStr
   return to;
 }
 
-template <class T>
-void BitConvolution::gather(const ImageStrip& strip, const T* pixels, std::int64_t begin,
-                            std::int64_t end, T* windows) const {
+Status BitConvolution::quantize(const float* pixels, std::int64_t count, Memory* memory) const {
+  int finite = 0;
+  if (is_affine()) {
+    finite =
+        affine_quantizer_for(isa_).run(pixels, count, reinterpret_cast<std::int8_t*>(memory->strip),
+                                       &memory->scale, &memory->zero);
+  } else {
+    finite = quantizer_for(isa_).run(pixels, count, col_blocks(count), kMaxRunBlocks,
+                                     layer_.activation_bits,
+                                     is_direct() ? kActivationDigits : kActivationNumbers,
+                                     memory->strip, memory->strip_sums, &memory->scale);
+  }
+  return finite == 0 ? input_is_not_finite() : Status::ok();
+}
+
+template <class From, class To>
+void BitConvolution::gather(const ImageStrip& strip, const From* pixels, To outside,
+                            std::int64_t begin, std::int64_t end, To* windows) const {
   const std::int64_t channels = geometry_.channels, taps = geometry_.kernel_size();
   const std::int64_t cols = channels * taps;
-  T* window = nullptr;
+  To* window = nullptr;
   windows_.visit(
       begin, end,
       [&](std::int64_t i, bool) {
         window = windows + i * cols;
-        std::fill_n(window, cols, T{0});
+        std::fill_n(window, cols, outside);
       },
       [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
-        const T* from = pixels + (pixel - strip.pixel_begin) * channels;
+        const From* from = pixels + (pixel - strip.pixel_begin) * channels;
         if (columns_ == ConvColumns::channels_last) {
           std::copy_n(from, count * channels, window + tap * channels);
           return;
@@ -289,38 +322,42 @@ void BitConvolution::observe(InputObserver& observer, const float* pixels,
   std::vector<float> windows(static_cast<std::size_t>(tile_ * m.cols));
   for (std::int64_t begin = strip.window_begin; begin < strip.window_end; begin += tile_) {
     const std::int64_t end = std::min(begin + tile_, strip.window_end);
-    gather(strip, pixels, begin, end, windows.data());
+    gather(strip, pixels, 0.0F, begin, end, windows.data());
     observer.observe(m, 0, m.rows, windows.data(), end - begin, m.cols);
   }
 }
 
 void BitConvolution::gather_digits(const ImageStrip& strip, std::int64_t begin, std::int64_t end,
-                                   const std::uint8_t* pixels, const PackedVectors& to) const {
+                                   const Memory& memory, const PackedVectors& to) const {
   const std::int64_t channels = geometry_.channels, cols = matrix_->matrix->cols;
-  const int bits = layer_.activation_bits, bytes = bits / 8;
   const std::int64_t taps = geometry_.kernel_size(), stride = to.activation_stride;
+  const int bits = layer_.activation_bits, bytes = bits / 8;
   const std::int64_t blocks = col_blocks(cols), filled = cols / kBlockCols * kBlockCols * bytes;
+  const int outside = is_affine() ? -memory.zero : 0;
   if (!windows_are_vectors()) {
     std::uint8_t* window = nullptr;
     bool whole = false;
-    const auto start = [&](std::int64_t i, bool inside) {
-      window = to.activations + i * to.activation_stride;
-      whole = inside && bytes == 1;
-      const std::int64_t zeros = inside ? filled : 0;
-      if (!whole) std::memset(window + zeros, 0, static_cast<std::size_t>(stride - zeros));
+    const auto fill = [&](std::int64_t from, std::int64_t until, int value) {
+      std::memset(window + from, value, static_cast<std::size_t>(until - from));
     };
-    windows_.visit(begin, end, start,
-                   [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
-                     const std::int64_t first = (pixel - strip.pixel_begin) * channels;
-                     if (whole) {
-                       // What it copies too much is overwritten by the next part, or by zeros.
-                       copy_in_steps(pixels + first, window + tap * channels, count * channels);
-                       if (tap + count == taps)
-                         std::memset(window + cols, 0, static_cast<std::size_t>(stride - cols));
-                     } else {
-                       copy_digits(pixels, first, window, tap * channels, count * channels, bytes);
-                     }
-                   });
+    const auto start = [&](std::int64_t i, bool inside) {
+      window = to.activations + i * stride;
+      whole = inside && bytes == 1;
+      if (whole) return;
+      if (!inside && outside != 0) fill(0, cols, outside);
+      fill(outside != 0 ? cols : inside ? filled : 0, stride, 0);
+    };
+    windows_.visit(
+        begin, end, start, [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
+          const std::int64_t first = (pixel - strip.pixel_begin) * channels;
+          if (whole) {
+            // What it copies too much is overwritten by the next part, or by zeros.
+            copy_in_steps(memory.strip + first, window + tap * channels, count * channels);
+            if (tap + count == taps) fill(cols, stride, 0);
+          } else {
+            copy_digits(memory.strip, first, window, tap * channels, count * channels, bytes);
+          }
+        });
   }
   const RunSumsFn sum_runs = run_sums_for(isa_).run;
   for (std::int64_t i = 0; i < end - begin; ++i) {
@@ -337,7 +374,13 @@ void BitConvolution::gather_numbers(const ImageStrip& strip, std::int64_t begin,
   const PackFn pack = packer_for(isa_, matrix_->kernel->activations).run;
   for (std::int64_t p = begin; p < end; ++p) {
     const PackedVectors one = to.from(p - begin);
-    gather(strip, reinterpret_cast<const std::int32_t*>(memory.strip), p, p + 1, memory.numbers);
+    if (is_affine()) {
+      gather(strip, reinterpret_cast<const std::int8_t*>(memory.strip), -memory.zero, p, p + 1,
+             memory.numbers);
+    } else {
+      gather(strip, reinterpret_cast<const std::int32_t*>(memory.strip), 0, p, p + 1,
+             memory.numbers);
+    }
     std::fill(memory.numbers + cols, memory.numbers + blocks * kBlockCols, 0);
     sum_numbers(memory.numbers, blocks, matrix_->run_blocks, bits, one.run_sums);
     pack(memory.numbers, blocks, bits, one.activations);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "execute/bit_gemm.h"
 #include "execute/image_strips.h"
@@ -27,13 +28,15 @@ enum class ConvColumns {
 Result<ConvColumns> conv_columns(const Node& node);
 
 /// One convolution of one group over images of one shape, ready to run. Immutable.
+/// Activations of 8 bits have affine codes, a scale and a zero for each strip; wider ones are
+/// symmetric, as those of other products.
 class BitConvolution {
  public:
   /// `layer` has bits, bias and activation. Precondition: the matrix has as many columns as a
   /// window has elements; there is at least one window.
-  BitConvolution(const ConvGeometry& geometry, Layout x_layout, Layout y_layout,
-                 ConvColumns columns, const BitGemmCall& layer,
-                 std::shared_ptr<const PreparedMatrix> matrix, Isa isa);
+  static Result<std::unique_ptr<const BitConvolution>> create(
+      const ConvGeometry& geometry, Layout x_layout, Layout y_layout, ConvColumns columns,
+      const BitGemmCall& layer, std::shared_ptr<const PreparedMatrix> matrix, Isa isa);
 
   /// Vectors of the products that the convolution is made of: what to choose a kernel for.
   static std::int64_t tile_of(const ConvGeometry& geometry);
@@ -46,19 +49,24 @@ class BitConvolution {
  private:
   struct Memory;
 
+  BitConvolution(const ConvGeometry& geometry, Layout x_layout, Layout y_layout,
+                 ConvColumns columns, const BitGemmCall& layer,
+                 std::shared_ptr<const PreparedMatrix> matrix, Isa isa);
+  bool is_affine() const { return layer_.activation_bits == 8; }
   bool is_direct() const;
   bool windows_are_vectors() const;
   Memory memory_at(void* scratch) const;
   Status run_strip(const StepCall& step, std::int64_t strip, void* scratch, ThreadPool* pool) const;
   const float* last_channels_of(const float* image, const ImageStrip& strip, float* to) const;
   void observe(InputObserver& observer, const float* pixels, const ImageStrip& strip) const;
+  Status quantize(const float* pixels, std::int64_t count, Memory* memory) const;
   void gather_digits(const ImageStrip& strip, std::int64_t begin, std::int64_t end,
-                     const std::uint8_t* pixels, const PackedVectors& to) const;
+                     const Memory& memory, const PackedVectors& to) const;
   void gather_numbers(const ImageStrip& strip, std::int64_t begin, std::int64_t end,
                       const Memory& memory, const PackedVectors& to) const;
-  template <class T>
-  void gather(const ImageStrip& strip, const T* pixels, std::int64_t begin, std::int64_t end,
-              T* windows) const;
+  template <class From, class To>
+  void gather(const ImageStrip& strip, const From* pixels, To outside, std::int64_t begin,
+              std::int64_t end, To* windows) const;
 
   ConvGeometry geometry_;
   Layout x_layout_, y_layout_;
@@ -70,6 +78,7 @@ class BitConvolution {
   ImageStrips strips_;
   std::int64_t tile_, most_pixels_;  // of a product; of a strip
   std::int64_t pixels_ = 1;          // of an image
+  std::vector<float> ones_;          // BitProduct::sum_columns(), of affine codes
 };
 
 }  // namespace pbatch

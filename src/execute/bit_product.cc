@@ -172,6 +172,25 @@ void BitProduct::multiply(std::int64_t first, std::int64_t count, std::int64_t r
   }
 }
 
+std::vector<float> BitProduct::sum_columns() const {
+  const std::int64_t cols = matrix_->matrix->cols, blocks = col_blocks(cols);
+  std::vector<std::int32_t> ones(static_cast<std::size_t>(blocks * kBlockCols), 0);
+  std::fill_n(ones.begin(), cols, 1);
+  packer_for(matrix_->kernel->isa, matrix_->kernel->activations)
+      .run(ones.data(), blocks, activation_bits_, packed_.activations);
+  const std::int64_t run = matrix_->run_blocks * kBlockCols;
+  for (std::int64_t i = 0; i * run < cols; ++i) {
+    packed_.run_sums[i] = static_cast<std::int32_t>(std::min(run, cols - i * run));
+  }
+  const std::int64_t rows = row_blocks(matrix_->matrix->rows);
+  std::vector<float> sums;
+  for (int d = 0; d < matrix_->digit_count(); ++d) {
+    run_kernel(d, {packed_, 0, 1, 0, rows});
+    sums.insert(sums.end(), accumulators(d), accumulators(d) + rows * kBlockRows);
+  }
+  return sums;
+}
+
 void BitProduct::multiply_all(std::int64_t first, std::int64_t count, const BitProductOutput& out,
                               ThreadPool* pool) const {
   const std::int64_t blocks = row_blocks(matrix_->matrix->rows);
@@ -212,6 +231,10 @@ void BitProduct::finish(const Part& part, const BitProductOutput& out) const {
   args.activation_bits = activation_bits_;
   args.row_scale = matrix_->matrix->row_scale.data();
   args.bias = out.bias;
+  for (int d = 0; out.ones != nullptr && d < matrix_->digit_count(); ++d) {
+    args.ones[d] = out.ones + d * acc_stride_;
+  }
+  args.zero = out.zero;
   args.activation = out.activation;
   const std::int64_t rows = matrix_->matrix->rows;
   for (std::int64_t v = 0; v < part.count; ++v) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
@@ -20,6 +21,9 @@ struct BitProductOutput {
   std::int64_t ldy = 0;
   const float* bias = nullptr;  ///< [rows] or null
   Activation activation = Activation::none;
+  /// If the vectors are affine codes, whose zero this is: what sum_columns() made; else null.
+  const float* ones = nullptr;
+  float zero = 0;
 };
 
 /// Y = X W^T in memory of the caller, for one call or all steps of a sequence. Its results are
@@ -42,6 +46,10 @@ class BitProduct {
   /// cache while rows go by, and their accumulators are bounded.
   static std::int64_t chunk_of(const PreparedMatrix& matrix, std::int64_t batch,
                                int activation_bits);
+
+  /// What a vector of ones accumulates: [digits][rows, padded to 16]. Uses the first vector's
+  /// memory.
+  std::vector<float> sum_columns() const;
 
   /// The vectors first ... first + count - 1 with all rows, on the threads of `pool` where that
   /// pays; null: on the calling thread.

@@ -21,7 +21,7 @@ class ImageStrips {
  public:
   /// Enough for what the edges of strips quantize twice not to matter, few enough to stay in a
   /// core's cache.
-  static constexpr std::int64_t kStripWindows = 512;
+  static constexpr std::int64_t kStripWindows = 256;
 
   explicit ImageStrips(const ConvGeometry& geometry);
 

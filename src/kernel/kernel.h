@@ -115,6 +115,27 @@ typedef int (*QuantizeFn)(const float* x, int64_t cols, int64_t col_blocks, int 
                           int activation_bits, ActivationLayout layout, uint8_t* out,
                           int32_t* run_sums, float* scale);
 
+/// Affine codes of 8 bits (asymmetric quantization) of numbers that are scaled together: x is about
+/// scale * (q + zero), 0 exactly so.
+///   low = min(x, 0), high = max(x, 0), scale = fl(fl(high / 254) - fl(low / 254)),
+///   zero = round-to-nearest-even(fl(low * fl(1 / scale))) + 127, -127 to 127,
+///   q = min(round-to-nearest-even(fl(x * fl(1 / scale))) - zero, 127), -127 to 127.
+/// Magnitudes below 2^-90 all count as zeros: scale = 0.
+typedef struct {
+  float scale, inverse;
+} AffineCode;
+static inline AffineCode affine_code(float low, float high) {
+  AffineCode code = {0.0f, 0.0f};
+  if (high >= 0x1p-90f || -low >= 0x1p-90f) {
+    code.scale = high / 254.0f - low / 254.0f;
+    code.inverse = 1.0f / code.scale;
+  }
+  return code;
+}
+/// Returns 0, and leaves the rest undefined, if an element is NaN or infinite; else 1.
+typedef int (*AffineQuantizeFn)(const float* x, int64_t count, int8_t* out, float* scale,
+                                int32_t* zero);
+
 /// The sums of runs of one vector that lies as kActivationDigits, as QuantizeFn fills them in:
 /// run_sums [halves][runs].
 typedef void (*RunSumsFn)(const uint8_t* packed, int64_t col_blocks, int run_blocks,

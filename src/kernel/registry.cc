@@ -10,6 +10,8 @@ namespace pbatch {
   int name##_run(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,              \
                  int activation_bits, ActivationLayout layout, uint8_t* out, int32_t* run_sums, \
                  float* scale);
+#define PBATCH_AFFINE(name, isa) \
+  int name##_run(const float* x, int64_t count, int8_t* out, float* scale, int32_t* zero);
 #define PBATCH_RUN_SUMS(name, isa)                                                                \
   void name##_run(const uint8_t* packed, int64_t col_blocks, int run_blocks, int activation_bits, \
                   int32_t* run_sums);
@@ -28,6 +30,11 @@ constexpr BitKernel kKernels[] = {
 
 constexpr ActivationPacker kPackers[] = {
 #define PBATCH_PACKER(name, isa, activations) {#name, Isa::isa, activations, &name##_run},
+#include "kernel/kernels.inc"
+};
+
+constexpr AffineQuantizer kAffineQuantizers[] = {
+#define PBATCH_AFFINE(name, isa) {#name, Isa::isa, &name##_run},
 #include "kernel/kernels.inc"
 };
 
@@ -86,6 +93,10 @@ const ActivationPacker& packer_for(Isa isa, ActivationLayout layout) {
 std::span<const ActivationQuantizer> all_quantizers() { return kQuantizers; }
 
 const ActivationQuantizer& quantizer_for(Isa isa) { return best_of(kQuantizers, isa); }
+
+std::span<const AffineQuantizer> all_affine_quantizers() { return kAffineQuantizers; }
+
+const AffineQuantizer& affine_quantizer_for(Isa isa) { return best_of(kAffineQuantizers, isa); }
 
 std::span<const RunSums> all_run_sums() { return kRunSums; }
 

@@ -32,6 +32,12 @@ struct ActivationQuantizer {
   QuantizeFn run;
 };
 
+struct AffineQuantizer {
+  const char* name;
+  Isa isa;
+  AffineQuantizeFn run;
+};
+
 struct RunSums {
   const char* name;
   Isa isa;
@@ -62,6 +68,10 @@ std::span<const ActivationPacker> all_packers();
 /// The quantizer of an ISA (the best one not above it).
 const ActivationQuantizer& quantizer_for(Isa isa);
 std::span<const ActivationQuantizer> all_quantizers();
+
+/// The affine quantizer of an ISA (the best one not above it).
+const AffineQuantizer& affine_quantizer_for(Isa isa);
+std::span<const AffineQuantizer> all_affine_quantizers();
 
 /// The sums of an ISA (the best ones not above it).
 const RunSums& run_sums_for(Isa isa);

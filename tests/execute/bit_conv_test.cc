@@ -163,7 +163,7 @@ std::vector<double> quantized_conv(const ConvCase& c, const BitMatrix& m, ConvCo
                                    const std::vector<float>& b, int activation_bits) {
   const std::int64_t oh = out_size(c.height, c.pads[0], c.pads[2], c);
   const std::int64_t ow = out_size(c.width, c.pads[1], c.pads[3], c);
-  const std::int64_t strips = std::max<std::int64_t>(1, oh * ow / 512);
+  const std::int64_t strips = std::max<std::int64_t>(1, oh * ow / ImageStrips::kStripWindows);
   const std::int64_t strip_rows = (oh + strips - 1) / strips;
   const double qmax = activation_bits == 8 ? 127 : activation_bits == 16 ? 32639 : 1 << 29;
   const std::int64_t taps = c.kernel * c.kernel;
@@ -177,7 +177,7 @@ std::vector<double> quantized_conv(const ConvCase& c, const BitMatrix& m, ConvCo
     for (std::int64_t i = 0; i < oh; ++i) {
       const std::int64_t first = i / strip_rows * strip_rows;
       const std::int64_t last = std::min(first + strip_rows, oh) - 1;
-      double max = 0;
+      double low = 0, high = 0;
       for (std::int64_t r = first * c.stride - c.pads[0];
            r <= last * c.stride - c.pads[0] + (c.kernel - 1) * c.dilation; ++r) {
         for (std::int64_t ch = 0; ch < c.channels; ++ch) {
@@ -185,6 +185,12 @@ std::vector<double> quantized_conv(const ConvCase& c, const BitMatrix& m, ConvCo
             max = std::max(max, std::fabs(pixel(ch, r, s)));
         }
       }
+      const double max = std::max(-low, high);
+      const auto coded = [&](double value) {
+        if (activation_bits == 8) return affine_value(value, low, high);
+        const float factor = static_cast<float>(qmax / max);
+        return std::nearbyint(static_cast<float>(value * factor)) * (max / qmax);
+      };
       for (std::int64_t f = 0; f < c.filters; ++f) {
         for (std::int64_t j = 0; j < ow; ++j) {
           double sum = 0;
@@ -194,13 +200,11 @@ std::vector<double> quantized_conv(const ConvCase& c, const BitMatrix& m, ConvCo
                                          j * c.stride + t % c.kernel * c.dilation - c.pads[1]);
               const std::int64_t column =
                   columns == ConvColumns::channels_last ? t * c.channels + ch : ch * taps + t;
-              const float factor = static_cast<float>(qmax / max);
-              sum += std::nearbyint(static_cast<float>(value * factor)) *
-                     weights.data<float>()[f * m.cols + column];
+              sum += coded(value) * weights.data<float>()[f * m.cols + column];
             }
           }
           y[static_cast<std::size_t>(((n * c.filters + f) * oh + i) * ow + j)] =
-              sum * (max / qmax) + b[static_cast<std::size_t>(f)];
+              sum + b[static_cast<std::size_t>(f)];
         }
       }
     }
@@ -218,7 +222,8 @@ TEST(BitConvolution, IsThatOfTheDefinition) {
   for (const ConvCase& c : cases) {
     const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
     const std::vector<float> b = random_floats(count(c.filters), 2);
-    const std::vector<float> x = random_floats(count(c.batch * c.channels * c.height * c.width), 3);
+    std::vector<float> x = random_floats(count(c.batch * c.channels * c.height * c.width), 3);
+    for (float& value : x) value = value < -0.3F ? 0.2F * value : value;  // as activations leave it
     const std::int64_t cols = c.channels * c.kernel * c.kernel;
     const Tensor w = tensor_of({c.filters, cols}, random_floats(count(c.filters * cols), 1));
     const Result<QuantizedMatrix> quantized =
@@ -252,20 +257,22 @@ TEST(BitConvolution, IsThatOfTheDefinition) {
             BitGemmCall layer;
             layer.activation_bits = activation_bits;
             layer.bias = b.data();
-            const BitConvolution convolution(*geometry, layout, layout, columns, layer, *prepared,
-                                             kernel.isa);
+            const auto convolution = BitConvolution::create(*geometry, layout, layout, columns,
+                                                            layer, *prepared, kernel.isa);
+            ASSERT_TRUE(convolution) << convolution.status().to_line();
             ThreadPool pool(layout == Layout::plain ? 1 : 2);
             BufferPool buffers;
             const std::vector<float> in = in_layout(shape, x, layout);
             std::vector<float> out(want.size(), NAN);
-            const std::shared_ptr<void> scratch = buffers.take(convolution.scratch_bytes());
+            const std::shared_ptr<void> scratch = buffers.take((*convolution)->scratch_bytes());
             const void* const inputs[] = {in.data()};
             void* const outputs[] = {out.data()};
-            const Status status = convolution.run({.in = inputs,
-                                                   .out = outputs,
-                                                   .scratch = scratch.get(),
-                                                   .pool = pool,
-                                                   .buffers = buffers});
+            const Status status = (*convolution)
+                                      ->run({.in = inputs,
+                                             .out = outputs,
+                                             .scratch = scratch.get(),
+                                             .pool = pool,
+                                             .buffers = buffers});
             ASSERT_TRUE(status) << status.to_line();
             out = from_layout(y_shape, out, layout);
             if (first.empty()) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernel/registry.h"
@@ -203,6 +204,66 @@ TEST_P(QuantizerTest, RefusesWhatIsNotFinite) {
         std::vector<float> x(cols, 0.25f);
         x[at] = bad;
         EXPECT_EQ(quantize_with(quantizer(), x, 16, 2).ok, 0) << cols << " columns, at " << at;
+      }
+    }
+  }
+}
+
+// As kernel.h has it; numbers that are no multiple of 8 long, one-sided, tiny and huge too.
+TEST(AffineQuantizers, AreTheClosedForm) {
+  std::mt19937 random(3);
+  for (const auto& [low, high] : {std::pair{-1.0F, 1.0F},
+                                  {0.0F, 6.0F},
+                                  {-0.3F, 5.0F},
+                                  {-7.0F, 0.0F},
+                                  {-1e-30F, 1e-30F},
+                                  {-3e38F, 3e38F},
+                                  {2.0F, 2.5F}}) {
+    for (const std::int64_t count : {1, 7, 16, 33, 100, 1000}) {
+      std::vector<float> x(static_cast<std::size_t>(count));
+      std::uniform_real_distribution<double> uniform(low, high);
+      for (float& value : x) value = static_cast<float>(uniform(random));
+      float least = 0, most = 0;
+      for (const float value : x) {
+        least = std::min(least, value);
+        most = std::max(most, value);
+      }
+      float scale = 0, inverse = 0;
+      if (std::max(most, -least) >= std::ldexp(1.0, -90)) {
+        scale = most / 254 - least / 254;
+        inverse = 1 / scale;
+      }
+      const auto rounded = [&](float v) { return std::nearbyint(v * inverse); };
+      const double zero = rounded(least) + 127;
+      for (const AffineQuantizer& quantizer : all_affine_quantizers()) {
+        if (!isa_runs_here(quantizer.isa)) continue;
+        std::vector<std::int8_t> q(x.size() + 1, 99);
+        float made_scale = -1;
+        std::int32_t made_zero = -1000;
+        ASSERT_EQ(quantizer.run(x.data(), count, q.data(), &made_scale, &made_zero), 1);
+        EXPECT_EQ(made_scale, scale) << quantizer.name;
+        EXPECT_EQ(made_zero, zero) << quantizer.name;
+        EXPECT_EQ(q.back(), 99);
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          ASSERT_EQ(q[i], std::min(rounded(x[i]) - zero, 127.0)) << quantizer.name << " at " << i;
+          ASSERT_GE(q[i], -127);
+        }
+      }
+    }
+  }
+}
+
+TEST(AffineQuantizers, RefuseNumbersThatAreNone) {
+  for (const AffineQuantizer& quantizer : all_affine_quantizers()) {
+    if (!isa_runs_here(quantizer.isa)) continue;
+    for (const float bad : {NAN, -NAN, INFINITY, -INFINITY}) {
+      for (std::size_t at = 0; at < 37; ++at) {
+        std::vector<float> x(37, 0.5F);
+        x[at] = bad;
+        std::vector<std::int8_t> q(x.size());
+        float scale = 0;
+        std::int32_t zero = 0;
+        EXPECT_EQ(quantizer.run(x.data(), 37, q.data(), &scale, &zero), 0) << quantizer.name;
       }
     }
   }

@@ -61,9 +61,10 @@ class BitConv final : public Op {
     const std::int64_t positions = geometry.positions();
     info.predicted_us *= static_cast<double>(geometry.batch * ((positions + tile - 1) / tile));
     info.macs = m.rows * m.cols * positions * geometry.batch;
-    auto convolution = std::make_unique<const BitConvolution>(
-        geometry, x_layout, y_layout, columns_, layer_->call(precision), std::move(matrix),
-        layer_->weights().isa());
+    PBATCH_ASSIGN_OR_RETURN(
+        auto convolution,
+        BitConvolution::create(geometry, x_layout, y_layout, columns_, layer_->call(precision),
+                               std::move(matrix), layer_->weights().isa()));
     const std::size_t scratch = convolution->scratch_bytes();
     StepPlan plan = StepPlan::of(y, [convolution = std::move(convolution)](const StepCall& call) {
       return convolution->run(call);
