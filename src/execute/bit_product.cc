@@ -37,7 +37,7 @@ std::int64_t numbers_bytes(const PreparedMatrix& m, int activation_bits) {
   return packed_bytes(kActivationNumbers, col_blocks(m.matrix->cols), activation_bits);
 }
 
-Status no_memory() {
+Status no_product_memory() {
   return {ErrorCode::out_of_memory, "no memory for the scratch space of a product of bit-layers",
           "free memory or use a smaller batch"};
 }
@@ -118,7 +118,7 @@ Status BitProduct::quantize(const float* x, std::int64_t ldx, std::int64_t first
       return {ErrorCode::not_finite, "the input of this node holds a NaN or an infinity",
               "check the values that go into the network"};
     default:
-      return no_memory();
+      return no_product_memory();
   }
 }
 

@@ -7,16 +7,16 @@ namespace pbatch {
 namespace {
 
 // One dimension of a geometry; dimensions that it lacks have one element.
-struct Axis {
+struct ImageAxis {
   std::int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, pad = 0;
 };
 
-Taps taps_at(const Axis& axis, std::int64_t start) {
+Taps taps_at(const ImageAxis& axis, std::int64_t start) {
   return taps_inside(start, axis.in, axis.kernel, axis.dilation);
 }
 
-std::array<Axis, 3> axes_of(const ConvGeometry& g) {
-  std::array<Axis, 3> axes;
+std::array<ImageAxis, 3> image_axes(const ConvGeometry& g) {
+  std::array<ImageAxis, 3> axes;
   const std::size_t rank = g.spatial_rank();
   for (std::size_t d = 0; d < rank; ++d) {
     axes[3 - rank + d] = {g.in[d],      g.out[d],       g.kernel[d],
@@ -26,7 +26,8 @@ std::array<Axis, 3> axes_of(const ConvGeometry& g) {
 }
 
 // One row of the kernel: x points at the row of the input.
-void copy_row(const Axis& axis, const Taps& in, std::int64_t start, const float* x, float* to) {
+void copy_image_row(const ImageAxis& axis, const Taps& in, std::int64_t start, const float* x,
+                    float* to) {
   std::fill_n(to, in.begin, 0.0F);
   if (axis.dilation == 1) {
     std::copy_n(x + (start + in.begin), in.end - in.begin, to + in.begin);
@@ -40,7 +41,7 @@ void copy_row(const Axis& axis, const Taps& in, std::int64_t start, const float*
 
 void im2col(const ConvGeometry& geometry, const float* x, std::int64_t channels, std::int64_t begin,
             std::int64_t end, float* columns) {
-  const auto [depth, height, width] = axes_of(geometry);
+  const auto [depth, height, width] = image_axes(geometry);
   const std::int64_t image = depth.in * height.in * width.in;
   for (std::int64_t p = begin; p < end; ++p) {
     const std::int64_t z = p / (height.out * width.out) * depth.stride - depth.pad;
@@ -57,7 +58,7 @@ void im2col(const ConvGeometry& geometry, const float* x, std::int64_t channels,
             continue;
           }
           const std::int64_t row = (z + kz * depth.dilation) * height.in + y + ky * height.dilation;
-          copy_row(width, in_w, w, x + c * image + row * width.in, columns);
+          copy_image_row(width, in_w, w, x + c * image + row * width.in, columns);
         }
       }
     }
@@ -66,7 +67,7 @@ void im2col(const ConvGeometry& geometry, const float* x, std::int64_t channels,
 
 void im2col_channels_last(const ConvGeometry& geometry, const float* x, std::int64_t begin,
                           std::int64_t end, float* columns) {
-  const auto [depth, height, width] = axes_of(geometry);
+  const auto [depth, height, width] = image_axes(geometry);
   const std::int64_t channels = geometry.channels;
   const std::int64_t taps = depth.kernel * height.kernel * width.kernel;
   for (std::int64_t p = begin; p < end; ++p, columns += channels * taps) {

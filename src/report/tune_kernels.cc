@@ -20,7 +20,7 @@ namespace pbatch {
 namespace {
 
 constexpr int kGroup = 64;
-constexpr double kTolerance = 1e-4;  // what rounding of the float accumulators may add up to
+constexpr double kTunedTolerance = 1e-4;  // what rounding of the float accumulators may add up to
 
 // Kernels that read as many bytes of weights: only these are left out for each other. Where weights
 // come from memory the others decide by their bytes.
@@ -158,7 +158,7 @@ class Tuner {
     PBATCH_RETURN_IF_ERROR(multiply(one, problem_->batch, a));
     answer_ = y_;
     const std::vector<float> x = rounded_activations(*problem_, kCostActivationBits[a]);
-    return check_answer(*problem_, answer_, naive_product(*problem_, weights, x), kTolerance,
+    return check_answer(*problem_, answer_, naive_product(*problem_, weights, x), kTunedTolerance,
                         one.kernel->name + (" at " + std::to_string(bits)) + " bits");
   }
 

@@ -15,16 +15,17 @@ using testing::random_floats;
 using testing::temp_path;
 using testing::tensor_of;
 
-struct ConvCase {
+struct BitConvCase {
   std::int64_t batch, channels, height, width, filters, kernel, stride, dilation;
   std::vector<std::int64_t> pads;  // top, left, bottom, right
 };
 
-std::int64_t out_size(std::int64_t in, std::int64_t before, std::int64_t after, const ConvCase& c) {
+std::int64_t out_size(std::int64_t in, std::int64_t before, std::int64_t after,
+                      const BitConvCase& c) {
   return (in + before + after - ((c.kernel - 1) * c.dilation + 1)) / c.stride + 1;
 }
 
-Graph conv_graph(const ConvCase& c, const std::vector<float>& w, const std::vector<float>& b) {
+Graph conv_graph(const BitConvCase& c, const std::vector<float>& w, const std::vector<float>& b) {
   Graph graph;
   graph.opsets[""] = 13;
   const ValueId x = graph.add_value(
@@ -48,8 +49,8 @@ Graph conv_graph(const ConvCase& c, const std::vector<float>& w, const std::vect
   return graph;
 }
 
-std::vector<double> naive_conv(const ConvCase& c, const std::vector<float>& x,
-                               const std::vector<float>& w, const std::vector<float>& b) {
+std::vector<double> naive_bit_conv(const BitConvCase& c, const std::vector<float>& x,
+                                   const std::vector<float>& w, const std::vector<float>& b) {
   const std::int64_t oh = out_size(c.height, c.pads[0], c.pads[2], c);
   const std::int64_t ow = out_size(c.width, c.pads[1], c.pads[3], c);
   std::vector<double> y;
@@ -79,10 +80,10 @@ std::vector<double> naive_conv(const ConvCase& c, const std::vector<float>& x,
   return y;
 }
 
-class BitConvTest : public ::testing::TestWithParam<ConvCase> {};
+class BitConvTest : public ::testing::TestWithParam<BitConvCase> {};
 
 TEST_P(BitConvTest, ErrorFallsWithBitsAndWideIsNearlyExact) {
-  const ConvCase& c = GetParam();
+  const BitConvCase& c = GetParam();
   const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
   const std::vector<float> w =
       random_floats(count(c.filters * c.channels * c.kernel * c.kernel), 1);
@@ -100,7 +101,7 @@ TEST_P(BitConvTest, ErrorFallsWithBitsAndWideIsNearlyExact) {
   ASSERT_TRUE(session) << session.status().to_line();
   ASSERT_EQ(session->layers().size(), 1u);
   const NamedTensor input{"x", tensor_of({c.batch, c.channels, c.height, c.width}, x)};
-  const std::vector<double> want = naive_conv(c, x, w, b);
+  const std::vector<double> want = naive_bit_conv(c, x, w, b);
   const auto error = [&](const Precision& p) {
     const auto y = session->run({&input, 1}, p);
     EXPECT_TRUE(y) << y.status().to_line();
@@ -128,10 +129,10 @@ TEST_P(BitConvTest, ErrorFallsWithBitsAndWideIsNearlyExact) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, BitConvTest,
-                         ::testing::Values(ConvCase{1, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
-                                           ConvCase{2, 5, 13, 8, 17, 3, 2, 1, {0, 1, 2, 0}},
-                                           ConvCase{3, 2, 17, 23, 6, 3, 1, 2, {2, 2, 2, 2}},
-                                           ConvCase{1, 40, 6, 6, 33, 1, 1, 1, {0, 0, 0, 0}}),
+                         ::testing::Values(BitConvCase{1, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
+                                           BitConvCase{2, 5, 13, 8, 17, 3, 2, 1, {0, 1, 2, 0}},
+                                           BitConvCase{3, 2, 17, 23, 6, 3, 1, 2, {2, 2, 2, 2}},
+                                           BitConvCase{1, 40, 6, 6, 33, 1, 1, 1, {0, 0, 0, 0}}),
                          [](const auto& test) {
                            return std::to_string(test.param.channels) + "channels" +
                                   std::to_string(test.param.kernel) + "kernel";
@@ -140,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BitConvTest,
 // Bits are slower here on every ISA, so the layer runs in float, unless it must not; the weights
 // are those of the planes either way.
 TEST(BitConv, RunsInFloatWhereBitsAreSlower) {
-  const ConvCase c{1, 3, 9, 11, 4, 3, 1, 1, {1, 1, 1, 1}};
+  const BitConvCase c{1, 3, 9, 11, 4, 3, 1, 1, {1, 1, 1, 1}};
   const std::string path = temp_path("narrow_conv.onnx");
   testing::write_onnx(conv_graph(c, random_floats(108, 1), random_floats(4, 2)), path);
   QuantizeOptions quantize;

@@ -32,8 +32,8 @@ float seen(const ConvGeometry& g, const std::vector<float>& x, std::int64_t p, s
   return x[static_cast<std::size_t>(index)];
 }
 
-void expect_right(const WindowAttributes& attributes, const Shape& shape,
-                  const std::vector<std::int64_t>& kernel) {
+void expect_right_columns(const WindowAttributes& attributes, const Shape& shape,
+                          const std::vector<std::int64_t>& kernel) {
   const Result<ConvGeometry> made = make_geometry(attributes, shape, kernel);
   ASSERT_TRUE(made) << made.status().to_line();
   const ConvGeometry& g = *made;
@@ -70,13 +70,14 @@ void expect_right(const WindowAttributes& attributes, const Shape& shape,
 }
 
 TEST(Im2col, EqualsTheDefinition) {
-  expect_right({}, {1, 2, 5}, {3});
-  expect_right(window({2}, {3}, {4, 1}), {1, 3, 11}, {3});
-  expect_right({}, {1, 1, 4, 4}, {1, 1});
-  expect_right(window({2, 1}, {1, 2}, {1, 3, 0, 2}), {1, 3, 6, 7}, {3, 2});
-  expect_right(window({1, 1}, {1, 1}, {5, 5, 5, 5}), {1, 1, 2, 2},
-               {2, 2});  // windows off the image
-  expect_right(window({1, 2, 1}, {1, 1, 2}, {0, 1, 2, 1, 0, 1}), {1, 2, 3, 4, 5}, {2, 2, 2});
+  expect_right_columns({}, {1, 2, 5}, {3});
+  expect_right_columns(window({2}, {3}, {4, 1}), {1, 3, 11}, {3});
+  expect_right_columns({}, {1, 1, 4, 4}, {1, 1});
+  expect_right_columns(window({2, 1}, {1, 2}, {1, 3, 0, 2}), {1, 3, 6, 7}, {3, 2});
+  expect_right_columns(window({1, 1}, {1, 1}, {5, 5, 5, 5}), {1, 1, 2, 2},
+                       {2, 2});  // windows off the image
+  expect_right_columns(window({1, 2, 1}, {1, 1, 2}, {0, 1, 2, 1, 0, 1}), {1, 2, 3, 4, 5},
+                       {2, 2, 2});
 }
 
 TEST(Im2col, TakesTheChannelsOfOneGroup) {
