@@ -26,6 +26,17 @@ function(pbatch_precompile target)
   endif()
 endfunction()
 
+# Several sources of a target are compiled as one, so that what they all include is read once. A source
+# with options of its own stays alone. lint.names keeps names of unnamed namespaces apart.
+function(pbatch_unity target sources_together)
+  if(PBATCH_UNITY)
+    set_target_properties(${target} PROPERTIES
+      UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${sources_together})
+    # GCC takes a source that is included for a header, which others include too.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
 # pbatch_module(NAME [DEPENDS modules...] [LINKS targets...])
 # Makes the static library pbatch_NAME of src/NAME/**.cc.
 function(pbatch_module name)
@@ -40,6 +51,9 @@ function(pbatch_module name)
   else()
     add_library(pbatch_${name} STATIC ${ARG_SOURCES})
     set(scope PUBLIC)
+    if(NOT name STREQUAL "kernel")   # most of its time goes into code, and weak_symbols.sh looks at each object
+      pbatch_unity(pbatch_${name} 16)
+    endif()
   endif()
   target_include_directories(pbatch_${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   list(TRANSFORM ARG_DEPENDS PREPEND pbatch_)

@@ -85,6 +85,49 @@ def check_kernels():
                     todo.append(target)
 
 
+TYPE = re.compile(r"(?:template\b.*>\s*)?(?:struct|class|enum class|enum|using)\s+(\w+)"
+                  r"(?=\s*(?:[:{=]|final|$))")
+FUNCTION = re.compile(r"(?:inline |static |constexpr |const )*[\w:<>,*&\[\] ]+?[ *&>](\w+)\(.*[^;]$")
+CONSTANT = re.compile(r"(?:inline |static |constexpr |const )*[\w:<>, *&]*?\b(\w+)\s*"
+                      r"(?:\[[^\]]*\]\s*)?[={;]")
+NO_DEFINITION = re.compile(r"using [\w:]+;|using namespace|namespace|return|TEST|INSTANTIATE|[^A-Za-z_]")
+
+
+def unnamed_names(path):
+    """What the unnamed namespaces of a file define at their first level: name and line."""
+    inside = False
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.startswith("namespace {"):
+            inside = True
+        elif line.startswith("}  // namespace"):
+            inside = False
+        elif inside and line and not NO_DEFINITION.match(line):
+            match = TYPE.match(line) or FUNCTION.match(line) or CONSTANT.match(line)
+            if match:
+                yield match.group(1), number
+
+
+def check_names():
+    """Sources of a module are compiled together: their unnamed namespaces have no name in common,
+    and none with a type of its headers."""
+    modules = [path for top in ("src", "tests") for path in sorted((ROOT / top).iterdir())
+               if path.is_dir() and path != ROOT / "src/kernel"]   # whose sources stay alone
+    for module in [*modules, ROOT / "cli"]:
+        taken = {}
+        for path in sorted(module.rglob("*.h")):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                match = TYPE.match(line)
+                if match:
+                    taken.setdefault(match.group(1), f"{path.relative_to(ROOT)}:{number}")
+        for path in sorted(module.rglob("*.cc")):
+            own = {}
+            for name, number in unnamed_names(path):
+                own.setdefault(name, f"{path.relative_to(ROOT)}:{number}")   # with its overloads
+            for name in own.keys() & taken.keys():
+                yield f"{own[name]}: '{name}' is also in {taken[name]}; a name that says more helps"
+            taken = own | taken
+
+
 def tracked():
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True)
     if listed.returncode == 0:
@@ -112,7 +155,7 @@ def check_paths():
 
 
 CHECKS = {"order": check_order, "length": check_length, "kernels": check_kernels,
-          "paths": check_paths}
+          "names": check_names, "paths": check_paths}
 
 
 def main():
