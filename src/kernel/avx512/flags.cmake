@@ -5,5 +5,5 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 warns of the operands that its own intrinsics leave undefined on purpose.
   list(APPEND avx512_flags -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
-file(GLOB avx512_sources ${CMAKE_SOURCE_DIR}/src/kernel/avx512/*.cc)
+file(GLOB avx512_sources ${PROJECT_SOURCE_DIR}/src/kernel/avx512/*.cc)
 set_source_files_properties(${avx512_sources} PROPERTIES COMPILE_OPTIONS "${avx512_flags}")
