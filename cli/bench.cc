@@ -89,8 +89,8 @@ Status BenchCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {}));
   if (!options.cpus.empty()) PBATCH_RETURN_IF_ERROR(confine_process(options.cpus));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  PBATCH_ASSIGN_OR_RETURN(const CostSource source, load_kernel_costs(isa, ""));
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(const CostSource source, load_kernel_costs(isa.best, ""));
   Result<GemvBenchResult> result = [&] {
     GemvBenchOptions with_costs = options;
     with_costs.costs = source.costs;

@@ -17,8 +17,9 @@ struct FloatCost {
 };
 FloatCost float_cost(Isa isa) {
 #if defined(__x86_64__)
-  if (isa >= Isa::avx512) return {16, 400};
-  if (isa >= Isa::avx2) return {28, 400};
+  const IsaChoice choice(isa);
+  if (choice.runs(Isa::avx512)) return {16, 400};
+  if (choice.runs(Isa::avx2)) return {28, 400};
 #endif
   (void)isa;
   return {110, 400};

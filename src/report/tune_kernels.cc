@@ -56,10 +56,10 @@ struct Runner {
 
 class Tuner {
  public:
-  Tuner(Isa isa, const TuneOptions& options, Progress& progress)
+  Tuner(const IsaChoice& isa, const TuneOptions& options, Progress& progress)
       : options_(options), progress_(progress) {
     for (const BitKernel& kernel : all_kernels().subspan(1)) {  // without the reference
-      if (kernel.isa <= isa && isa_runs_here(kernel.isa)) kernels_.push_back(&kernel);
+      if (isa.runs(kernel.isa)) kernels_.push_back(&kernel);
     }
     for (auto& widths : in_race_) {
       for (auto& kernels : widths) kernels = kernels_;
@@ -279,10 +279,10 @@ class Tuner {
 
 }  // namespace
 
-Result<KernelCosts> tune_kernels(Isa isa, const TuneOptions& options, const std::string& date,
-                                 Progress& progress) {
+Result<KernelCosts> tune_kernels(const IsaChoice& isa, const TuneOptions& options,
+                                 const std::string& date, Progress& progress) {
   PBATCH_ASSIGN_OR_RETURN(KernelCosts costs, Tuner(isa, options, progress).run());
-  costs.header = {build_identity(), isa_name(isa), cpu_identity(), date};
+  costs.header = {build_identity(), isa_name(isa.best), cpu_identity(), date};
   return costs;
 }
 

@@ -29,7 +29,7 @@ def module_order():
     """The modules in the order of CMakeLists.txt."""
     text = (ROOT / "CMakeLists.txt").read_text()
     order = []
-    for match in re.finditer(r"pbatch_(?:(kernel|cuda)_module\(|module\((\w+))", text):
+    for match in re.finditer(r"pbatch_(?:(kernel|cuda|plan)_module\(|module\((\w+))", text):
         name = match.group(1) or match.group(2)
         if name not in order:
             order.append(name)
@@ -63,11 +63,31 @@ def check_length():
             yield f"{path.relative_to(ROOT)}: {lines} lines, more than {MAX_LINES}; split it"
 
 
+def isas():
+    """The lines of isas.inc: the flags of every ISA by its name."""
+    text = (ROOT / "src/isa/isas.inc").read_text()
+    return dict(re.findall(r'^PBATCH_ISA\((\w+), [^"]*, "([^"]*)", "[^"]*"\)', text, re.M))
+
+
+def check_isas():
+    """Every ISA has a folder and stands in the documentation with the flags that it is compiled with."""
+    known = isas()
+    documented = dict(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| (?:`([^`]*)`)? *\|$",
+                                 (ROOT / "docs/kernels.md").read_text(), re.M))
+    if documented != known:
+        yield f"docs/kernels.md: its table of ISAs says {documented}, src/isa/isas.inc {known}"
+    folders = {path.name for path in (ROOT / "src/kernel").iterdir() if path.is_dir()}
+    if folders != known.keys():
+        yield f"src/kernel: folders {sorted(folders)}, but src/isa/isas.inc has {sorted(known)}"
+    for path in (ROOT / "src/plan/costs").iterdir():
+        if path.stem not in known:
+            yield f"{path.relative_to(ROOT)}: costs of an ISA that src/isa/isas.inc has not"
+
+
 def check_kernels():
     """Kernels, and what they include, use C headers and intrinsics only."""
     allowed = re.compile(r".*\.h$|c(stdint|stddef|string)$")
-    todo = [p for f in ("generic", "avx2", "avxvnni", "avx512", "neon", "neon_dot")
-            for p in sources(f"src/kernel/{f}")]
+    todo = [p for isa in isas() for p in sources(f"src/kernel/{isa}")]
     if not todo:
         yield "src/kernel: no kernels found; mend this check"
     seen = set(todo)
@@ -154,7 +174,7 @@ def check_paths():
                 yield f"{path.relative_to(ROOT)}:{line}: names '{word}'"
 
 
-CHECKS = {"order": check_order, "length": check_length, "kernels": check_kernels,
+CHECKS = {"isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
           "names": check_names, "paths": check_paths}
 
 
