@@ -35,7 +35,7 @@ struct BenchCommand {
   Status run() const;
 };
 
-GemvShape parse_shape(const std::string& text) {
+GemvShape parse_matrix_shape(const std::string& text) {
   const auto bad = [&text](const std::string& why) {
     return CLI::ValidationError("--gemv", "'" + text + "' " + why);
   };
@@ -80,7 +80,7 @@ void BenchCommand::parse() {
   std::size_t begin = 0;
   while (begin <= shapes_text.size()) {
     const std::size_t end = std::min(shapes_text.find(',', begin), shapes_text.size());
-    options.shapes.push_back(parse_shape(shapes_text.substr(begin, end - begin)));
+    options.shapes.push_back(parse_matrix_shape(shapes_text.substr(begin, end - begin)));
     begin = end + 1;
   }
 }
@@ -89,8 +89,8 @@ Status BenchCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {}));
   if (!options.cpus.empty()) PBATCH_RETURN_IF_ERROR(confine_process(options.cpus));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  PBATCH_ASSIGN_OR_RETURN(const CostSource source, load_kernel_costs(isa, ""));
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(const CostSource source, load_kernel_costs(isa.best, ""));
   Result<GemvBenchResult> result = [&] {
     GemvBenchOptions with_costs = options;
     with_costs.costs = source.costs;

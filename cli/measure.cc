@@ -177,7 +177,7 @@ std::string eval_table(const Networks& nets, const Evaluation& e) {
 
 namespace {
 
-nlohmann::json error_json(const OutputError& error) {
+nlohmann::json output_error_json(const OutputError& error) {
   nlohmann::json json{{"rel_error", error.rel_error},
                       {"cosine", error.cosine},
                       {"max_abs_error", error.max_abs_error},
@@ -204,10 +204,10 @@ nlohmann::json compare_row_json(const Contender& c, const CompareRow& row) {
                       {"latency_us", row.cost.latency_us},
                       {"speedup_vs_f32", row.cost.speedup_vs_f32},
                       {"weight_bytes", row.cost.weight_bytes}};
-  json.update(error_json(row.error()));
+  json.update(output_error_json(row.error()));
   json["outputs"] = nlohmann::json::array();
   for (std::size_t o = 0; o < row.errors.size(); ++o) {
-    json["outputs"].push_back(error_json(row.errors[o]));
+    json["outputs"].push_back(output_error_json(row.errors[o]));
     json["outputs"].back()["name"] = ports[o].name;
   }
   name_baseline(c, json);

@@ -81,11 +81,11 @@ nlohmann::json changes_json(const std::vector<ChangedChoice>& changes) {
 
 Status tune(double seconds, const OutputOptions& output) {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {}));
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  PBATCH_ASSIGN_OR_RETURN(const std::string path, tuned_costs_path(isa));
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(const std::string path, tuned_costs_path(isa.best));
   PBATCH_RETURN_IF_ERROR(prepare_tuned_costs(path));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(1));
-  const CostSource before = costs_before(isa);
+  const CostSource before = costs_before(isa.best);
   TuneOptions options;
   options.seconds = seconds;
   if (seconds <= 0) options.matrices = {0};  // a trial of the command

@@ -1,7 +1,9 @@
 # Everything comes from the distribution's packages; see scripts/install-deps.
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
-find_package(CLI11 REQUIRED)
+if(PBATCH_BUILD_CLI)
+  find_package(CLI11 REQUIRED)
+endif()
 find_package(ZLIB REQUIRED)
 find_package(Threads REQUIRED)
 include(PbatchSystemLibraries)
@@ -10,7 +12,7 @@ include(PbatchSystemLibraries)
 find_package(Protobuf REQUIRED)
 find_file(PBATCH_ONNX_PROTO onnx/onnx.proto PATHS /usr/include REQUIRED)
 get_filename_component(onnx_include_dir ${PBATCH_ONNX_PROTO}/../.. ABSOLUTE)
-set(onnx_generated ${CMAKE_BINARY_DIR}/generated)
+set(onnx_generated ${PROJECT_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${onnx_generated})
 add_custom_command(
   OUTPUT ${onnx_generated}/onnx/onnx.pb.cc ${onnx_generated}/onnx/onnx.pb.h

@@ -21,8 +21,10 @@ function(pbatch_library target type name export)
     $<BUILD_INTERFACE:pbatch_flags> DNNL::dnnl pbatch_gomp PkgConfig::openblas
     protobuf::libprotobuf-lite ZLIB::ZLIB fmt::fmt Threads::Threads
     $<$<BOOL:${PBATCH_CUDA}>:CUDA::cudart_static>)
-  install(TARGETS ${target} EXPORT ${export})
-  install(EXPORT ${export} NAMESPACE pbatch:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pbatch)
+  if(PBATCH_INSTALL)
+    install(TARGETS ${target} EXPORT ${export})
+    install(EXPORT ${export} NAMESPACE pbatch:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pbatch)
+  endif()
 endfunction()
 pbatch_library(pbatch_shared SHARED pbatch pbatchTargets)
 pbatch_library(pbatch_static STATIC pbatch_static pbatchStaticTargets)
@@ -35,6 +37,9 @@ if(NOT PBATCH_SANITIZE)
 endif()
 set_target_properties(pbatch_shared PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/pbatch.map)
 
+if(NOT PBATCH_INSTALL)
+  return()
+endif()
 install(DIRECTORY include/pbatch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 configure_package_config_file(cmake/pbatchConfig.cmake.in pbatchConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pbatch)

@@ -16,14 +16,14 @@ struct pbatch_plan {
 namespace pbatch {
 namespace {
 
-constexpr std::size_t kMaxRank = 64;
+constexpr std::size_t kMaxShapeRank = 64;
 
 Result<std::vector<InputShape>> read_shapes(const pbatch_input_shape* given, std::size_t count) {
   if (count > 0 && given == nullptr) return null_argument("shapes");
   std::vector<InputShape> shapes;
   for (const pbatch_input_shape& s : std::span(given, count)) {
     if (s.name == nullptr) return null_argument("the name of an input");
-    if (s.rank > kMaxRank || (s.rank > 0 && s.shape == nullptr)) {
+    if (s.rank > kMaxShapeRank || (s.rank > 0 && s.shape == nullptr)) {
       return Status(ErrorCode::invalid_argument,
                     "input '" + std::string(s.name) + "' has no usable shape",
                     "pass 'rank' dimensions in 'shape'");

@@ -12,9 +12,9 @@
 namespace pbatch {
 namespace {
 
-constexpr double kMostWork = 6e10;     // multiply-adds of a draw of inputs
-constexpr double kEnoughVectors = 16;  // for each column of the matrix with the fewest
-constexpr std::int64_t kStreams = 64;  // of text
+constexpr double kMostDrawWork = 6e10;  // multiply-adds of a draw of inputs
+constexpr double kEnoughVectors = 16;   // for each column of the matrix with the fewest
+constexpr std::int64_t kStreams = 64;   // of text
 constexpr std::int64_t kTextSteps = 400;
 constexpr std::int64_t kLeastTextSteps = 32;
 constexpr int kMostRuns = 1024;
@@ -22,7 +22,7 @@ constexpr std::int64_t kTokenBatch = 16;
 constexpr double kNoise = 3;  // standard deviation of float inputs
 
 bool is_enough(const MomentCollector& collector) {
-  return collector.work() > kMostWork || collector.least_vectors() > kEnoughVectors;
+  return collector.work() > kMostDrawWork || collector.least_vectors() > kEnoughVectors;
 }
 
 Status write_text(NetworkRunner& runner, const NetworkKind& kind, std::uint64_t seed,
@@ -34,7 +34,7 @@ Status write_text(NetworkRunner& runner, const NetworkKind& kind, std::uint64_t 
   for (std::int64_t& token : tokens) token = draws.below(stepper.vocabulary());
   runner.watch(&collector);
   for (std::int64_t t = 0; t < steps; ++t) {
-    if (t >= kLeastTextSteps && collector.work() > kMostWork) break;
+    if (t >= kLeastTextSteps && collector.work() > kMostDrawWork) break;
     PBATCH_ASSIGN_OR_RETURN(const Tensor logits, stepper.step(tokens));
     for (std::size_t s = 0; s < tokens.size(); ++s) {
       tokens[s] =

@@ -13,8 +13,8 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kMostItems = 4096;  // of an array, the first ones
-constexpr std::int64_t kTogether = 16;     // items of a run
+constexpr std::int64_t kMostItems = 4096;    // of an array, the first ones
+constexpr std::int64_t kItemsTogether = 16;  // items of a run
 constexpr std::int64_t kMostStreams = 64;
 constexpr double kMostWork = 2e11;  // multiply-adds
 
@@ -121,7 +121,7 @@ Status feed_items(NetworkRunner& runner, const std::vector<Sample>& samples, Sam
     data.push_back({sample.input, sample.data, sample.pixels, {}});
   PBATCH_ASSIGN_OR_RETURN(const Feed feed, Feed::create(runner.inputs(), data));
   const Range range = range_of(part, std::min(kMostItems, feed.items()));
-  const std::int64_t together = feed.batch() > 0 ? feed.batch() : kTogether;
+  const std::int64_t together = feed.batch() > 0 ? feed.batch() : kItemsTogether;
   for (std::int64_t first = range.begin; first < range.end; first += together) {
     if (collector.work() > kMostWork) break;
     const std::int64_t count = std::min(together, range.end - first);

@@ -20,10 +20,10 @@ namespace {
 constexpr std::int64_t kTileWindows = 64;
 constexpr int kMaxRunBlocks = int{kMaxRunCols} / int{kBlockCols};
 
-std::size_t line_up(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+std::size_t whole_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-std::size_t floats(std::int64_t count) {
-  return line_up(static_cast<std::size_t>(count) * sizeof(float));
+std::size_t float_bytes(std::int64_t count) {
+  return whole_lines(static_cast<std::size_t>(count) * sizeof(float));
 }
 
 // Copies digits of `count` columns between vectors that lie as kActivationDigits: `bytes` of each
@@ -120,7 +120,7 @@ Result<std::unique_ptr<const BitConvolution>> BitConvolution::create(
   if (!made->is_affine()) return std::unique_ptr<const BitConvolution>(std::move(made));
   BufferPool buffers;
   const std::shared_ptr<void> scratch = buffers.take(made->scratch_bytes());
-  if (scratch == nullptr) return no_scratch_memory();
+  if (scratch == nullptr) return no_product_memory();
   const Memory memory = made->memory_at(scratch.get());
   const PackedKey key = BitProduct::key_of(*made->matrix_, made->tile_, layer.activation_bits);
   made->ones_ = BitProduct(*made->matrix_, made->tile_, layer.activation_bits,
@@ -156,14 +156,14 @@ BitConvolution::Memory BitConvolution::memory_at(void* scratch) const {
   char* const memory = static_cast<char*>(scratch);
   const auto take = [&](std::size_t bytes) {
     void* const at = memory == nullptr ? nullptr : memory + m.bytes;
-    m.bytes += line_up(bytes);
+    m.bytes += whole_lines(bytes);
     return at;
   };
   const int bits = layer_.activation_bits;
   const std::int64_t elements = most_pixels_ * geometry_.channels, blocks = col_blocks(elements);
   const ActivationLayout layout =
       is_direct() || is_affine() ? kActivationDigits : kActivationNumbers;
-  if (x_layout_ == Layout::plain) m.pixels = static_cast<float*>(take(floats(elements)));
+  if (x_layout_ == Layout::plain) m.pixels = static_cast<float*>(take(float_bytes(elements)));
   m.strip = static_cast<std::uint8_t*>(
       take(static_cast<std::size_t>(packed_bytes(layout, blocks, bits) + kOverrun)));
   m.strip_sums = static_cast<std::int32_t*>(
@@ -177,7 +177,7 @@ BitConvolution::Memory BitConvolution::memory_at(void* scratch) const {
              sizeof(std::int32_t)));
   }
   if (y_layout_ == Layout::plain) {
-    m.products = static_cast<float*>(take(floats(tile_ * matrix_->matrix->rows)));
+    m.products = static_cast<float*>(take(float_bytes(tile_ * matrix_->matrix->rows)));
   }
   return m;
 }
@@ -208,7 +208,7 @@ Status BitConvolution::run(const StepCall& step) const {
     case ErrorCode::ok:
       return Status::ok();
     case ErrorCode::out_of_memory:
-      return no_scratch_memory();
+      return no_product_memory();
     default:
       return input_is_not_finite();
   }

@@ -63,7 +63,7 @@ Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPoo
   const std::shared_ptr<void> scratch =
       buffers.take(bit_gemm_scratch_bytes(matrix, call.batch, call.activation_bits));
   if (scratch == nullptr) {
-    return no_scratch_memory();
+    return no_product_memory();
   }
   return bit_gemm(matrix, call, pool, buffers, scratch.get());
 }

@@ -49,7 +49,7 @@ std::int64_t grain_of(std::int64_t blocks, const ThreadPool& pool) {
 
 }  // namespace
 
-Status no_scratch_memory() {
+Status no_product_memory() {
   return {ErrorCode::out_of_memory, "no memory for the scratch space of a product of bit-layers",
           "free memory or use a smaller batch"};
 }
@@ -132,7 +132,7 @@ Status BitProduct::quantize(const float* x, std::int64_t ldx, std::int64_t first
     case ErrorCode::not_finite:
       return input_is_not_finite();
     default:
-      return no_scratch_memory();
+      return no_product_memory();
   }
 }
 

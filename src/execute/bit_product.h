@@ -92,7 +92,7 @@ class BitProduct {
 };
 
 /// What products say if they cannot be made.
-Status no_scratch_memory();
+Status no_product_memory();
 Status input_is_not_finite();
 
 }  // namespace pbatch

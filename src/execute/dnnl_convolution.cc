@@ -16,11 +16,11 @@ using dnnl::memory;
 using Dims = memory::dims;
 constexpr std::size_t kKeptShapes = 8;
 
-struct Key {
+struct ConvolutionKey {
   ConvolutionShape shape;
   bool bias;
   int threads;  // oneDNN splits the work when it makes a primitive
-  friend bool operator==(const Key&, const Key&) = default;
+  friend bool operator==(const ConvolutionKey&, const ConvolutionKey&) = default;
 };
 
 // A tensor in the format that it has here, and in the one that the primitive wants.
@@ -67,13 +67,14 @@ memory::desc in_layout(const Dims& dims, Layout layout) {
 }
 
 // On tensors as they lie, if oneDNN generates code for that; else in formats of its choice.
-dnnl::convolution_forward::primitive_desc describe(const Key& key, const Dims& x, const Dims& w,
-                                                   const Dims& y) {
+dnnl::convolution_forward::primitive_desc convolution_of_key(const ConvolutionKey& key,
+                                                             const Dims& x, const Dims& w,
+                                                             const Dims& y) {
   constexpr auto any = memory::format_tag::any;
   const memory::desc bias = row_major({key.shape.outputs});
   const auto on = [&](const memory::desc& x_desc, const memory::desc& y_desc) {
     return describe_convolution(key.shape.geometry, x_desc, with_format(w, any),
-                                key.bias ? &bias : nullptr, y_desc);
+                              key.bias ? &bias : nullptr, y_desc);
   };
   if (key.shape.y_layout == Layout::channels_last) {
     try {
@@ -137,11 +138,11 @@ struct DnnlConvolutions::Impl {
 
   const bool constant_weights;
   std::mutex mutex;
-  Recent<Key, Convolution> recent{kKeptShapes};
+  Recent<ConvolutionKey, Convolution> recent{kKeptShapes};
 
   std::shared_ptr<const memory> weights_as(const Port& port, const float* w) const {
     std::shared_ptr<const memory> found;
-    recent.any_of([&](const Key&, const Convolution& other) {
+    recent.any_of([&](const ConvolutionKey&, const Convolution& other) {
       if (other.weights->get_desc() == port.wanted) found = other.weights;
       return found != nullptr;
     });
@@ -151,14 +152,14 @@ struct DnnlConvolutions::Impl {
                                                        : original);
   }
 
-  std::shared_ptr<const Convolution> get(const Key& key, const float* w) {
+  std::shared_ptr<const Convolution> get(const ConvolutionKey& key, const float* w) {
     const std::lock_guard lock(mutex);
     if (auto found = recent.find(key)) return found;
     const Shape& y = key.shape.geometry.output_shape(key.shape.outputs);
     Dims x{key.shape.geometry.batch, key.shape.geometry.channels};
     x.insert(x.end(), key.shape.geometry.in.begin(), key.shape.geometry.in.end());
     auto made = std::make_shared<Convolution>();
-    made->desc = describe(key, x, weight_dims(key.shape), y);
+    made->desc = convolution_of_key(key, x, weight_dims(key.shape), y);
     made->primitive = dnnl::convolution_forward(made->desc);
     made->x = make_port(in_layout(x, key.shape.x_layout), made->desc.src_desc(), false);
     made->w = make_port(row_major(weight_dims(key.shape)), made->desc.weights_desc(), false);

@@ -13,11 +13,11 @@ namespace {
 using dnnl::memory;
 constexpr std::size_t kKeptBatchSizes = 8;
 
-struct Key {
+struct ProductKey {
   std::int64_t batch;
   int threads;  // oneDNN splits the work when it makes a primitive
   bool bias;
-  friend bool operator==(const Key&, const Key&) = default;
+  friend bool operator==(const ProductKey&, const ProductKey&) = default;
 };
 
 struct Product {
@@ -26,7 +26,8 @@ struct Product {
   std::shared_ptr<const memory> weights;  // shared by primitives that want the same format
 };
 
-dnnl::matmul::primitive_desc describe(const Key& key, std::int64_t rows, std::int64_t cols) {
+dnnl::matmul::primitive_desc describe_product(const ProductKey& key, std::int64_t rows,
+                                              std::int64_t cols) {
   constexpr auto f32 = memory::data_type::f32;
   const memory::desc x({key.batch, cols}, f32, memory::format_tag::ab);
   const memory::desc w({cols, rows}, f32, memory::format_tag::any);
@@ -42,11 +43,11 @@ struct DnnlProducts::Impl {
   std::int64_t rows, cols;
   bool transposed;
   std::mutex mutex;
-  Recent<Key, Product> recent{kKeptBatchSizes};
+  Recent<ProductKey, Product> recent{kKeptBatchSizes};
 
   std::shared_ptr<const memory> weights_as(const memory::desc& wanted) const {
     std::shared_ptr<const memory> found;
-    recent.any_of([&](const Key&, const Product& product) {
+    recent.any_of([&](const ProductKey&, const Product& product) {
       if (product.weights->get_desc() == wanted) found = product.weights;
       return found != nullptr;
     });
@@ -58,11 +59,11 @@ struct DnnlProducts::Impl {
     return std::make_shared<const memory>(dnnl_reordered(original, wanted));
   }
 
-  std::shared_ptr<const Product> get(const Key& key) {
+  std::shared_ptr<const Product> get(const ProductKey& key) {
     const std::lock_guard lock(mutex);
     if (auto product = recent.find(key)) return product;
     auto product = std::make_shared<Product>();
-    product->desc = describe(key, rows, cols);
+    product->desc = describe_product(key, rows, cols);
     product->primitive = dnnl::matmul(product->desc);
     product->weights = weights_as(product->desc.weights_desc());
     recent.add(key, product);
@@ -83,7 +84,7 @@ Status DnnlProducts::multiply(const FloatGemmCall& call, int threads, BufferPool
   };
   return dnnl_guarded(name, [&] {
     const OmpThreads guard(threads);
-    const Key key{call.batch, threads, call.bias != nullptr};
+    const ProductKey key{call.batch, threads, call.bias != nullptr};
     const std::shared_ptr<const Product> product = impl_->get(key);
     DnnlArgs args{{DNNL_ARG_SRC, dnnl_view(product->desc.src_desc(), call.x)},
                   {DNNL_ARG_WEIGHTS, *product->weights},
@@ -98,7 +99,7 @@ Status DnnlProducts::multiply(const FloatGemmCall& call, int threads, BufferPool
 
 void DnnlProducts::forget(std::int64_t batch) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->recent.erase_if([&](const Key& key) { return key.batch == batch; });
+  impl_->recent.erase_if([&](const ProductKey& key) { return key.batch == batch; });
 }
 
 }  // namespace pbatch

@@ -16,14 +16,14 @@ namespace pbatch {
 
 namespace {
 
-struct Entry {
+struct OpEntry {
   const char* domain;
   const char* op_type;
   int first_opset;
   OpFactory factory;
 };
 
-constexpr Entry kOps[] = {
+constexpr OpEntry kOps[] = {
 #define PBATCH_OP(domain, op_type, first_opset, factory) {domain, op_type, first_opset, factory},
 #include "execute/ops/ops.inc"
 #undef PBATCH_OP
@@ -92,9 +92,9 @@ std::vector<const Program*> Op::programs() const {
 }
 
 Result<OpFactory> find_op(const Node& node) {
-  const Entry* best = nullptr;      // the newest definition that the model's opset knows
-  const Entry* earliest = nullptr;  // of any opset, for the message
-  for (const Entry& entry : kOps) {
+  const OpEntry* best = nullptr;      // the newest definition that the model's opset knows
+  const OpEntry* earliest = nullptr;  // of any opset, for the message
+  for (const OpEntry& entry : kOps) {
     if (node.domain != entry.domain || node.op_type != entry.op_type) continue;
     if (earliest == nullptr || entry.first_opset < earliest->first_opset) earliest = &entry;
     if (entry.first_opset > node.opset) continue;

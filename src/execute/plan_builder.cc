@@ -19,7 +19,7 @@ constexpr std::int64_t kFoldedElements = 1024;
 constexpr std::size_t kFoldedBytes = 16 << 10;
 constexpr std::size_t kNever = static_cast<std::size_t>(-1);
 
-std::size_t bytes_of(const TensorType& type) {
+std::size_t bytes_of_type(const TensorType& type) {
   std::size_t bytes = dtype_size(type.dtype);
   for (const std::int64_t d : type.shape) bytes *= static_cast<std::size_t>(d);
   return bytes;
@@ -240,7 +240,7 @@ class PlanBuilder {
     }
     for (const TensorType& type : planned.outputs) {
       if (!checked_element_count(type.shape, dtype_size(type.dtype)).is_ok()) return false;
-      if (bytes_of(type) > kFoldedBytes) return false;
+      if (bytes_of_type(type) > kFoldedBytes) return false;
     }
     std::vector<Tensor> outputs(node.outputs.size());
     RunContext context = context_;
@@ -372,7 +372,7 @@ class PlanBuilder {
       if (i < entry.outputs.size() && entry.outputs[i] != kNoValue) {
         add_output(e, i);
       } else {
-        const std::size_t bytes = bytes_of(draft.plan.outputs[i]);
+        const std::size_t bytes = bytes_of_type(draft.plan.outputs[i]);
         unused.emplace_back(arena_.allocate(bytes), bytes);
         add_arena_pointer(unused.back().first);
       }
@@ -415,7 +415,7 @@ class PlanBuilder {
     if (over != kNever) {
       out.offset = std::exchange(uses_[over].offset, Plan::kNoPlace);
     } else {
-      out.offset = arena_.allocate(bytes_of(*plan_->types_[index(id)]));
+      out.offset = arena_.allocate(bytes_of_type(*plan_->types_[index(id)]));
     }
     add_arena_pointer(out.offset);
   }
@@ -428,7 +428,7 @@ class PlanBuilder {
     const std::size_t v = root_of(index(inputs[*plan.overwrites]));
     const Use& use = uses_[v];
     if (use.is_tensor || use.last != e) return kNever;
-    if (bytes_of(*plan_->types_[v]) != bytes_of(plan.outputs[0])) return kNever;
+    if (bytes_of_type(*plan_->types_[v]) != bytes_of_type(plan.outputs[0])) return kNever;
     for (std::size_t i = 0; i < inputs.size(); ++i) {  // an input that is read elsewhere
       if (i == *plan.overwrites || is_constant(inputs[i])) continue;
       if (root_of(index(inputs[i])) == v) return kNever;
@@ -458,7 +458,7 @@ class PlanBuilder {
         if (use.is_tensor) {
           entry.released.push_back(static_cast<ValueId>(v));
         } else if (use.offset != Plan::kNoPlace) {
-          arena_.free(std::exchange(use.offset, Plan::kNoPlace), bytes_of(*plan_->types_[v]));
+          arena_.free(std::exchange(use.offset, Plan::kNoPlace), bytes_of_type(*plan_->types_[v]));
         }
       }
     }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kElementsWorthAThread = std::int64_t{1} << 14;
 
 // One dimension of the windows; those that the geometry lacks are of one element.
-struct Axis {
+struct PoolAxis {
   std::int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, pad = 0, pad_end = 0;
 
   std::int64_t start(std::int64_t position) const { return position * stride - pad; }
@@ -31,10 +31,10 @@ struct Axis {
   }
 };
 
-using Axes = std::array<Axis, 3>;
+using PoolAxes = std::array<PoolAxis, 3>;
 
-Axes axes_of(const ConvGeometry& g) {
-  Axes axes;
+PoolAxes pool_axes(const ConvGeometry& g) {
+  PoolAxes axes;
   const std::size_t missing = axes.size() - g.spatial_rank();
   for (std::size_t d = 0; d < g.spatial_rank(); ++d) {
     axes[missing + d] = {g.in[d],        g.out[d],        g.kernel[d],  g.strides[d],
@@ -43,9 +43,9 @@ Axes axes_of(const ConvGeometry& g) {
   return axes;
 }
 
-Status check_windows(const ConvGeometry& g, const Axes& axes) {
+Status check_windows(const ConvGeometry& g, const PoolAxes& axes) {
   for (std::size_t d = 0; d < g.spatial_rank(); ++d) {
-    const Axis& axis = axes[axes.size() - g.spatial_rank() + d];
+    const PoolAxis& axis = axes[axes.size() - g.spatial_rank() + d];
     for (std::int64_t p = 0; p < axis.out; ++p) {
       const Taps taps = axis.taps(p);
       if (taps.begin != taps.end) continue;
@@ -59,7 +59,7 @@ Status check_windows(const ConvGeometry& g, const Axes& axes) {
 }
 
 // Elements that a window counts along one dimension, by its position.
-std::vector<std::int64_t> counts_of(const Axis& axis, bool with_padding) {
+std::vector<std::int64_t> counts_of(const PoolAxis& axis, bool with_padding) {
   std::vector<std::int64_t> counts;
   for (std::int64_t p = 0; p < axis.out; ++p) {
     const Taps taps = with_padding ? taps_inside(p * axis.stride, axis.in + axis.pad + axis.pad_end,
@@ -85,7 +85,7 @@ struct Maximum {
     }
   }
 };
-struct Sum {
+struct WindowSum {
   static constexpr float kStart = 0;
   static void into(const VectorFns& fns, std::int64_t count, const float* x, float* acc) {
     fns.add_into(count, x, acc);
@@ -106,7 +106,7 @@ void join_strided(const VectorFns& fns, std::int64_t count, const T* x, std::int
 
 struct Windows {
   Pooling pooling;
-  Axes axes;
+  PoolAxes axes;
   std::int64_t images, channels;  // batch; batch * channels images of one channel if plain
   const VectorFns* fns;
   std::array<std::vector<std::int64_t>, 3> counts;  // of sums
@@ -138,7 +138,7 @@ struct Windows {
   // Plain: one row of results of one channel's image.
   template <class Join, class T>
   void plain_row(std::int64_t p0, std::int64_t p1, const T* image, T* y) const {
-    const Axis& a = axes[2];
+    const PoolAxis& a = axes[2];
     std::fill_n(y, a.out, Join::kStart);
     for_each_row(p0, p1, [&](std::int64_t row) {
       for (std::int64_t tap = 0; tap < a.kernel; ++tap) {
@@ -149,7 +149,7 @@ struct Windows {
                            y + at.begin);
       }
     });
-    if constexpr (std::is_same_v<Join, Sum>) {
+    if constexpr (std::is_same_v<Join, WindowSum>) {
       for (std::int64_t p = 0; p < a.out; ++p) y[p] /= count(p0, p1, p);
     }
   }
@@ -158,7 +158,7 @@ struct Windows {
   template <class Join, class T>
   void last_position(std::int64_t p0, std::int64_t p1, std::int64_t p2, const T* image,
                      T* y) const {
-    const Axis& a = axes[2];
+    const PoolAxis& a = axes[2];
     std::fill_n(y, channels, Join::kStart);
     const Taps taps = a.taps(p2);
     for_each_row(p0, p1, [&](std::int64_t row) {
@@ -166,7 +166,7 @@ struct Windows {
         Join::into(*fns, channels, image + (row + a.start(p2) + tap * a.dilation) * channels, y);
       }
     });
-    if constexpr (std::is_same_v<Join, Sum>) {
+    if constexpr (std::is_same_v<Join, WindowSum>) {
       const float divisor = count(p0, p1, p2);
       for (std::int64_t c = 0; c < channels; ++c) y[c] /= divisor;
     }
@@ -286,12 +286,12 @@ Result<StepPlan> plan_pooling(Pooling pooling, ConvGeometry g, DType type, Layou
                         })
         .in_layout(layout);
   }
-  if (g.spatial_rank() > std::tuple_size_v<Axes>) {
+  if (g.spatial_rank() > std::tuple_size_v<PoolAxes>) {
     return Status(ErrorCode::unsupported,
                   "pooling over " + std::to_string(g.spatial_rank()) + " dimensions",
                   "use at most 3 spatial dimensions");
   }
-  const Axes axes = axes_of(g);
+  const PoolAxes axes = pool_axes(g);
   PBATCH_RETURN_IF_ERROR(check_windows(g, axes));
   const std::int64_t images = layout == Layout::plain ? g.batch * g.channels : g.batch;
   Windows windows{pooling, axes, images, g.channels, fns, {}};
@@ -301,7 +301,7 @@ Result<StepPlan> plan_pooling(Pooling pooling, ConvGeometry g, DType type, Layou
   return StepPlan::of(std::move(y),
                       [windows = std::move(windows), type, layout](const StepCall& call) {
                         if (windows.pooling != Pooling::max) {
-                          windows.run<Sum, float>(layout, call);
+                          windows.run<WindowSum, float>(layout, call);
                         } else if (type == DType::f32) {
                           windows.run<Maximum<float>, float>(layout, call);
                         } else if (type == DType::u8) {

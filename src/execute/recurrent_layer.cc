@@ -20,7 +20,7 @@ class Sequence {
       : spec_(spec), gates_(spec.gates), call_(call), product_(product) {}
 
   Status run(void* memory) {
-    PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+    PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
     cells_ = cells_for(isa).run;
     divide(static_cast<float*>(memory));
     start();

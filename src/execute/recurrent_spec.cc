@@ -14,7 +14,7 @@ struct NamedFunction {
 };
 
 // The defaults are those of the operators of the same names.
-const NamedFunction kFunctions[] = {
+const NamedFunction kCellFunctions[] = {
     {"sigmoid", CellFunction::sigmoid, {}, {}},
     {"tanh", CellFunction::tanh, {}, {}},
     {"relu", CellFunction::relu, {}, {}},
@@ -28,7 +28,7 @@ const NamedFunction kFunctions[] = {
     {"softplus", CellFunction::softplus, {}, {}},
 };
 
-const char* const kExportAgain = "correct the network and export it again";
+const char* const kCorrectNetwork = "correct the network and export it again";
 
 template <class T>
 Result<std::vector<T>> list_attr(const Node& node, const char* name) {
@@ -41,13 +41,13 @@ Result<std::vector<T>> list_attr(const Node& node, const char* name) {
     return std::vector<T>{};
   }
   return Status(ErrorCode::malformed, std::string("attribute '") + name + "' has the wrong type",
-                kExportAgain);
+                kCorrectNetwork);
 }
 
 Result<const NamedFunction*> function_named(const std::string& name) {
   std::string lower = name;
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  for (const NamedFunction& f : kFunctions) {
+  for (const NamedFunction& f : kCellFunctions) {
     if (lower == f.name) return &f;
   }
   return Status(ErrorCode::unsupported, "unknown activation function '" + name + "'",
@@ -81,10 +81,11 @@ Status read_activations(const Node& node, int index, RecurrentSpec& spec) {
     return {ErrorCode::malformed,
             std::to_string(names.size()) + " activation functions, but a direction takes " +
                 std::to_string(count),
-            kExportAgain};
+            kCorrectNetwork};
   }
   if (names.size() < parts * count) {
-    return {ErrorCode::malformed, "the second direction has no activation functions", kExportAgain};
+    return {ErrorCode::malformed, "the second direction has no activation functions",
+            kCorrectNetwork};
   }
   std::size_t next_alpha = 0, next_beta = 0;
   for (std::size_t i = 0; i < parts * count; ++i) {
@@ -114,7 +115,7 @@ Result<RecurrentSpec> read_recurrent_spec(const Node& node, const std::string& c
   if (spec.gates.hidden < 1 || spec.gates.hidden > (std::int64_t{1} << 24)) {
     return Status(ErrorCode::malformed,
                   "a hidden_size of " + std::to_string(spec.gates.hidden) + " cannot be",
-                  kExportAgain);
+                  kCorrectNetwork);
   }
   PBATCH_ASSIGN_OR_RETURN(const std::string direction, node.string_attr("direction", "forward"));
   if (direction != "forward" && direction != "reverse" && direction != "bidirectional") {
@@ -129,7 +130,7 @@ Result<RecurrentSpec> read_recurrent_spec(const Node& node, const std::string& c
   PBATCH_ASSIGN_OR_RETURN(const float clip, node.float_attr("clip", 0));
   if (clip < 0 || !std::isfinite(clip)) {
     return Status(ErrorCode::malformed, "a clip of " + std::to_string(clip) + " cannot be",
-                  kExportAgain);
+                  kCorrectNetwork);
   }
   if (clip > 0) spec.clip = clip;
   PBATCH_RETURN_IF_ERROR(read_activations(node, index, spec));

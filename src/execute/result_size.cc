@@ -11,11 +11,11 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kEndlessBytes = std::numeric_limits<std::int64_t>::max();
 
 std::int64_t times(std::int64_t a, std::int64_t b) {
   std::int64_t product = 0;
-  return __builtin_mul_overflow(a, b, &product) ? kMost : product;
+  return __builtin_mul_overflow(a, b, &product) ? kEndlessBytes : product;
 }
 
 std::int64_t bytes_of(const Shape& shape, DType type) {
@@ -62,7 +62,7 @@ std::optional<std::int64_t> range_bytes(std::span<const Tensor* const> inputs) {
   const auto start = number(inputs[0]), limit = number(inputs[1]), delta = number(inputs[2]);
   if (!start || !limit || !delta) return std::nullopt;
   const double count = (*limit - *start) / *delta;
-  if (!(count < 1e15)) return kMost;
+  if (!(count < 1e15)) return kEndlessBytes;
   return bytes_of({static_cast<std::int64_t>(std::max(count, 0.0)) + 1}, inputs[0]->dtype());
 }
 
@@ -96,7 +96,7 @@ std::optional<std::int64_t> result_bytes(const Node& node, std::span<const Tenso
   if (is_onnx(node, "OneHot")) {
     const auto depth = number(second);
     if (!depth || inputs.size() != 3 || inputs[2] == nullptr) return std::nullopt;
-    if (!(*depth < 1e15)) return kMost;
+    if (!(*depth < 1e15)) return kEndlessBytes;
     return times(bytes_of(x.shape(), inputs[2]->dtype()),
                  std::max<std::int64_t>(static_cast<std::int64_t>(*depth), 0));
   }

@@ -353,14 +353,14 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) {
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
   PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<ThreadPool> pool, pool_for(options));
   PBATCH_RETURN_IF_ERROR(apply_run_passes(graph));
   PBATCH_ASSIGN_OR_RETURN(Program program, Program::build(std::move(graph)));
   auto impl = std::make_unique<Impl>(std::move(program), std::move(pool), options.float_backend);
   impl->describe();
   if (!impl->layers.empty()) {
-    PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa, options.kernel_costs));
+    PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa.best, options.kernel_costs));
     impl->kernel_costs = std::move(source.origin);
     KernelPolicy policy{isa, std::move(source.costs), impl->pool->threads()};
     for (const LayerInfo& layer : impl->layers) {

@@ -8,8 +8,8 @@ namespace pbatch {
 
 /// The portable ones if PBATCH_ISA names none that runs here, which is an error elsewhere.
 inline const VectorFns& vector_fns() {
-  static const Result<Isa> isa = select_isa();
-  return *vectors_for(isa.is_ok() ? *isa : Isa::generic).fns;
+  static const Result<IsaChoice> isa = select_isa();
+  return *vectors_for(isa.is_ok() ? *isa : IsaChoice(Isa::generic)).fns;
 }
 
 }  // namespace pbatch

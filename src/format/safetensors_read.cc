@@ -18,12 +18,12 @@ constexpr std::int64_t kLengthBytes = 8;
 constexpr int kMaxDepth = 4;
 constexpr std::size_t kMaxRank = 16;
 
-Status damaged(const std::string& what) {
+Status damaged_file(const std::string& what) {
   return {ErrorCode::malformed, "not a safetensors file: " + what,
           "the file is damaged or is something else; copy it again"};
 }
 
-Status too_short() { return damaged("it has fewer than 8 bytes"); }
+Status too_short() { return damaged_file("it has fewer than 8 bytes"); }
 
 // What the first bytes say, if the file is as long as that.
 Result<std::int64_t> header_length(std::span<const std::uint8_t> start, std::int64_t size,
@@ -32,7 +32,7 @@ Result<std::int64_t> header_length(std::span<const std::uint8_t> start, std::int
   std::uint64_t length = 0;
   for (std::size_t i = kLengthBytes; i-- > 0;) length = length << 8 | start[i];
   if (length > kMaxHeader || length > static_cast<std::uint64_t>(size - kLengthBytes)) {
-    return damaged("its header would be longer than the file").in_file(path);
+    return damaged_file("its header would be longer than the file").in_file(path);
   }
   return static_cast<std::int64_t>(length);
 }
@@ -68,12 +68,13 @@ Result<json> parse_header(std::string_view text) {
   };
   try {
     json root = json::parse(text.begin(), text.end(), watch, /*allow_exceptions=*/false);
-    if (deep) return damaged("its header is nested too deeply");
-    if (doubled) return damaged("a name stands twice in its header");
-    if (root.is_discarded() || !root.is_object()) return damaged("its header is not a JSON object");
+    if (deep) return damaged_file("its header is nested too deeply");
+    if (doubled) return damaged_file("a name stands twice in its header");
+    if (root.is_discarded() || !root.is_object())
+      return damaged_file("its header is not a JSON object");
     return root;
   } catch (const std::exception&) {
-    return damaged("its header cannot be read");
+    return damaged_file("its header cannot be read");
   }
 }
 
@@ -83,7 +84,7 @@ bool is_size(const json& value) {
 
 Result<SafetensorsEntry> parse_entry(const std::string& name, const json& value,
                                      std::int64_t data_start) {
-  const auto bad = [&](const char* what) { return damaged("tensor '" + name + "' " + what); };
+  const auto bad = [&](const char* what) { return damaged_file("tensor '" + name + "' " + what); };
   if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
       !value.contains("data_offsets")) {
     return bad("lacks its type, shape or offsets");
@@ -122,10 +123,10 @@ Status check_contiguous(const std::map<std::string, SafetensorsEntry>& entries,
   std::sort(places.begin(), places.end());
   std::int64_t at = data_start;
   for (const auto& [begin, end] : places) {
-    if (begin != at) return damaged("its tensors overlap or leave holes");
+    if (begin != at) return damaged_file("its tensors overlap or leave holes");
     at = end;
   }
-  if (at < file_size) return damaged("it goes on behind its last tensor");
+  if (at < file_size) return damaged_file("it goes on behind its last tensor");
   return Status::ok();
 }
 
@@ -163,10 +164,10 @@ Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::uint8_t> sta
   const std::int64_t data_start = kLengthBytes + length;
   for (const auto& [name, value] : root->items()) {
     if (name == "__metadata__") {
-      if (!value.is_object()) return damaged("its metadata is not an object").in_file(path);
+      if (!value.is_object()) return damaged_file("its metadata is not an object").in_file(path);
       for (const auto& [key, text_value] : value.items()) {
         if (!text_value.is_string())
-          return damaged("its metadata holds a non-string").in_file(path);
+          return damaged_file("its metadata holds a non-string").in_file(path);
         file.metadata_[key] = text_value.get<std::string>();
       }
       continue;

@@ -47,9 +47,9 @@ std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
 
 // Lays all tensors out by significance: float constants and row scales, the
 // byte-sized scales, then plane after plane across the whole model.
-class Layout {
+class FileLayout {
  public:
-  explicit Layout(Graph graph) : graph_(std::move(graph)) {
+  explicit FileLayout(Graph graph) : graph_(std::move(graph)) {
     visit_graphs(graph_, [this](const Graph& g) {
       for (const Value& value : g.values) names_.insert(value.name);
     });
@@ -264,7 +264,7 @@ struct Encoded {
 };
 
 // `location`: the data file's name in the graph.
-Result<Encoded> encode(Layout& layout, const std::string& location) {
+Result<Encoded> encode(FileLayout& layout, const std::string& location) {
   PBATCH_RETURN_IF_ERROR(layout.place_all());
   layout.seal();
   Encoded encoded;
@@ -277,7 +277,7 @@ Result<Encoded> encode(Layout& layout, const std::string& location) {
 }
 
 // The data file, piece by piece. Valid as long as both arguments.
-std::vector<std::string_view> data_parts(const Layout& layout, const Encoded& encoded) {
+std::vector<std::string_view> data_parts(const FileLayout& layout, const Encoded& encoded) {
   std::vector<std::string_view> parts{encoded.header};
   for (const auto& t : layout.writer().tensors()) {
     parts.emplace_back(reinterpret_cast<const char*>(t.data.data()), t.data.size());
@@ -302,7 +302,7 @@ Result<SavedModel> save_model(const Graph& graph, const std::string& path,
   std::vector<std::string> sources = graph.files;
   if (!source_path.empty()) sources.push_back(source_path);
   PBATCH_RETURN_IF_ERROR(check_model_path(path, sources));
-  Layout layout(graph);
+  FileLayout layout(graph);
   if (!source_path.empty()) {
     PBATCH_RETURN_IF_ERROR(record_source(layout.graph(), source_path, path));
   }
@@ -323,7 +323,7 @@ Result<SavedModel> save_model(const Graph& graph, const std::string& path,
 }
 
 Result<ModelBytes> encode_model(const Graph& graph) {
-  Layout layout(graph);
+  FileLayout layout(graph);
   PBATCH_ASSIGN_OR_RETURN(Encoded encoded, encode(layout, kDataInMemory));
   ModelBytes bytes;
   bytes.data.reserve(encoded.header.size() + static_cast<std::size_t>(layout.writer().data_size()));

@@ -32,7 +32,7 @@ Result<Tensor> transposed(const Tensor& from) {
   return to;
 }
 
-Result<Tensor> scaled(const Tensor& from, float factor) {
+Result<Tensor> scaled_matrix(const Tensor& from, float factor) {
   PBATCH_ASSIGN_OR_RETURN(Tensor to, Tensor::create(DType::f32, from.shape()));
   std::transform(from.data<float>(), from.data<float>() + from.size(), to.mutable_data<float>(),
                  [factor](float x) { return x * factor; });
@@ -160,7 +160,7 @@ class LinearMaker {
       PBATCH_ASSIGN_OR_RETURN(matrix, transposed(matrix));
     }
     if (alpha != 1) {
-      PBATCH_ASSIGN_OR_RETURN(matrix, scaled(matrix, alpha));
+      PBATCH_ASSIGN_OR_RETURN(matrix, scaled_matrix(matrix, alpha));
     }
     const ValueId made =
         constants_.add(name + (transpose ? "_transposed" : "_scaled"), std::move(matrix));

@@ -13,7 +13,7 @@ namespace pbatch {
 namespace {
 
 using Ids = std::vector<ValueId>;
-constexpr std::int64_t kMost = std::int64_t{1} << 31;  // of sizes and positions in a file
+constexpr std::int64_t kMostPosition = std::int64_t{1} << 31;  // of sizes and positions in a file
 
 // What SplitToSequence cuts: equal parts whose number only a run tells.
 struct Cut {
@@ -143,7 +143,7 @@ class Resolver {
     std::int64_t begin = 0;
     for (std::int64_t i = 0; i < sizes.size(); ++i) {
       const std::int64_t size = sizes.data<std::int64_t>()[i];
-      if (size < 0 || size > kMost) return Status::ok();
+      if (size < 0 || size > kMostPosition) return Status::ok();
       const std::int64_t end = begin + size;
       PBATCH_ASSIGN_OR_RETURN(const ValueId part,
                               slice(node, kNoValue, node.inputs[0], axis, begin, end));
@@ -165,8 +165,8 @@ class Resolver {
     }
     const auto cut = cuts_.find(from);
     const std::optional<std::int64_t> index = integer(graph_, input_or_none(node, 1));
-    if (cut == cuts_.end() || !index || *index < 0 || *index >= kMost ||
-        cut->second.size >= kMost) {
+    if (cut == cuts_.end() || !index || *index < 0 || *index >= kMostPosition ||
+        cut->second.size >= kMostPosition) {
       return Status::ok();
     }
     const Cut& c = cut->second;

@@ -17,17 +17,32 @@ namespace pbatch {
 namespace {
 
 constexpr Isa kIsas[] = {
-#define PBATCH_ISA(name) Isa::name,
+#define PBATCH_ISA(name, features, flags, gcc_flags) Isa::name,
 #include "isa/isas.inc"
 #undef PBATCH_ISA
 };
 
-bool runs_generic() { return true; }
+enum class Feature : int {
+#define PBATCH_FEATURE(name, ...) name,
+#include "isa/features.inc"
+#undef PBATCH_FEATURE
+};
+
+// The bits by the names that isas.inc gives them.
+namespace feature {
+constexpr FeatureSet none = 0;
+#define PBATCH_FEATURE(name, ...) \
+  constexpr FeatureSet name = FeatureSet{1} << static_cast<int>(Feature::name);
+#include "isa/features.inc"
+#undef PBATCH_FEATURE
+}  // namespace feature
 
 #if defined(__x86_64__)
-struct X86Features {
-  bool avx_state = false;     // the operating system saves the YMM registers
-  bool avx512_state = false;  // and the ZMM and mask registers
+// Bits of XCR0: which registers the operating system saves.
+constexpr std::uint32_t kYmmState = 0x06, kZmmState = 0xe6;
+
+struct X86Words {
+  std::uint32_t saved_state = 0;
   std::uint32_t leaf7_ebx = 0, leaf7_ecx = 0;
   std::uint32_t leaf7_1_eax = 0;  // subleaf 1
 };
@@ -39,51 +54,38 @@ std::uint32_t enabled_state() {
   return low;
 }
 
-X86Features detect_x86() {
-  X86Features f;
+X86Words read_x86_words() {
+  X86Words words;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) return f;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) return words;
   const bool has_xgetbv = (ecx & bit_OSXSAVE) != 0;
   const bool has_avx = (ecx & bit_AVX) != 0;
-  if (!has_xgetbv || !has_avx) return f;
-  const std::uint32_t state = enabled_state();
-  f.avx_state = (state & 0x06) == 0x06;
-  f.avx512_state = (state & 0xe6) == 0xe6;
+  if (!has_xgetbv || !has_avx) return words;
+  words.saved_state = enabled_state();
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
-    f.leaf7_ebx = ebx;
-    f.leaf7_ecx = ecx;
+    words.leaf7_ebx = ebx;
+    words.leaf7_ecx = ecx;
     const unsigned last_subleaf = eax;
     if (last_subleaf >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) {
-      f.leaf7_1_eax = eax;
+      words.leaf7_1_eax = eax;
     }
   }
-  return f;
+  return words;
 }
 
-const X86Features& x86() {
-  static const X86Features features = detect_x86();
-  return features;
+FeatureSet detect_features() {
+  const X86Words cpu = read_x86_words();
+  FeatureSet found = 0;
+#define PBATCH_FEATURE(name, word, bit, state)                                    \
+  if ((cpu.saved_state & (state)) == (state) && ((cpu.word >> (bit)) & 1) != 0) { \
+    found |= feature::name;                                                       \
+  }
+#include "isa/features.inc"
+#undef PBATCH_FEATURE
+  return found;
 }
-
-bool runs_avx2() { return x86().avx_state && (x86().leaf7_ebx & bit_AVX2) != 0; }
-
-bool runs_avxvnni() {
-  constexpr std::uint32_t kAvxVnni = 1 << 4;
-  return runs_avx2() && (x86().leaf7_ecx & bit_GFNI) != 0 && (x86().leaf7_1_eax & kAvxVnni) != 0;
-}
-
-bool runs_avx512() {
-  constexpr std::uint32_t kEbx =
-      bit_AVX2 | bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
-  constexpr std::uint32_t kEcx = bit_AVX512VBMI | bit_AVX512VNNI | bit_AVX512VPOPCNTDQ | bit_GFNI;
-  return x86().avx512_state && (x86().leaf7_ebx & kEbx) == kEbx && (x86().leaf7_ecx & kEcx) == kEcx;
-}
-#endif
-
-#if defined(__aarch64__)
-bool runs_neon() { return true; }
-
-bool runs_neon_dot() {
+#elif defined(__aarch64__)
+bool has_asimddp() {
 #if defined(__linux__)
   return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #elif defined(__APPLE__)
@@ -95,6 +97,17 @@ bool runs_neon_dot() {
   return false;
 #endif
 }
+
+FeatureSet detect_features() {
+  FeatureSet found = 0;
+#define PBATCH_FEATURE(name, here) \
+  if (here) found |= feature::name;
+#include "isa/features.inc"
+#undef PBATCH_FEATURE
+  return found;
+}
+#else
+FeatureSet detect_features() { return 0; }
 #endif
 
 std::string names_of_runnable() {
@@ -111,8 +124,8 @@ std::string names_of_runnable() {
 
 const char* isa_name(Isa isa) {
   switch (isa) {
-#define PBATCH_ISA(name) \
-  case Isa::name:        \
+#define PBATCH_ISA(name, features, flags, gcc_flags) \
+  case Isa::name:                                    \
     return #name;
 #include "isa/isas.inc"
 #undef PBATCH_ISA
@@ -127,18 +140,26 @@ std::optional<Isa> isa_from_name(std::string_view name) {
   return std::nullopt;
 }
 
-bool isa_runs_here(Isa isa) {
+FeatureSet isa_features(Isa isa) {
+  using namespace feature;  // NOLINT(google-build-using-namespace): the names of isas.inc
   switch (isa) {
-#define PBATCH_ISA(name) \
-  case Isa::name:        \
-    return runs_##name();
+#define PBATCH_ISA(name, features, flags, gcc_flags) \
+  case Isa::name:                                    \
+    return features;
 #include "isa/isas.inc"
 #undef PBATCH_ISA
   }
-  return false;
+  return ~FeatureSet{0};
 }
 
-Result<Isa> resolve_isa(const char* forced) {
+FeatureSet cpu_features() {
+  static const FeatureSet features = detect_features();
+  return features;
+}
+
+bool isa_runs_here(Isa isa) { return (isa_features(isa) & ~cpu_features()) == 0; }
+
+Result<IsaChoice> resolve_isa(const char* forced) {
   if (forced != nullptr && *forced != '\0') {
     const std::string remedy = "set PBATCH_ISA to one of " + names_of_runnable() + ", or unset it";
     const std::optional<Isa> isa = isa_from_name(forced);
@@ -153,17 +174,17 @@ Result<Isa> resolve_isa(const char* forced) {
                     "PBATCH_ISA names '" + std::string(forced) + "', which this CPU cannot run",
                     remedy);
     }
-    return *isa;
+    return IsaChoice(*isa);
   }
   Isa best = Isa::generic;
   for (const Isa isa : kIsas) {
     if (isa_runs_here(isa)) best = isa;
   }
-  return best;
+  return IsaChoice(best, cpu_features());
 }
 
-Result<Isa> select_isa() {
-  static const Result<Isa> selected = resolve_isa(std::getenv("PBATCH_ISA"));
+Result<IsaChoice> select_isa() {
+  static const Result<IsaChoice> selected = resolve_isa(std::getenv("PBATCH_ISA"));
   return selected;
 }
 
@@ -174,8 +195,8 @@ std::vector<std::string> compiled_isas() {
 }
 
 Result<std::string> active_isa() {
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  return std::string(isa_name(isa));
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
+  return std::string(isa_name(isa.best));
 }
 
 }  // namespace pbatch

@@ -58,12 +58,12 @@ constexpr ActivationQuantizer kQuantizers[] = {
 #include "kernel/kernels.inc"
 };
 
-// The best entry not above `isa`; the first one is portable.
+// Of the entries that `isa` runs the best; the first one is portable.
 template <class Entry, std::size_t N>
-const Entry& best_of(const Entry (&table)[N], Isa isa) {
+const Entry& best_of(const Entry (&table)[N], const IsaChoice& isa) {
   const Entry* best = &table[0];
   for (const Entry& entry : table) {
-    if (entry.isa <= isa && entry.isa >= best->isa) best = &entry;
+    if (isa.runs(entry.isa) && entry.isa >= best->isa) best = &entry;
   }
   return *best;
 }
@@ -81,10 +81,10 @@ const BitKernel* find_kernel(std::string_view name) {
 
 std::span<const ActivationPacker> all_packers() { return kPackers; }
 
-const ActivationPacker& packer_for(Isa isa, ActivationLayout layout) {
+const ActivationPacker& packer_for(const IsaChoice& isa, ActivationLayout layout) {
   const ActivationPacker* best = nullptr;
   for (const ActivationPacker& packer : kPackers) {
-    if (packer.layout != layout || packer.isa > isa) continue;
+    if (packer.layout != layout || !isa.runs(packer.isa)) continue;
     if (best == nullptr || packer.isa >= best->isa) best = &packer;
   }
   return *best;  // every layout has a generic one
@@ -92,22 +92,22 @@ const ActivationPacker& packer_for(Isa isa, ActivationLayout layout) {
 
 std::span<const ActivationQuantizer> all_quantizers() { return kQuantizers; }
 
-const ActivationQuantizer& quantizer_for(Isa isa) { return best_of(kQuantizers, isa); }
+const ActivationQuantizer& quantizer_for(const IsaChoice& isa) { return best_of(kQuantizers, isa); }
 
 std::span<const AffineQuantizer> all_affine_quantizers() { return kAffineQuantizers; }
 
-const AffineQuantizer& affine_quantizer_for(Isa isa) { return best_of(kAffineQuantizers, isa); }
+const AffineQuantizer& affine_quantizer_for(const IsaChoice& isa) { return best_of(kAffineQuantizers, isa); }
 
 std::span<const RunSums> all_run_sums() { return kRunSums; }
 
-const RunSums& run_sums_for(Isa isa) { return best_of(kRunSums, isa); }
+const RunSums& run_sums_for(const IsaChoice& isa) { return best_of(kRunSums, isa); }
 
 std::span<const RecurrentCells> all_cells() { return kCells; }
 
-const RecurrentCells& cells_for(Isa isa) { return best_of(kCells, isa); }
+const RecurrentCells& cells_for(const IsaChoice& isa) { return best_of(kCells, isa); }
 
 std::span<const VectorFunctions> all_vectors() { return kVectors; }
 
-const VectorFunctions& vectors_for(Isa isa) { return best_of(kVectors, isa); }
+const VectorFunctions& vectors_for(const IsaChoice& isa) { return best_of(kVectors, isa); }
 
 }  // namespace pbatch

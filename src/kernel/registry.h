@@ -61,28 +61,28 @@ std::span<const BitKernel> all_kernels();
 /// Null if there is none of that name.
 const BitKernel* find_kernel(std::string_view name);
 
-/// The packer of a layout for an ISA (the best one not above it).
-const ActivationPacker& packer_for(Isa isa, ActivationLayout layout);
+/// The packer of a layout for an ISA: of those it runs, the best.
+const ActivationPacker& packer_for(const IsaChoice& isa, ActivationLayout layout);
 std::span<const ActivationPacker> all_packers();
 
-/// The quantizer of an ISA (the best one not above it).
-const ActivationQuantizer& quantizer_for(Isa isa);
+/// The quantizer for an ISA: of those it runs, the best.
+const ActivationQuantizer& quantizer_for(const IsaChoice& isa);
 std::span<const ActivationQuantizer> all_quantizers();
 
-/// The affine quantizer of an ISA (the best one not above it).
-const AffineQuantizer& affine_quantizer_for(Isa isa);
+/// The affine quantizer for an ISA: of those it runs, the best.
+const AffineQuantizer& affine_quantizer_for(const IsaChoice& isa);
 std::span<const AffineQuantizer> all_affine_quantizers();
 
-/// The sums of an ISA (the best ones not above it).
-const RunSums& run_sums_for(Isa isa);
+/// The sums for an ISA: of those it runs, the best.
+const RunSums& run_sums_for(const IsaChoice& isa);
 std::span<const RunSums> all_run_sums();
 
-/// The cells of an ISA (the best ones not above it).
-const RecurrentCells& cells_for(Isa isa);
+/// The cells for an ISA: of those it runs, the best.
+const RecurrentCells& cells_for(const IsaChoice& isa);
 std::span<const RecurrentCells> all_cells();
 
-/// The functions of vectors of an ISA (the best ones not above it).
-const VectorFunctions& vectors_for(Isa isa);
+/// The functions of vectors for an ISA: of those it runs, the best.
+const VectorFunctions& vectors_for(const IsaChoice& isa);
 std::span<const VectorFunctions> all_vectors();
 
 }  // namespace pbatch

@@ -9,7 +9,7 @@
 namespace pbatch {
 namespace {
 
-Status malformed(const std::string& what) {
+Status malformed_constant(const std::string& what) {
   return Status(ErrorCode::malformed, what, "the file is damaged; export the model again");
 }
 
@@ -24,7 +24,7 @@ Result<Tensor> from_values(DType type, Shape shape, const T* data) {
 
 Result<Tensor> constant_node_value(const Node& node) {
   if (node.attributes.size() != 1 || node.outputs.size() != 1 || !node.inputs.empty()) {
-    return malformed("operator Constant needs one value and one output");
+    return malformed_constant("operator Constant needs one value and one output");
   }
   const auto& [name, held] = *node.attributes.begin();
   if (const auto* v = std::get_if<Tensor>(&held); v != nullptr && name == "value") return *v;
@@ -46,7 +46,7 @@ Result<Tensor> constant_node_value(const Node& node) {
     return Status(ErrorCode::unsupported, "operator Constant: its value is a string",
                   "pbatch holds numbers only");
   }
-  return malformed("operator Constant has the attribute '" + name + "', not a value");
+  return malformed_constant("operator Constant has the attribute '" + name + "', not a value");
 }
 
 }  // namespace pbatch

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kIrVersion = 8;
 // protobuf's own limit: a message is smaller than 2 GB.
-constexpr std::size_t kMaxModelBytes = std::numeric_limits<int>::max();
+constexpr std::size_t kMaxExportBytes = std::numeric_limits<int>::max();
 
 using Places = std::function<std::optional<ExternalPlace>(ValueId)>;
 using AttributeKind = onnx::AttributeProto;
@@ -88,7 +88,7 @@ void write_place(const ExternalPlace& place, onnx::TensorProto* to) {
   }
 }
 
-Status too_large() {
+Status export_too_large() {
   return Status(ErrorCode::unsupported, "the model would be larger than 2 GB",
                 "store its constants in an external data file");
 }
@@ -191,7 +191,7 @@ class GraphWriter {
     const std::optional<ExternalPlace> place = place_ ? place_(id) : std::nullopt;
     if (!place) {
       *inline_bytes_ += tensor.bytes();
-      if (*inline_bytes_ > kMaxModelBytes) return too_large();
+      if (*inline_bytes_ > kMaxExportBytes) return export_too_large();
     }
     onnx::TensorProto* to = to_->add_initializer();
     to->set_name(value(id).name);
@@ -242,7 +242,7 @@ Result<std::string> write_model(const Graph& given, const Places& place) {
   PBATCH_RETURN_IF_ERROR(
       GraphWriter(graph, 0, Names(), place, &inline_bytes, model.mutable_graph()).write());
   const std::size_t size = model.ByteSizeLong();
-  if (size > kMaxModelBytes) return too_large();
+  if (size > kMaxExportBytes) return export_too_large();
   std::string bytes;
   if (!model.SerializeToString(&bytes)) {
     return Status(ErrorCode::internal, "cannot serialize the model");

@@ -18,13 +18,13 @@ namespace pbatch {
 namespace {
 
 // protobuf's own limit: a message is smaller than 2 GB.
-constexpr std::int64_t kMaxModelBytes = std::numeric_limits<int>::max();
+constexpr std::int64_t kMaxImportBytes = std::numeric_limits<int>::max();
 
 Status out_of_memory() {
   return Status(ErrorCode::out_of_memory, "no memory for the model", "close other programs");
 }
 
-Status too_large() {
+Status import_too_large() {
   return Status(ErrorCode::unsupported,
                 "the model is larger than 2 GB, the most a .onnx file can be",
                 "save its weights as external data");
@@ -69,7 +69,7 @@ Result<Graph> import_model(const char* data, std::size_t size, const std::string
   if (size == 0) {
     return Status(ErrorCode::malformed, "the file is empty", "copy or download it again");
   }
-  if (static_cast<std::int64_t>(size) > kMaxModelBytes) return too_large();
+  if (static_cast<std::int64_t>(size) > kMaxImportBytes) return import_too_large();
   onnx::ModelProto model;
   if (!model.ParseFromArray(data, static_cast<int>(size)) || !model.has_ir_version()) {
     return not_a_model(data, size);
@@ -93,7 +93,7 @@ Result<Graph> import_onnx_bytes(const void* data, std::size_t size, const std::s
 Result<Graph> import_onnx(const std::string& path, ExternalData* external) {
   return without_exceptions(path, [&]() -> Result<Graph> {
     PBATCH_ASSIGN_OR_RETURN(const FileBytes file, FileBytes::open(path));
-    if (file.size() > kMaxModelBytes) return too_large();
+    if (file.size() > kMaxImportBytes) return import_too_large();
     const std::shared_ptr<void> bytes = allocate_aligned(static_cast<std::size_t>(file.size()));
     if (bytes == nullptr) return out_of_memory();
     PBATCH_RETURN_IF_ERROR(file.read(0, file.size(), bytes.get()));
@@ -104,7 +104,7 @@ Result<Graph> import_onnx(const std::string& path, ExternalData* external) {
 
 Result<Tensor> import_tensor_proto(const void* data, std::size_t size) {
   return without_exceptions({}, [&]() -> Result<Tensor> {
-    if (static_cast<std::int64_t>(size) > kMaxModelBytes) return too_large();
+    if (static_cast<std::int64_t>(size) > kMaxImportBytes) return import_too_large();
     onnx::TensorProto proto;
     if (!proto.ParseFromArray(data, static_cast<int>(size))) {
       return Status(ErrorCode::malformed, "not a whole ONNX tensor", "export it again");

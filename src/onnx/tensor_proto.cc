@@ -16,16 +16,16 @@ static_assert(std::endian::native == std::endian::little, "raw_data is little-en
 // No operator has a use for more; keeps per-dimension loops short on hostile files.
 constexpr int kMaxRank = 64;
 
-const char* const kExportAgain = "the file is damaged; export the model again";
+const char* const kDamagedTensor = "the file is damaged; export the model again";
 
-Status malformed(const std::string& name, const std::string& what) {
-  return Status(ErrorCode::malformed, "tensor '" + name + "' " + what, kExportAgain);
+Status malformed_tensor(const std::string& name, const std::string& what) {
+  return Status(ErrorCode::malformed, "tensor '" + name + "' " + what, kDamagedTensor);
 }
 
 Status wrong_count(const std::string& name, const TensorHeader& header, std::size_t values) {
-  return malformed(name, "of shape " + shape_to_string(header.shape) + " holds " +
-                             std::to_string(values) + " values, not " +
-                             std::to_string(header.count));
+  return malformed_tensor(name, "of shape " + shape_to_string(header.shape) + " holds " +
+                                    std::to_string(values) + " values, not " +
+                                    std::to_string(header.count));
 }
 
 template <class Stored, class Field>
@@ -38,8 +38,8 @@ Result<Tensor> from_field(const Field& field, const TensorHeader& header, const 
   for (const auto value : field) {
     if constexpr (std::is_integral_v<Stored>) {
       if (!std::in_range<Stored>(value)) {
-        return malformed(name, "holds " + std::to_string(value) + ", out of the range of " +
-                                   std::string(dtype_name(header.dtype)));
+        return malformed_tensor(name, "holds " + std::to_string(value) + ", out of the range of " +
+                                          std::string(dtype_name(header.dtype)));
       }
     }
     *out++ = static_cast<Stored>(value);
@@ -75,7 +75,7 @@ Result<Tensor> from_typed_fields(const onnx::TensorProto& proto, const TensorHea
     case DType::u64:
       return from_field<std::uint64_t>(proto.uint64_data(), header, name);
   }
-  return malformed(name, "has no element type");
+  return malformed_tensor(name, "has no element type");
 }
 
 Result<Tensor> from_raw_data(const onnx::TensorProto& proto, const TensorHeader& header,
@@ -83,9 +83,9 @@ Result<Tensor> from_raw_data(const onnx::TensorProto& proto, const TensorHeader&
   const std::string& raw = proto.raw_data();
   const std::size_t wanted = static_cast<std::size_t>(header.count) * dtype_size(header.dtype);
   if (raw.size() != wanted) {
-    return malformed(name, "of shape " + shape_to_string(header.shape) + " holds " +
-                               std::to_string(raw.size()) + " bytes, not " +
-                               std::to_string(wanted));
+    return malformed_tensor(name, "of shape " + shape_to_string(header.shape) + " holds " +
+                                      std::to_string(raw.size()) + " bytes, not " +
+                                      std::to_string(wanted));
   }
   PBATCH_ASSIGN_OR_RETURN(Tensor tensor, Tensor::create(header.dtype, header.shape));
   if (wanted != 0) std::memcpy(tensor.mutable_raw(), raw.data(), wanted);
@@ -96,7 +96,7 @@ Result<Tensor> from_raw_data(const onnx::TensorProto& proto, const TensorHeader&
 
 Result<TensorHeader> read_tensor_header(const onnx::TensorProto& proto, const std::string& name) {
   if (!proto.has_data_type() || proto.data_type() == 0) {
-    return malformed(name, "has no element type");
+    return malformed_tensor(name, "has no element type");
   }
   const std::optional<DType> dtype = dtype_from_onnx(proto.data_type());
   if (!dtype) {
@@ -110,11 +110,11 @@ Result<TensorHeader> read_tensor_header(const onnx::TensorProto& proto, const st
                   "save the model with whole tensors");
   }
   if (proto.dims_size() > kMaxRank) {
-    return malformed(name, "has " + std::to_string(proto.dims_size()) + " dimensions");
+    return malformed_tensor(name, "has " + std::to_string(proto.dims_size()) + " dimensions");
   }
   TensorHeader header{*dtype, Shape(proto.dims().begin(), proto.dims().end())};
   const Result<std::int64_t> count = checked_element_count(header.shape, dtype_size(*dtype));
-  if (!count) return malformed(name, "has an impossible shape: " + count.status().message());
+  if (!count) return malformed_tensor(name, "has an impossible shape: " + count.status().message());
   header.count = *count;
   return header;
 }
@@ -124,7 +124,7 @@ Result<Tensor> read_tensor_data(const onnx::TensorProto& proto, const TensorHead
   const int typed = proto.float_data_size() + proto.int32_data_size() + proto.int64_data_size() +
                     proto.double_data_size() + proto.uint64_data_size();
   if (proto.has_raw_data() && !proto.raw_data().empty() && typed != 0) {
-    return malformed(name, "holds its values twice, raw and typed");
+    return malformed_tensor(name, "holds its values twice, raw and typed");
   }
   // An empty tensor may have an empty raw_data or none at all.
   const bool raw = proto.has_raw_data() && typed == 0;

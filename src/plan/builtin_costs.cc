@@ -12,26 +12,9 @@ struct Builtin {
   std::string_view text;
 };
 
-// A line here and a file for each ISA that was measured.
+// One for each file costs/<isa>.inc of this architecture; CMake writes the list.
 constexpr Builtin kBuiltins[] = {
-    {
-        Isa::generic,
-#include "plan/costs/generic.inc"
-    },
-#if defined(__x86_64__)
-    {
-        Isa::avx2,
-#include "plan/costs/avx2.inc"
-    },
-    {
-        Isa::avxvnni,
-#include "plan/costs/avxvnni.inc"
-    },
-    {
-        Isa::avx512,
-#include "plan/costs/avx512.inc"
-    },
-#endif
+#include "plan/costs_of_isas.inc"
 };
 
 using Tables = std::array<std::shared_ptr<const KernelCosts>, std::size(kBuiltins) + 1>;

@@ -8,11 +8,13 @@
 
 namespace pbatch {
 
-/// The kernel for a shape: of those that `isa` runs and `costs` knows the fastest, by
-/// product_time.h. One that reads the planes as they are stored wins over one that needs a repacked
-/// copy of them unless the copy makes it faster by more than kCopyMustSave. Where nothing is known,
-/// the last kernel in kernels.inc of the best ISA there is up to `isa`. Never the reference.
-const BitKernel& choose_kernel(const GemmShape& shape, Isa isa, const KernelCosts& costs);
+/// The kernel for a shape: of those whose features `isa` includes, whatever `costs` names, and that
+/// `costs` knows the fastest, by product_time.h. One that reads the planes as they are stored wins
+/// over one that needs a repacked copy of them unless the copy makes it faster by more than
+/// kCopyMustSave. Where nothing is known, the last kernel in kernels.inc of the best ISA that `isa`
+/// runs. Never the reference.
+const BitKernel& choose_kernel(const GemmShape& shape, const IsaChoice& isa,
+                               const KernelCosts& costs);
 
 /// A copy takes memory and time when the model is prepared, and measurements are no better.
 inline constexpr double kCopyMustSave = 0.03;

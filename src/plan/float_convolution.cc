@@ -24,8 +24,9 @@ struct Costs {
 };
 Costs costs_of(Isa isa) {
 #if defined(__x86_64__)
-  if (isa >= Isa::avx512) return {10.5, 40, 75, 36, 4500, 210, 1};
-  if (isa >= Isa::avx2) return {19, 200, 150, 70, 5500, 600, 1.35};
+  const IsaChoice choice(isa);
+  if (choice.runs(Isa::avx512)) return {10.5, 40, 75, 36, 4500, 210, 1};
+  if (choice.runs(Isa::avx2)) return {19, 200, 150, 70, 5500, 600, 1.35};
 #endif
   (void)isa;
   return {110, 400, 400, 300, 6000, 1000, 1.35};

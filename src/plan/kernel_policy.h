@@ -10,7 +10,7 @@
 namespace pbatch {
 
 struct KernelPolicy {
-  Isa isa = Isa::generic;
+  IsaChoice isa;
   std::shared_ptr<const KernelCosts> costs;
   int threads = 1;
   std::int64_t network_plane_bytes = 0;  ///< GemmShape::network_plane_bytes

@@ -3,21 +3,21 @@
 namespace pbatch {
 namespace {
 
-constexpr int kLanes = 4;               // floats of a vector, as every machine has them
-constexpr int kParts = 4;               // vectors of a tile
-constexpr int kCols = kLanes * kParts;  // columns at a time
-constexpr int kDepth = 64;              // rows of b that are kept at hand
-constexpr int kVectors = 2;             // rows of out whose sums are in registers
-typedef float Floats __attribute__((vector_size(sizeof(float) * kLanes)));
+constexpr int kPanelLanes = 4;               // floats of a vector, as every machine has them
+constexpr int kParts = 4;                    // vectors of a tile
+constexpr int kCols = kPanelLanes * kParts;  // columns at a time
+constexpr int kDepth = 64;                   // rows of b that are kept at hand
+constexpr int kVectors = 2;                  // rows of out whose sums are in registers
+typedef float PanelFloats __attribute__((vector_size(sizeof(float) * kPanelLanes)));
 
 // `panel` is [depth][kCols].
 template <int vectors>
 void add_tile(const float* a, std::int64_t ld_a, const float* panel, std::int64_t depth, float* out,
               std::int64_t ld_out) {
-  Floats sum[vectors][kParts];
+  PanelFloats sum[vectors][kParts];
   for (int v = 0; v < vectors; ++v) __builtin_memcpy(sum[v], out + v * ld_out, sizeof sum[v]);
   for (std::int64_t j = 0; j < depth; ++j) {
-    Floats row[kParts];
+    PanelFloats row[kParts];
     __builtin_memcpy(row, panel + j * kCols, sizeof row);
     for (int v = 0; v < vectors; ++v) {
       const float factor = a[v * ld_a + j];

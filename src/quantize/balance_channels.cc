@@ -228,7 +228,7 @@ Status scale_pair(Graph& graph, NewConstants& constants, Node& first, Node& seco
   return Status::ok();
 }
 
-bool is_excluded(const Node& node, const BalanceOptions& options) {
+bool is_excluded_from_balance(const Node& node, const BalanceOptions& options) {
   return std::any_of(options.exclude.begin(), options.exclude.end(),
                      [&](const std::string& p) { return matches_pattern(node.name, p); });
 }
@@ -243,7 +243,7 @@ Status balance_channels(Graph& graph, const BalanceOptions& options, ThreadPool*
     Node& second = graph.nodes[n];
     const std::optional<Layer> layer = layer_of(graph, second);
     if (!layer || layer->weights->size() < options.min_elements) continue;
-    if (is_excluded(second, options)) continue;
+    if (is_excluded_from_balance(second, options)) continue;
     PBATCH_ASSIGN_OR_RETURN(const std::int64_t conv_groups, second.int_attr("group", 1));
     if (conv_groups != 1) continue;
     PBATCH_ASSIGN_OR_RETURN(

@@ -7,7 +7,7 @@
 namespace pbatch {
 namespace {
 
-constexpr int kRounds = 6;
+constexpr int kFitRounds = 6;
 
 struct Entry {
   int code = 0;
@@ -82,7 +82,7 @@ void fit_table(const std::vector<WantedScales>& wanted, ScaleTable* table) {
       if (w.entry != 0 && levels[w.entry] == level) members.push_back(&w);
     }
     if (entries.empty() || members.empty()) continue;
-    for (int round = 0; round < kRounds; ++round) improve(members, narrow, &entries);
+    for (int round = 0; round < kFitRounds; ++round) improve(members, narrow, &entries);
     for (const Entry& e : entries) {
       for (int i = 0; i < narrow; ++i) {
         table->scale[static_cast<std::size_t>(i * 256 + e.code)] =

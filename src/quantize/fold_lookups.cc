@@ -14,7 +14,7 @@
 namespace pbatch {
 namespace {
 
-bool is_excluded(const Node& node, const QuantizeOptions& options) {
+bool is_excluded_from_folding(const Node& node, const QuantizeOptions& options) {
   return std::any_of(options.exclude.begin(), options.exclude.end(),
                      [&](const std::string& p) { return matches_pattern(node.name, p); });
 }
@@ -67,12 +67,12 @@ std::vector<std::int32_t> layers_behind(const Graph& graph, const Node& gather, 
                                         const std::vector<std::int32_t>& readers,
                                         const QuantizeOptions& options) {
   const ValueId x = gather.outputs[0];
-  if (is_excluded(gather, options)) return {};
+  if (is_excluded_from_folding(gather, options)) return {};
   if (std::find(graph.outputs.begin(), graph.outputs.end(), x) != graph.outputs.end()) return {};
   std::int64_t before = table.size(), after = 0;
   for (const std::int32_t reader : readers) {
     const Node& node = graph.nodes[static_cast<std::size_t>(reader)];
-    if (!is_plain_linear(graph, node, x) || is_excluded(node, options)) return {};
+    if (!is_plain_linear(graph, node, x) || is_excluded_from_folding(node, options)) return {};
     const Tensor& weights = *graph.constant(node.inputs[1]);
     if (weights.dim(0) != table.dim(1)) return {};
     before += weights.size();

@@ -17,7 +17,7 @@ namespace {
 using Wanted = std::function<bool(const Node&, const Tensor& w)>;
 
 // Whether all dimensions but the last two are 1.
-bool is_matrix(const Tensor& t) {
+bool is_left_matrix(const Tensor& t) {
   return t.rank() >= 2 &&
          std::all_of(t.shape().begin(), t.shape().end() - 2, [](std::int64_t d) { return d == 1; });
 }
@@ -59,7 +59,8 @@ class Turner {
       return false;
     }
     const Tensor* const w = float_constant(graph_, node, 0);
-    if (w == nullptr || !is_matrix(*w) || graph_.constant(node.inputs[1]) != nullptr) return false;
+    if (w == nullptr || !is_left_matrix(*w) || graph_.constant(node.inputs[1]) != nullptr)
+      return false;
     const auto rank = ranks_.of(node.inputs[1]);
     return rank && *rank >= w->rank() && node.outputs[0] != kNoValue && wanted_(node, *w);
   }

@@ -15,7 +15,7 @@ constexpr float kZeroRow = 0x1p-100f;
 // 255 times the scale must stay finite.
 constexpr float kMaxRowScale = FLT_MAX / 256;
 
-constexpr std::int64_t kSampleGroups = 16384;
+constexpr std::int64_t kMostSampleGroups = 16384;
 constexpr std::int64_t kSampleElements = std::int64_t{1} << 21;
 
 // Fills in the row's scale and its groups' greatest magnitudes; returns the
@@ -103,7 +103,8 @@ GroupSample sample_groups(const WeightView& weights, const Magnitudes& m) {
   }
   const auto count = static_cast<std::int64_t>(filled.size());
   const std::int64_t wanted = std::min(
-      count, std::min(kSampleGroups, std::max<std::int64_t>(256, kSampleElements / m.group_cols)));
+      count,
+      std::min(kMostSampleGroups, std::max<std::int64_t>(256, kSampleElements / m.group_cols)));
   GroupSample sample;
   for (std::int64_t k = 0; k < wanted; ++k) {
     // One from each of `wanted` equal stretches; where in it changes, so that

@@ -8,10 +8,10 @@ namespace pbatch {
 namespace {
 
 constexpr double kDamping = 0.01;
-constexpr std::int64_t kBlock = 32;  // columns eliminated together
+constexpr std::int64_t kEliminatedBlock = 32;  // columns eliminated together
 
 // sum x_k y_k, in four interleaved sums.
-double dot(const double* x, const double* y, std::int64_t count) {
+double double_dot(const double* x, const double* y, std::int64_t count) {
   double sum[4] = {};
   std::int64_t k = 0;
   for (; k + 4 <= count; k += 4) {
@@ -36,9 +36,10 @@ void for_each(std::int64_t count, ThreadPool* pool, const Task& task) {
 // H = B D B' in place, from the last column to the first, blocks of columns at a time. Above the
 // diagonal of `a` are then the elements of B, on it those of D.
 void factor_in_place(std::int64_t n, double* a, ThreadPool* pool) {
-  std::vector<double> scaled(static_cast<std::size_t>(kBlock * n));  // D B' of a block's rows
+  std::vector<double> scaled(
+      static_cast<std::size_t>(kEliminatedBlock * n));  // D B' of a block's rows
   for (std::int64_t end = n; end > 0;) {
-    const std::int64_t begin = std::max<std::int64_t>(0, end - kBlock), behind = n - end;
+    const std::int64_t begin = std::max<std::int64_t>(0, end - kEliminatedBlock), behind = n - end;
     for (std::int64_t j = begin; j < end; ++j) {
       for (std::int64_t k = end; k < n; ++k) {
         scaled[static_cast<std::size_t>((j - begin) * n + k)] = a[k * n + k] * a[j * n + k];
@@ -47,8 +48,8 @@ void factor_in_place(std::int64_t n, double* a, ThreadPool* pool) {
     // What the columns behind the block leave of it.
     for_each(end, pool, [&](std::int64_t i) {
       for (std::int64_t j = std::max(i, begin); j < end; ++j) {
-        a[i * n + j] -=
-            dot(a + i * n + end, &scaled[static_cast<std::size_t>((j - begin) * n + end)], behind);
+        a[i * n + j] -= double_dot(
+            a + i * n + end, &scaled[static_cast<std::size_t>((j - begin) * n + end)], behind);
       }
     });
     for (std::int64_t j = end - 1; j >= begin; --j) {

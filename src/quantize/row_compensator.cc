@@ -9,7 +9,7 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kBlock = 64;  // columns after which the others hear of their errors
+constexpr std::int64_t kErrorBlock = 64;  // columns after which the others hear of their errors
 
 // sum x_k y_k in eight interleaved sums, always in this order.
 float dot(const float* x, const float* y, std::int64_t count) {
@@ -132,8 +132,8 @@ void RowCompensator::feed_back(const WidthTree& tree) {
       std::copy_n(weights_.begin() + r * cols, cols, vector_of(gradient_, w, r));
     }
   }
-  for (std::int64_t begin = 0; begin < cols; begin += kBlock) {
-    const std::int64_t end = std::min(cols, begin + kBlock);
+  for (std::int64_t begin = 0; begin < cols; begin += kErrorBlock) {
+    const std::int64_t end = std::min(cols, begin + kErrorBlock);
     for (std::int64_t p = begin; p < end; ++p) {
       const std::int64_t group = layout_.group_of[static_cast<std::size_t>(p)];
       const float* const feedback = layout_.factor.feedback_row(p);
@@ -161,9 +161,9 @@ void RowCompensator::feed_back(const WidthTree& tree) {
 void RowCompensator::descend(const WidthTree& tree) {
   const int count = layout_.widths.count, top = layout_.widths.top();
   const std::int64_t cols = layout_.cols;
-  std::vector<float> change(static_cast<std::size_t>(count * rows_ * kBlock));
-  for (std::int64_t begin = 0; begin < cols; begin += kBlock) {
-    const std::int64_t end = std::min(cols, begin + kBlock);
+  std::vector<float> change(static_cast<std::size_t>(count * rows_ * kErrorBlock));
+  for (std::int64_t begin = 0; begin < cols; begin += kErrorBlock) {
+    const std::int64_t end = std::min(cols, begin + kErrorBlock);
     for (std::int64_t p = begin; p < end; ++p) {
       const std::int64_t group = layout_.group_of[static_cast<std::size_t>(p)];
       const float* const moments = layout_.factor.moment_row(p);
@@ -180,7 +180,8 @@ void RowCompensator::descend(const WidthTree& tree) {
         const bool same = code == code_[static_cast<std::size_t>(r * cols + p)];
         code_[static_cast<std::size_t>(r * cols + p)] = static_cast<std::uint8_t>(code);
         for (int w = 0; w < count; ++w) {
-          float& changed = change[static_cast<std::size_t>((w * rows_ + r) * kBlock + p - begin)];
+          float& changed =
+              change[static_cast<std::size_t>((w * rows_ + r) * kErrorBlock + p - begin)];
           changed = 0;
           if (same) continue;
           const int n = layout_.widths.width[static_cast<std::size_t>(w)];
@@ -194,10 +195,10 @@ void RowCompensator::descend(const WidthTree& tree) {
       }
     }
     const float* const rows = layout_.factor.moment_row(begin);
-    add_products(change.data(), kBlock, rows, cols, count * rows_, end - begin, begin,
+    add_products(change.data(), kErrorBlock, rows, cols, count * rows_, end - begin, begin,
                  gradient_.data(), cols);
-    add_products(change.data(), kBlock, rows + end, cols, count * rows_, end - begin, cols - end,
-                 gradient_.data() + end, cols);
+    add_products(change.data(), kErrorBlock, rows + end, cols, count * rows_, end - begin,
+                 cols - end, gradient_.data() + end, cols);
   }
 }
 

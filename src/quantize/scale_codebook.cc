@@ -8,7 +8,7 @@ namespace pbatch {
 namespace {
 
 constexpr int kMaxEntries = 255;  // and the one for zeros
-constexpr int kRounds = 4;
+constexpr int kLloydRounds = 4;
 // What a relative increase of the noise counts at widths 1, 2 and 3, at the
 // stored width if that is one of them, and at wider ones. Narrow widths gain most
 // from a good entry; wide ones have decibels to spare.
@@ -25,7 +25,7 @@ class ScaleCodebook::Trainer {
     measure();
     weigh_widths();
     seed_entries();
-    for (int round = 0; round < kRounds; ++round) improve();
+    for (int round = 0; round < kLloydRounds; ++round) improve();
     for (Entry& e : book_.entries_) {
       for (float& q : e.narrow) q = std::clamp(std::nearbyint(q), 1.0f, 255.0f);
     }

@@ -5,11 +5,11 @@
 namespace pbatch {
 namespace {
 
-constexpr int kLanes = 8;    // sums that run side by side, so that compilers use vectors
-constexpr int kBlock = 128;  // columns whose codes are kept at hand
+constexpr int kSumLanes = 8;     // sums that run side by side, so that compilers use vectors
+constexpr int kCodeBlock = 128;  // columns whose codes are kept at hand
 
 struct Lanes {
-  float sum[kLanes] = {};
+  float sum[kSumLanes] = {};
   float total() const {
     return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
   }
@@ -23,8 +23,8 @@ void add_terms(const float* x, const std::int32_t* codes, int count, int shift, 
   const std::int32_t centre = (1 << width) - 1;
   const auto b = [&](int i) { return static_cast<float>(2 * (codes[i] >> shift) - centre) * unit; };
   int i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) lanes->sum[l] += term(x[i + l], b(i + l));
+  for (; i + kSumLanes <= count; i += kSumLanes) {
+    for (int l = 0; l < kSumLanes; ++l) lanes->sum[l] += term(x[i + l], b(i + l));
   }
   for (int l = 0; i < count; ++i, ++l) lanes->sum[l] += term(x[i], b(i));
 }
@@ -42,9 +42,9 @@ Widths::Widths(int planes_)
 StepStats measure_step(const float* x, std::int64_t count, float step, const Widths& widths) {
   const Encoder encode(widths.planes, step);
   Lanes bb[kNarrowWidths], xb[kNarrowWidths], noise[4];
-  std::int32_t codes[kBlock];
-  for (std::int64_t start = 0; start < count; start += kBlock) {
-    const auto length = static_cast<int>(std::min<std::int64_t>(kBlock, count - start));
+  std::int32_t codes[kCodeBlock];
+  for (std::int64_t start = 0; start < count; start += kCodeBlock) {
+    const auto length = static_cast<int>(std::min<std::int64_t>(kCodeBlock, count - start));
     const float* from = x + start;
     for (int i = 0; i < length; ++i) codes[i] = encode(from[i]);
     for (int w = 0; w < widths.narrow; ++w) {

@@ -28,9 +28,9 @@ struct Levels {
 constexpr Levels kLevels;
 
 // Four places at once; compilers make vectors of it on every machine.
-constexpr int kLanes = 4;
-typedef float Floats __attribute__((vector_size(sizeof(float) * kLanes)));
-typedef std::int32_t Ints __attribute__((vector_size(sizeof(float) * kLanes)));
+constexpr int kPlaceLanes = 4;
+typedef float PlaceFloats __attribute__((vector_size(sizeof(float) * kPlaceLanes)));
+typedef std::int32_t PlaceInts __attribute__((vector_size(sizeof(float) * kPlaceLanes)));
 
 // The costs of the places of one width, and the leaf that is best below each.
 struct Front {
@@ -38,17 +38,17 @@ struct Front {
   alignas(16) std::int32_t leaf[kMostCodes];
 };
 
-Floats* floats_at(float* p) { return reinterpret_cast<Floats*>(p); }
+PlaceFloats* floats_at(float* p) { return reinterpret_cast<PlaceFloats*>(p); }
 
 void add_errors(int width, float weight, float target, float half_step, Front* front) {
   const int places = 1 << width;
   const float* const level = kLevels.value[width];
   int i = 0;
-  for (; i + kLanes <= places; i += kLanes) {
-    Floats values;
+  for (; i + kPlaceLanes <= places; i += kPlaceLanes) {
+    PlaceFloats values;
     __builtin_memcpy(&values, level + i, sizeof values);
-    const Floats e = target - half_step * values;
-    Floats* const cost = floats_at(front->cost + i);
+    const PlaceFloats e = target - half_step * values;
+    PlaceFloats* const cost = floats_at(front->cost + i);
     *cost += weight * (e * e);
   }
   for (; i < places; ++i) {
@@ -62,12 +62,12 @@ void keep_best(int places, int children, Front* front) {
   for (int c = 1; c < children; ++c) {
     const int from = c * places;
     int i = 0;
-    for (; i + kLanes <= places; i += kLanes) {
-      Floats* const cost = floats_at(front->cost + i);
-      Ints* const leaf = reinterpret_cast<Ints*>(front->leaf + i);
-      const Floats other = *floats_at(front->cost + from + i);
-      const Ints other_leaf = *reinterpret_cast<Ints*>(front->leaf + from + i);
-      const Ints better = other < *cost;
+    for (; i + kPlaceLanes <= places; i += kPlaceLanes) {
+      PlaceFloats* const cost = floats_at(front->cost + i);
+      PlaceInts* const leaf = reinterpret_cast<PlaceInts*>(front->leaf + i);
+      const PlaceFloats other = *floats_at(front->cost + from + i);
+      const PlaceInts other_leaf = *reinterpret_cast<PlaceInts*>(front->leaf + from + i);
+      const PlaceInts better = other < *cost;
       *cost = better ? other : *cost;
       *leaf = better ? other_leaf : *leaf;
     }

@@ -14,7 +14,7 @@ namespace {
 
 // Deflate spends at least two bits on a match of at most 258 bytes: 1032 to 1.
 constexpr std::int64_t kDeflateRatio = 1032;
-constexpr std::size_t kChunk = std::size_t{16} << 20;
+constexpr std::size_t kInflatedChunk = std::size_t{16} << 20;
 
 }  // namespace
 
@@ -54,7 +54,7 @@ Result<ByteSource> ByteSource::open(const std::string& path) {
 
 Result<std::size_t> ByteSource::read_some(void* out, std::size_t bytes) {
   const auto file = static_cast<gzFile>(file_.get());
-  const int got = gzread(file, out, static_cast<unsigned>(std::min(bytes, kChunk)));
+  const int got = gzread(file, out, static_cast<unsigned>(std::min(bytes, kInflatedChunk)));
   int error = Z_OK;
   const char* text = gzerror(file, &error);
   if (got < 0 || error == Z_BUF_ERROR || error == Z_DATA_ERROR) {

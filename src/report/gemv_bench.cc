@@ -98,8 +98,9 @@ GemvBenchRow make_row(const GemvProblem& problem, const GemvBenchOptions& option
 }  // namespace
 
 Result<GemvBenchResult> gemv_bench(const GemvBenchOptions& options, Progress& progress) {
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  const KernelPolicy policy{isa, options.costs != nullptr ? options.costs : builtin_costs(isa)};
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
+  const KernelPolicy policy{isa,
+                            options.costs != nullptr ? options.costs : builtin_costs(isa.best)};
   const int planes = *std::max_element(options.weight_bits.begin(), options.weight_bits.end());
   const int most_vectors = *std::max_element(options.batches.begin(), options.batches.end());
   GemvBenchResult result;
@@ -123,7 +124,7 @@ Result<GemvBenchResult> gemv_bench(const GemvBenchOptions& options, Progress& pr
                                 gather(problem, options, policy, stock, lane));
         std::vector<CeilingContender> limits;
         if (!ceilings.contains(threads)) {
-          PBATCH_ASSIGN_OR_RETURN(limits, gather_ceilings(contenders, options, isa, lane));
+          PBATCH_ASSIGN_OR_RETURN(limits, gather_ceilings(contenders, options, isa.best, lane));
         }
         std::vector<TimedCall> calls;
         TimingOptions timing = options.timing;

@@ -15,7 +15,7 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kLine = 64;
+constexpr std::int64_t kLineBytes = 64;
 constexpr int kTrials = 30;
 constexpr std::int64_t kMultiplySteps = 2000;
 
@@ -27,7 +27,7 @@ std::shared_ptr<void> allocate_small_pages(std::size_t bytes) {
   return {memory, [bytes](void* p) { munmap(p, bytes); }};
 }
 
-struct Reader {
+struct LineReader {
   std::shared_ptr<void> memory;
   bool huge_pages;
   std::int64_t lines, parts;  // lines of a call; parts of the memory, taken in turn
@@ -38,16 +38,17 @@ struct Reader {
       std::make_shared<std::atomic<std::uint64_t>>(0);  // else the loads could go
 
   Status read(std::int64_t i) const {
-    const auto* from = static_cast<const std::uint8_t*>(memory.get()) + i % parts * lines * kLine;
+    const auto* from =
+        static_cast<const std::uint8_t*>(memory.get()) + i % parts * lines * kLineBytes;
     lane->pool.parallel_for(lines, 1, [&](std::int64_t begin, std::int64_t end) {
-      sink->fetch_or(read_lines(loop, from + begin * kLine, end - begin),
+      sink->fetch_or(read_lines(loop, from + begin * kLineBytes, end - begin),
                      std::memory_order_relaxed);
     });
     return Status::ok();
   }
 };
 
-double time_read_us(const Reader& reader, std::int64_t i) {
+double time_read_us(const LineReader& reader, std::int64_t i) {
   const auto begin = std::chrono::steady_clock::now();
   (void)reader.read(i);
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin)
@@ -66,10 +67,11 @@ ReadLinesFn best_reader() {
 }  // namespace
 
 Result<CeilingContender> make_read_ceiling(std::int64_t bytes, bool cold, GemvLane& lane) {
-  const std::int64_t lines = std::max<std::int64_t>(bytes / kLine, 1);
-  const std::int64_t parts = cold ? std::max<std::int64_t>(kColdBytes / (lines * kLine), 1) : 1;
-  const auto size = static_cast<std::size_t>(lines * kLine * parts);
-  std::vector<Reader> readers;
+  const std::int64_t lines = std::max<std::int64_t>(bytes / kLineBytes, 1);
+  const std::int64_t parts =
+      cold ? std::max<std::int64_t>(kColdBytes / (lines * kLineBytes), 1) : 1;
+  const auto size = static_cast<std::size_t>(lines * kLineBytes * parts);
+  std::vector<LineReader> readers;
   for (const bool huge_pages : {true, false}) {
     const std::shared_ptr<void> memory =
         huge_pages ? allocate_aligned(size) : allocate_small_pages(size);
@@ -90,8 +92,8 @@ Result<CeilingContender> make_read_ceiling(std::int64_t bytes, bool cold, GemvLa
     }
   }
   const auto best = std::min_element(fastest.begin(), fastest.end()) - fastest.begin();
-  const Reader reader = readers[static_cast<std::size_t>(best)];
-  return CeilingContender{"read", lines * kLine, 0, reader.huge_pages,
+  const LineReader reader = readers[static_cast<std::size_t>(best)];
+  return CeilingContender{"read", lines * kLineBytes, 0, reader.huge_pages,
                           [reader](std::int64_t i) { return reader.read(i); }};
 }
 

@@ -4,7 +4,7 @@
 namespace pbatch {
 namespace {
 
-constexpr double kTolerance = 1e-4;
+constexpr double kPeerTolerance = 1e-4;
 
 struct PeerRunner {
   std::vector<std::unique_ptr<Baseline>> copies;  // cold: many, taken in turn
@@ -20,7 +20,7 @@ Status check_peer(const GemvProblem& problem, Baseline& peer, const std::string&
   const std::vector<double> right = floats
                                         ? naive_product(problem, problem.weights->data(), problem.x)
                                         : naive_product(problem, answer.w.data(), answer.x);
-  return check_answer(problem, answer.y, right, kTolerance, name);
+  return check_answer(problem, answer.y, right, kPeerTolerance, name);
 }
 
 }  // namespace

@@ -28,8 +28,8 @@ std::string utc_now() {
 }  // namespace
 
 Result<RunConditions> run_conditions(int threads, const std::string& command) {
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  return RunConditions{cpu_name(), usable_cores(), isa_name(isa), threads, utc_now(), command};
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
+  return RunConditions{cpu_name(), usable_cores(), isa_name(isa.best), threads, utc_now(), command};
 }
 
 }  // namespace pbatch

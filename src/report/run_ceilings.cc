@@ -23,12 +23,12 @@ Result<RunCeilings> measure_ceilings(std::span<const StepTime> steps, int thread
   std::int64_t bytes = 0;
   for (const StepTime& step : steps) bytes += step.weight_bytes;
   if (bytes == 0) return ceilings;
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
   GemvLane lane(threads);
   std::vector<CeilingContender> made;
   PBATCH_ASSIGN_OR_RETURN(CeilingContender read, make_read_ceiling(bytes, /*cold=*/false, lane));
   made.push_back(std::move(read));
-  if (auto multiply = make_multiply_ceiling(isa, lane)) made.push_back(std::move(*multiply));
+  if (auto multiply = make_multiply_ceiling(isa.best, lane)) made.push_back(std::move(*multiply));
   std::vector<TimedCall> calls;
   for (const CeilingContender& c : made) calls.push_back(c.call);
   TimingOptions options;

@@ -8,7 +8,7 @@
 namespace pbatch {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{1} << 20;
+constexpr std::size_t kTextChunk = std::size_t{1} << 20;
 constexpr std::size_t kShownLetters = 20;
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -20,8 +20,9 @@ Result<std::string> read_text_file(const std::string& path) {
   std::string text;
   for (;;) {
     const std::size_t before = text.size();
-    text.resize(before + kChunk);
-    PBATCH_ASSIGN_OR_RETURN(const std::size_t got, source.read_some(text.data() + before, kChunk));
+    text.resize(before + kTextChunk);
+    PBATCH_ASSIGN_OR_RETURN(const std::size_t got,
+                            source.read_some(text.data() + before, kTextChunk));
     text.resize(before + got);
     if (got == 0) return text;
   }

@@ -15,7 +15,7 @@ constexpr double kTurnAfterPauseUs = 100000;
 constexpr std::int64_t kMaxCallsPerTurn = 10000;
 constexpr std::int64_t kMaxRounds = 1000;
 
-struct Contender {
+struct TimedContender {
   const TimedCall* call;
   std::int64_t calls = 0;
   std::int64_t per_turn = 1;
@@ -23,7 +23,7 @@ struct Contender {
   std::vector<double> us;
 };
 
-Result<double> time_once(Contender& c) {
+Result<double> time_once(TimedContender& c) {
   const auto begin = std::chrono::steady_clock::now();
   PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));
   const auto end = std::chrono::steady_clock::now();
@@ -37,10 +37,10 @@ Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contende
   const auto leaves_awake = [&](std::size_t i) {
     return i < options.leaves_awake.size() && options.leaves_awake[i];
   };
-  std::vector<Contender> all;
+  std::vector<TimedContender> all;
   double round_us = 0;
   for (const TimedCall& call : contenders) {
-    Contender c{&call, 0, 1, false, {}};
+    TimedContender c{&call, 0, 1, false, {}};
     c.after_pause = leaves_awake((all.size() + contenders.size() - 1) % contenders.size());
     const double turn_us = c.after_pause ? kTurnAfterPauseUs : 1e6 * options.turn_seconds;
     if (c.after_pause) std::this_thread::sleep_for(kPause);
@@ -57,7 +57,7 @@ Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contende
                  static_cast<std::int64_t>(std::max(options.min_rounds, 1)), kMaxRounds);
   progress.begin("timing", rounds);
   for (std::int64_t round = 0; round < rounds; ++round) {
-    for (Contender& c : all) {
+    for (TimedContender& c : all) {
       if (c.after_pause) std::this_thread::sleep_for(kPause);
       PBATCH_RETURN_IF_ERROR((*c.call)(c.calls++));
       for (std::int64_t i = 0; i < c.per_turn; ++i) {
@@ -68,7 +68,7 @@ Result<std::vector<Timing>> time_interleaved(std::span<const TimedCall> contende
     progress.step();
   }
   std::vector<Timing> timings;
-  for (Contender& c : all) {
+  for (TimedContender& c : all) {
     std::sort(c.us.begin(), c.us.end());
     const std::size_t n = c.us.size();
     timings.push_back(

@@ -20,7 +20,7 @@ namespace pbatch {
 namespace {
 
 constexpr int kGroup = 64;
-constexpr double kTolerance = 1e-4;  // what rounding of the float accumulators may add up to
+constexpr double kTunedTolerance = 1e-4;  // what rounding of the float accumulators may add up to
 
 // Kernels that read as many bytes of weights: only these are left out for each other. Where weights
 // come from memory the others decide by their bytes.
@@ -56,10 +56,10 @@ struct Runner {
 
 class Tuner {
  public:
-  Tuner(Isa isa, const TuneOptions& options, Progress& progress)
+  Tuner(const IsaChoice& isa, const TuneOptions& options, Progress& progress)
       : options_(options), progress_(progress) {
     for (const BitKernel& kernel : all_kernels().subspan(1)) {  // without the reference
-      if (kernel.isa <= isa && isa_runs_here(kernel.isa)) kernels_.push_back(&kernel);
+      if (isa.runs(kernel.isa)) kernels_.push_back(&kernel);
     }
     for (auto& widths : in_race_) {
       for (auto& kernels : widths) kernels = kernels_;
@@ -158,7 +158,7 @@ class Tuner {
     PBATCH_RETURN_IF_ERROR(multiply(one, problem_->batch, a));
     answer_ = y_;
     const std::vector<float> x = rounded_activations(*problem_, kCostActivationBits[a]);
-    return check_answer(*problem_, answer_, naive_product(*problem_, weights, x), kTolerance,
+    return check_answer(*problem_, answer_, naive_product(*problem_, weights, x), kTunedTolerance,
                         one.kernel->name + (" at " + std::to_string(bits)) + " bits");
   }
 
@@ -279,10 +279,10 @@ class Tuner {
 
 }  // namespace
 
-Result<KernelCosts> tune_kernels(Isa isa, const TuneOptions& options, const std::string& date,
-                                 Progress& progress) {
+Result<KernelCosts> tune_kernels(const IsaChoice& isa, const TuneOptions& options,
+                                 const std::string& date, Progress& progress) {
   PBATCH_ASSIGN_OR_RETURN(KernelCosts costs, Tuner(isa, options, progress).run());
-  costs.header = {build_identity(), isa_name(isa), cpu_identity(), date};
+  costs.header = {build_identity(), isa_name(isa.best), cpu_identity(), date};
   return costs;
 }
 

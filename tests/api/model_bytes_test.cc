@@ -12,7 +12,7 @@
 namespace pbatch {
 namespace {
 
-std::vector<float> run(const Session& session, int bits) {
+std::vector<float> run_model(const Session& session, int bits) {
   std::vector<float> values(64);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7) - 3.0f;
   const auto x = Tensor::from_floats({1, 64}, values);
@@ -65,12 +65,13 @@ TEST_F(ModelInMemory, RunsAsItsFilesDo) {
     ASSERT_TRUE(session) << session.status().to_line();
     EXPECT_EQ(session->max_weight_bits(), 6);
     EXPECT_EQ(session->float_source(), "");
-    for (const int bits : {1, 4, 6}) EXPECT_EQ(run(*session, bits), run(*on_disk, bits));
+    for (const int bits : {1, 4, 6})
+      EXPECT_EQ(run_model(*session, bits), run_model(*on_disk, bits));
   }
   const auto net = Session::load_bytes(read(source_), {});
   ASSERT_TRUE(net) << net.status().to_line();
   EXPECT_EQ(net->max_weight_bits(), 0);
-  EXPECT_EQ(run(*net, 4), run(*Session::load(source_), 4));
+  EXPECT_EQ(run_model(*net, 4), run_model(*Session::load(source_), 4));
 }
 
 TEST_F(ModelInMemory, IsWrittenAsQuantizeFileDoes) {
@@ -79,7 +80,7 @@ TEST_F(ModelInMemory, IsWrittenAsQuantizeFileDoes) {
   EXPECT_EQ(read(path("again.safetensors")), files_.data);
   const auto session = Session::load(path("again.onnx"));
   ASSERT_TRUE(session) << session.status().to_line();
-  EXPECT_EQ(run(*session, 3), run(*Session::load(path("q.onnx")), 3));
+  EXPECT_EQ(run_model(*session, 3), run_model(*Session::load(path("q.onnx")), 3));
 
   EXPECT_EQ(write_model(files_, path("again.bin")).code(), ErrorCode::invalid_argument);
   EXPECT_EQ(write_model({read(source_), {}}, path("f.onnx")).code(), ErrorCode::invalid_argument);
@@ -108,7 +109,7 @@ TEST_F(ModelInMemory, CutAfterSomePlanesHoldsThoseWidths) {
   ASSERT_TRUE(session) << session.status().to_line();
   EXPECT_GE(session->max_weight_bits(), 1);
   EXPECT_LT(session->max_weight_bits(), 6);
-  EXPECT_EQ(run(*session, 1), run(*Session::load(path("q.onnx")), 1));
+  EXPECT_EQ(run_model(*session, 1), run_model(*Session::load(path("q.onnx")), 1));
 }
 
 TEST_F(ModelInMemory, KnowsWhoSharesAResult) {

@@ -3,6 +3,7 @@
 #   install         installs into BUILD_DIR/consumer/prefix
 #   shared, static  builds examples/ with find_package and runs them
 #   pkg-config      builds them with pkg-config and runs them
+#   subdirectory    builds the library as a part of the project examples/
 set -eu
 way=$1
 build=$2
@@ -37,6 +38,24 @@ case $way in
       -DCMAKE_C_FLAGS="${SANITIZE:-}"
     cmake --build "$out"
     run_examples
+    ;;
+  subdirectory)
+    rm -rf "$out"
+    # Not optimized: whether it builds and runs is all that is asked here.
+    cmake -S "$source_dir/examples" -B "$out" -G Ninja -DPBATCH_SOURCE="$source_dir" \
+      -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
+    cmake --build "$out"
+    run_examples
+    # What is of use to this project alone stays away from theirs.
+    for target in pbatch_cli check_programs; do
+      if ninja -C "$out" -t query "$target" >/dev/null 2>&1; then
+        echo "the target $target is in a user's project"; exit 1
+      fi
+    done
+    cmake --install "$out" --prefix "$out/prefix"
+    if [ -e "$out/prefix" ] && [ -n "$(find "$out/prefix" -type f)" ]; then
+      echo "a user's project installs pbatch's files"; exit 1
+    fi
     ;;
   pkg-config)
     rm -rf "$out"

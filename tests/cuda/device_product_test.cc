@@ -11,7 +11,7 @@
 namespace pbatch::testing {
 namespace {
 
-void expect_same_bits(const std::vector<float>& got, const std::vector<float>& want) {
+void expect_bits_of_reference(const std::vector<float>& got, const std::vector<float>& want) {
   ASSERT_EQ(got.size(), want.size());
   for (std::size_t i = 0; i < want.size(); ++i) {
     ASSERT_EQ(std::bit_cast<std::uint32_t>(got[i]), std::bit_cast<std::uint32_t>(want[i])) << i;
@@ -43,7 +43,7 @@ TEST(DeviceProduct, HasTheBitsOfTheReferenceHoweverItIsCut) {
         const auto device = std::make_shared<EmulatedDevice>(80, processors);
         const auto got = product_on_device(layer, method, device);
         ASSERT_TRUE(got.is_ok()) << got.status().to_line();
-        expect_same_bits(*got, product_of(layer, "words_generic"));
+        expect_bits_of_reference(*got, product_of(layer, "words_generic"));
         EXPECT_EQ(device->held(), 0);
         if (::testing::Test::HasFatalFailure()) return;
       }
@@ -74,7 +74,7 @@ TEST(DeviceProduct, OfSomeRowsIsThatPartOfAll) {
       ASSERT_TRUE(product->multiply({y->as<float>(), rows, nullptr}, nullptr).is_ok());
       std::vector<float> got(static_cast<std::size_t>(rows));
       ASSERT_TRUE(device->copy_to_host(got.data(), y->as<void>(), rows * 4).is_ok());
-      expect_same_bits(got, {all.begin() + first * 16, all.begin() + first * 16 + rows});
+      expect_bits_of_reference(got, {all.begin() + first * 16, all.begin() + first * 16 + rows});
     }
   }
 }

@@ -20,16 +20,17 @@ using testing::random_floats;
 using testing::temp_path;
 using testing::tensor_of;
 
-struct ConvCase {
+struct BitConvCase {
   std::int64_t batch, channels, height, width, filters, kernel, stride, dilation;
   std::vector<std::int64_t> pads;  // top, left, bottom, right
 };
 
-std::int64_t out_size(std::int64_t in, std::int64_t before, std::int64_t after, const ConvCase& c) {
+std::int64_t out_size(std::int64_t in, std::int64_t before, std::int64_t after,
+                      const BitConvCase& c) {
   return (in + before + after - ((c.kernel - 1) * c.dilation + 1)) / c.stride + 1;
 }
 
-Graph conv_graph(const ConvCase& c, const std::vector<float>& w, const std::vector<float>& b) {
+Graph conv_graph(const BitConvCase& c, const std::vector<float>& w, const std::vector<float>& b) {
   Graph graph;
   graph.opsets[""] = 13;
   const ValueId x = graph.add_value(
@@ -53,8 +54,8 @@ Graph conv_graph(const ConvCase& c, const std::vector<float>& w, const std::vect
   return graph;
 }
 
-std::vector<double> naive_conv(const ConvCase& c, const std::vector<float>& x,
-                               const std::vector<float>& w, const std::vector<float>& b) {
+std::vector<double> naive_bit_conv(const BitConvCase& c, const std::vector<float>& x,
+                                   const std::vector<float>& w, const std::vector<float>& b) {
   const std::int64_t oh = out_size(c.height, c.pads[0], c.pads[2], c);
   const std::int64_t ow = out_size(c.width, c.pads[1], c.pads[3], c);
   std::vector<double> y;
@@ -98,10 +99,10 @@ std::vector<float> from_layout(const Shape& shape, const std::vector<float>& x, 
   return layout == Layout::plain ? x : change(shape, x, Layout::plain);
 }
 
-class BitConvTest : public ::testing::TestWithParam<ConvCase> {};
+class BitConvTest : public ::testing::TestWithParam<BitConvCase> {};
 
 TEST_P(BitConvTest, ErrorFallsWithBitsAndWideIsNearlyExact) {
-  const ConvCase& c = GetParam();
+  const BitConvCase& c = GetParam();
   const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
   const std::vector<float> w =
       random_floats(count(c.filters * c.channels * c.kernel * c.kernel), 1);
@@ -119,7 +120,7 @@ TEST_P(BitConvTest, ErrorFallsWithBitsAndWideIsNearlyExact) {
   ASSERT_TRUE(session) << session.status().to_line();
   ASSERT_EQ(session->layers().size(), 1u);
   const NamedTensor input{"x", tensor_of({c.batch, c.channels, c.height, c.width}, x)};
-  const std::vector<double> want = naive_conv(c, x, w, b);
+  const std::vector<double> want = naive_bit_conv(c, x, w, b);
   const auto error = [&](const Precision& p) {
     const auto y = session->run({&input, 1}, p);
     EXPECT_TRUE(y) << y.status().to_line();
@@ -147,10 +148,10 @@ TEST_P(BitConvTest, ErrorFallsWithBitsAndWideIsNearlyExact) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, BitConvTest,
-                         ::testing::Values(ConvCase{1, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
-                                           ConvCase{2, 5, 13, 8, 17, 3, 2, 1, {0, 1, 2, 0}},
-                                           ConvCase{3, 2, 17, 23, 6, 3, 1, 2, {2, 2, 2, 2}},
-                                           ConvCase{1, 40, 6, 6, 33, 1, 1, 1, {0, 0, 0, 0}}),
+                         ::testing::Values(BitConvCase{1, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
+                                           BitConvCase{2, 5, 13, 8, 17, 3, 2, 1, {0, 1, 2, 0}},
+                                           BitConvCase{3, 2, 17, 23, 6, 3, 1, 2, {2, 2, 2, 2}},
+                                           BitConvCase{1, 40, 6, 6, 33, 1, 1, 1, {0, 0, 0, 0}}),
                          [](const auto& test) {
                            return std::to_string(test.param.channels) + "channels" +
                                   std::to_string(test.param.kernel) + "kernel";
@@ -158,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BitConvTest,
 
 // The order of columns, the code of activations and the strips, written out: q = round(x qmax /
 // max) with the greatest magnitude of the rows of pixels that a strip of windows lies on.
-std::vector<double> quantized_conv(const ConvCase& c, const BitMatrix& m, ConvColumns columns,
+std::vector<double> quantized_conv(const BitConvCase& c, const BitMatrix& m, ConvColumns columns,
                                    const Tensor& weights, const std::vector<float>& x,
                                    const std::vector<float>& b, int activation_bits) {
   const std::int64_t oh = out_size(c.height, c.pads[0], c.pads[2], c);
@@ -214,12 +215,12 @@ std::vector<double> quantized_conv(const ConvCase& c, const BitMatrix& m, ConvCo
 
 // Both orders of columns, in both layouts, with the kernel that the ISA takes and the reference.
 TEST(BitConvolution, IsThatOfTheDefinition) {
-  const std::vector<ConvCase> cases{{2, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
+  const std::vector<BitConvCase> cases{{2, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
                                     {1, 37, 40, 41, 20, 3, 1, 1, {1, 1, 1, 1}},
                                     {1, 64, 30, 40, 70, 1, 1, 1, {0, 0, 0, 0}},
                                     {1, 96, 21, 30, 33, 1, 2, 1, {0, 0, 0, 0}},
                                     {1, 5, 33, 60, 16, 3, 2, 2, {3, 1, 2, 4}}};
-  for (const ConvCase& c : cases) {
+  for (const BitConvCase& c : cases) {
     const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
     const std::vector<float> b = random_floats(count(c.filters), 2);
     std::vector<float> x = random_floats(count(c.batch * c.channels * c.height * c.width), 3);
@@ -291,7 +292,7 @@ TEST(BitConvolution, IsThatOfTheDefinition) {
 
 TEST(BitConvolution, RefusesNumbersThatAreNone) {
   const std::string path = temp_path("not_finite_conv.onnx");
-  const ConvCase c{1, 8, 50, 60, 16, 3, 1, 1, {1, 1, 1, 1}};
+  const BitConvCase c{1, 8, 50, 60, 16, 3, 1, 1, {1, 1, 1, 1}};
   testing::write_onnx(conv_graph(c, random_floats(16 * 72, 1), random_floats(16, 2)), path);
   QuantizeOptions quantize;
   quantize.min_elements = 1;
@@ -315,7 +316,7 @@ TEST(BitConvolution, RefusesNumbersThatAreNone) {
 // Bits are slower here on every ISA, so the layer runs in float, unless it must not; the weights
 // are those of the planes either way.
 TEST(BitConv, RunsInFloatWhereBitsAreSlower) {
-  const ConvCase c{1, 3, 9, 11, 4, 3, 1, 1, {1, 1, 1, 1}};
+  const BitConvCase c{1, 3, 9, 11, 4, 3, 1, 1, {1, 1, 1, 1}};
   const std::string path = temp_path("narrow_conv.onnx");
   testing::write_onnx(conv_graph(c, random_floats(108, 1), random_floats(4, 2)), path);
   QuantizeOptions quantize;

@@ -16,15 +16,16 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kRows = 16 * 11 - 3, kCols = 75;
+constexpr std::int64_t kRows = 16 * 11 - 3, kProductCols = 75;
 
 class BitProductKernel : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     const BitKernel* const kernel = find_kernel(GetParam());
     if (!isa_runs_here(kernel->isa)) GTEST_SKIP() << "this CPU lacks " << isa_name(kernel->isa);
-    const std::vector<float> w = testing::gaussian(kRows * kCols, 1);
-    const auto made = quantize_matrix({w.data(), kRows, kCols, kCols, 1}, 12, 32, nullptr);
+    const std::vector<float> w = testing::gaussian(kRows * kProductCols, 1);
+    const auto made =
+        quantize_matrix({w.data(), kRows, kProductCols, kProductCols, 1}, 12, 32, nullptr);
     ASSERT_TRUE(made) << made.status().to_line();
     cache_.emplace(made->matrix);
     for (const int bits : {1, 2, 4, 11}) {
@@ -37,7 +38,8 @@ class BitProductKernel : public ::testing::TestWithParam<const char*> {
   std::vector<float> expected(const PreparedMatrix& m, const std::vector<float>& x,
                               std::int64_t batch, int activation_bits) {
     std::vector<float> y(static_cast<std::size_t>(batch * kRows));
-    BitGemmCall call{.x = x.data(), .ldx = kCols, .y = y.data(), .ldy = kRows, .batch = batch};
+    BitGemmCall call{
+        .x = x.data(), .ldx = kProductCols, .y = y.data(), .ldy = kRows, .batch = batch};
     call.activation_bits = activation_bits;
     call.bias = bias_.data();
     call.activation = Activation::relu;
@@ -73,9 +75,9 @@ TEST_P(BitProductKernel, RowsInAnyPartsAreTheWholeProduct) {
     for (const int activation_bits : {8, 16, 32}) {
       BitProduct product = make_product(*m, kBatch, activation_bits);
       for (const std::int64_t batch : {kBatch, std::int64_t{1}, std::int64_t{3}}) {
-        const std::vector<float> x = testing::gaussian(batch * kCols, ++seed);
+        const std::vector<float> x = testing::gaussian(batch * kProductCols, ++seed);
         std::vector<float> y(static_cast<std::size_t>(batch * kRows));
-        ASSERT_TRUE(product.quantize(x.data(), kCols, 0, batch, pool_));
+        ASSERT_TRUE(product.quantize(x.data(), kProductCols, 0, batch, pool_));
         const BitProductOutput out{y.data(), kRows, bias_.data(), Activation::relu};
         for (const auto& [begin, end] : {std::pair{5, 9}, {0, 1}, {9, 11}, {1, 5}}) {
           product.multiply(0, batch, begin, end, out);
@@ -89,11 +91,12 @@ TEST_P(BitProductKernel, RowsInAnyPartsAreTheWholeProduct) {
 TEST_P(BitProductKernel, VectorsComeAndGoByNumber) {
   const PreparedMatrix& m = *prepared_[1];
   BitProduct product = make_product(m, 5, 16);
-  const std::vector<float> x = testing::gaussian(5 * kCols, 9), other = testing::gaussian(kCols, 8);
-  ASSERT_TRUE(product.quantize(x.data(), kCols, 0, 5, pool_));
-  ASSERT_TRUE(product.quantize(other.data(), kCols, 3, 1, pool_));
+  const std::vector<float> x = testing::gaussian(5 * kProductCols, 9),
+                           other = testing::gaussian(kProductCols, 8);
+  ASSERT_TRUE(product.quantize(x.data(), kProductCols, 0, 5, pool_));
+  ASSERT_TRUE(product.quantize(other.data(), kProductCols, 3, 1, pool_));
   std::vector<float> mixed = x;
-  std::copy(other.begin(), other.end(), mixed.begin() + 3 * kCols);
+  std::copy(other.begin(), other.end(), mixed.begin() + 3 * kProductCols);
   std::vector<float> y(2 * kRows);
   const BitProductOutput out{y.data(), kRows, bias_.data(), Activation::relu};
   product.multiply(3, 2, 0, row_blocks(kRows), out);
@@ -101,16 +104,17 @@ TEST_P(BitProductKernel, VectorsComeAndGoByNumber) {
   EXPECT_EQ(y, std::vector<float>(all.begin() + 3 * kRows, all.end()));
 
   mixed[7] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(product.quantize(mixed.data(), kCols, 0, 5, pool_).code(), ErrorCode::not_finite);
+  EXPECT_EQ(product.quantize(mixed.data(), kProductCols, 0, 5, pool_).code(),
+            ErrorCode::not_finite);
 }
 
-std::vector<const char*> kernel_names() {
+std::vector<const char*> product_kernel_names() {
   std::vector<const char*> names;
   for (const BitKernel& kernel : all_kernels()) names.push_back(kernel.name);
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BitProductKernel, ::testing::ValuesIn(kernel_names()),
+INSTANTIATE_TEST_SUITE_P(All, BitProductKernel, ::testing::ValuesIn(product_kernel_names()),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace

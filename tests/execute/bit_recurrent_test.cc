@@ -32,24 +32,25 @@ using testing::RecurrentCase;
 using testing::RecurrentTensors;
 using testing::tensor_of;
 
-constexpr int kPlanes = 11;
+constexpr int kRecurrentPlanes = 11;
 
-Graph quantized(const RecurrentCase& c, const RecurrentTensors& t) {
+Graph quantized_recurrent(const RecurrentCase& c, const RecurrentTensors& t) {
   Graph graph = recurrent_graph(c, t);
   EXPECT_TRUE(simplify(graph));
-  const auto reports = quantize_graph(graph, {.planes = kPlanes, .group = 32, .min_elements = 1});
+  const auto reports =
+      quantize_graph(graph, {.planes = kRecurrentPlanes, .group = 32, .min_elements = 1});
   EXPECT_TRUE(reports) << reports.status().to_line();
   return graph;
 }
 
-Program program_of(const RecurrentCase& c, const RecurrentTensors& t) {
-  Result<Program> program = Program::build(quantized(c, t));
+Program recurrent_program(const RecurrentCase& c, const RecurrentTensors& t) {
+  Result<Program> program = Program::build(quantized_recurrent(c, t));
   EXPECT_TRUE(program) << program.status().to_line();
   return std::move(program).value();
 }
 
-Result<std::vector<Tensor>> run(const Program& program, const std::vector<Tensor>& inputs,
-                                const Precision& precision, int threads = 1) {
+Result<std::vector<Tensor>> run_bits(const Program& program, const std::vector<Tensor>& inputs,
+                                     const Precision& precision, int threads = 1) {
   ThreadPool pool(threads);
   BufferPool buffers;
   RunContext context{pool, buffers, precision, FloatBackend::openblas};
@@ -109,16 +110,17 @@ std::vector<double> as_quantized(std::vector<double> v, int activation_bits) {
 
 // States differ in the last bits of a float, so that now and then one of 16 bits rounds the other
 // way: a step of 3e-5, times a few weights.
-constexpr double kTolerance = 2e-4;
+constexpr double kRecurrentTolerance = 2e-4;
 
-void expect_close(const Tensor& got, const std::vector<double>& want, const std::string& what) {
+void expect_bits_close(const Tensor& got, const std::vector<double>& want,
+                       const std::string& what) {
   ASSERT_EQ(static_cast<std::size_t>(got.size()), want.size()) << what;
   for (std::size_t i = 0; i < want.size(); ++i) {
-    ASSERT_NEAR(got.data<float>()[i], want[i], kTolerance) << what << " element " << i;
+    ASSERT_NEAR(got.data<float>()[i], want[i], kRecurrentTolerance) << what << " element " << i;
   }
 }
 
-bool same_bits(const Tensor& a, const Tensor& b) {
+bool same_recurrent_bits(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
 }
 
@@ -131,7 +133,7 @@ std::vector<RecurrentCase> cells() {
   return all;
 }
 
-std::vector<RecurrentCase> cases() {
+std::vector<RecurrentCase> bit_recurrent_cases() {
   std::vector<RecurrentCase> all;
   for (RecurrentCase c : cells()) {
     c.features = 40;
@@ -153,26 +155,26 @@ class BitRecurrentTest : public ::testing::TestWithParam<RecurrentCase> {};
 TEST_P(BitRecurrentTest, IsWhatTheEquationsSayOfThePlanes) {
   const RecurrentCase& c = GetParam();
   const RecurrentTensors t = random_tensors(c);
-  const Program program = program_of(c, t);
+  const Program program = recurrent_program(c, t);
   for (const LayerPrecision p : {LayerPrecision{1, 16}, LayerPrecision{2, 8}, LayerPrecision{4, 16},
                                  LayerPrecision{11, 32}, LayerPrecision{32, 32}}) {
-    const int width = std::min(p.weight_bits, kPlanes);
+    const int width = std::min(p.weight_bits, kRecurrentPlanes);
     const RecurrentAnswer want =
         naive_recurrent(c, decoded(c, t, program, width, width), [&](std::vector<double> v) {
           return p.weight_bits == 32 ? v : as_quantized(std::move(v), p.activation_bits);
         });
-    const auto got = run(program, recurrent_inputs(c, t), {p, {}});
+    const auto got = run_bits(program, recurrent_inputs(c, t), {p, {}});
     ASSERT_TRUE(got) << got.status().to_line();
     const std::string bits =
         std::to_string(p.weight_bits) + "," + std::to_string(p.activation_bits);
-    expect_close((*got)[0], want.y, bits + " Y");
-    expect_close((*got)[1], want.y_h, bits + " Y_h");
-    if (c.cell == "LSTM") expect_close((*got)[2], want.y_c, bits + " Y_c");
+    expect_bits_close((*got)[0], want.y, bits + " Y");
+    expect_bits_close((*got)[1], want.y_h, bits + " Y_h");
+    if (c.cell == "LSTM") expect_bits_close((*got)[2], want.y_c, bits + " Y_c");
     if (HasFatalFailure()) return;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, BitRecurrentTest, ::testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, BitRecurrentTest, ::testing::ValuesIn(bit_recurrent_cases()),
                          [](const auto& test) {
                            const RecurrentCase& c = test.param;
                            return c.cell + "_" + c.direction + "_" + std::to_string(test.index);
@@ -186,17 +188,17 @@ class BitRecurrentBits : public ::testing::TestWithParam<RecurrentCase> {
     c_.hidden = 260;
     c_.features = 33;
     t_ = random_tensors(c_);
-    program_.emplace(program_of(c_, t_));
+    program_.emplace(recurrent_program(c_, t_));
     whole_ = outputs(recurrent_inputs(c_, t_));
   }
   std::vector<Tensor> outputs(const std::vector<Tensor>& inputs, int threads = 1) {
-    const auto got = run(*program_, inputs, precision_, threads);
+    const auto got = run_bits(*program_, inputs, precision_, threads);
     EXPECT_TRUE(got) << got.status().to_line();
     return got ? *got : std::vector<Tensor>(3);
   }
   void expect_whole(const std::vector<Tensor>& got, const std::string& what) {
     for (std::size_t i = 0; i < whole_.size(); ++i) {
-      EXPECT_TRUE(same_bits(got[i], whole_[i])) << what << ", output " << i;
+      EXPECT_TRUE(same_recurrent_bits(got[i], whole_[i])) << what << ", output " << i;
     }
   }
 
@@ -234,7 +236,8 @@ TEST_P(BitRecurrentBits, StreamsAsItRunsAtOnce) {
         << "step " << s;
     for (std::size_t i = 1; i < inputs.size(); ++i) inputs[i] = step[i];
   }
-  for (std::size_t i = 1; i < inputs.size(); ++i) EXPECT_TRUE(same_bits(inputs[i], whole_[i]));
+  for (std::size_t i = 1; i < inputs.size(); ++i)
+    EXPECT_TRUE(same_recurrent_bits(inputs[i], whole_[i]));
 }
 
 TEST_P(BitRecurrentBits, VectorsDoNotKnowOfEachOther) {
@@ -267,7 +270,7 @@ TEST(BitRecurrent, EveryMatrixHasAPrecisionOfItsOwn) {
   RecurrentCase c;
   c.features = c.hidden = 32;
   const RecurrentTensors t = random_tensors(c);
-  const Program program = program_of(c, t);
+  const Program program = recurrent_program(c, t);
   for (const auto& [input_bits, recurrent_bits] : {std::pair{2, 9}, {10, 1}}) {
     Precision p = Precision::bits(5, 32);
     p.layers["cell/input"] = {input_bits, 32};
@@ -275,9 +278,9 @@ TEST(BitRecurrent, EveryMatrixHasAPrecisionOfItsOwn) {
     const RecurrentAnswer want =
         naive_recurrent(c, decoded(c, t, program, input_bits, recurrent_bits),
                         [](std::vector<double> v) { return as_quantized(std::move(v), 32); });
-    const auto got = run(program, recurrent_inputs(c, t), p);
+    const auto got = run_bits(program, recurrent_inputs(c, t), p);
     ASSERT_TRUE(got) << got.status().to_line();
-    expect_close((*got)[0], want.y, "Y");
+    expect_bits_close((*got)[0], want.y, "Y");
   }
 }
 
@@ -312,7 +315,8 @@ TEST(BitRecurrent, IsStored) {
       const auto a = stored->run(inputs, Precision::bits(bits));
       const auto b = kept->run(inputs, Precision::bits(bits));
       ASSERT_TRUE(a && b) << a.status().to_line() << b.status().to_line();
-      for (std::size_t i = 0; i < a->size(); ++i) EXPECT_TRUE(same_bits((*a)[i], (*b)[i]));
+      for (std::size_t i = 0; i < a->size(); ++i)
+        EXPECT_TRUE(same_recurrent_bits((*a)[i], (*b)[i]));
     }
     std::vector<InputShape> shapes;
     for (const NamedTensor& input : inputs) shapes.push_back({input.name, input.tensor.shape()});
@@ -348,22 +352,24 @@ TEST(BitRecurrent, RefusesWhatItCannotRun) {
   RecurrentCase c;
   c.features = c.hidden = 32;
   RecurrentTensors t = random_tensors(c);
-  const Program program = program_of(c, t);
-  EXPECT_EQ(run(program, recurrent_inputs(c, t), Precision::bits(kPlanes + 1)).status().code(),
+  const Program program = recurrent_program(c, t);
+  EXPECT_EQ(run_bits(program, recurrent_inputs(c, t), Precision::bits(kRecurrentPlanes + 1))
+                .status()
+                .code(),
             ErrorCode::precision_unavailable);
 
   t.h0[40] = std::numeric_limits<float>::quiet_NaN();
-  const Status nan = run(program, recurrent_inputs(c, t), Precision::bits(4)).status();
+  const Status nan = run_bits(program, recurrent_inputs(c, t), Precision::bits(4)).status();
   EXPECT_EQ(nan.code(), ErrorCode::not_finite);
   EXPECT_EQ(nan.node(), "cell/recurrent");
 
   std::vector<Tensor> inputs = recurrent_inputs(c, random_tensors(c));
   inputs[1] = tensor_of({1, 2, 32}, std::vector<float>(64));
-  const Status shape = run(program, inputs, Precision::bits(4)).status();
+  const Status shape = run_bits(program, inputs, Precision::bits(4)).status();
   EXPECT_EQ(shape.code(), ErrorCode::shape_mismatch);
   EXPECT_NE(shape.message().find("initial_h is [1, 2, 32], not [1, 3, 32]"), std::string::npos);
 
-  Graph graph = quantized(c, t);
+  Graph graph = quantized_recurrent(c, t);
   for (Node& node : graph.nodes) {
     if (node.op_type == "BitRecurrent") node.attributes["hidden_size"] = std::int64_t{33};
   }
@@ -378,8 +384,8 @@ TEST(BitRecurrent, EmptySequencesAndBatches) {
   c.features = c.hidden = 32;
   c.steps = 0;
   const RecurrentTensors t = random_tensors(c);
-  const Program program = program_of(c, t);
-  const auto none = run(program, recurrent_inputs(c, t), Precision::bits(4));
+  const Program program = recurrent_program(c, t);
+  const auto none = run_bits(program, recurrent_inputs(c, t), Precision::bits(4));
   ASSERT_TRUE(none) << none.status().to_line();
   EXPECT_EQ((*none)[0].shape(), (Shape{0, 1, 3, 32}));
   EXPECT_EQ(testing::values_of((*none)[1]), t.h0);
@@ -387,7 +393,7 @@ TEST(BitRecurrent, EmptySequencesAndBatches) {
   c.batch = 0;
   std::vector<Tensor> inputs = recurrent_inputs(c, random_tensors(c));
   while (inputs.size() < program.graph().inputs.size()) inputs.push_back(tensor_of({1, 0, 32}, {}));
-  const auto nobody = run(program, inputs, Precision::bits(4));
+  const auto nobody = run_bits(program, inputs, Precision::bits(4));
   ASSERT_TRUE(nobody) << nobody.status().to_line();
   EXPECT_EQ((*nobody)[0].shape(), (Shape{2, 1, 0, 32}));
 }

@@ -13,8 +13,8 @@ namespace {
 
 using namespace testing;
 
-onnx::TensorProto& integers(GraphFiller& graph, const std::string& name,
-                            const std::vector<std::int64_t>& values) {
+onnx::TensorProto& integer_tensor(GraphFiller& graph, const std::string& name,
+                                  const std::vector<std::int64_t>& values) {
   onnx::TensorProto& made =
       graph.initializer(name, {static_cast<std::int64_t>(values.size())}, kInt64);
   for (const std::int64_t v : values) made.add_int64_data(v);
@@ -58,7 +58,7 @@ void expect_row(const ModelBuilder& builder, std::int64_t row, const std::vector
 
 TEST(FoldConstants, MasksStayTheNodesThatMakeThem) {
   ModelBuilder builder(14);
-  integers(builder, "s", {512, 512});
+  integer_tensor(builder, "s", {512, 512});
   add_value(builder.node("ConstantOfShape", {"s"}, {"ones"}), 1);
   builder.node("Trilu", {"ones"}, {"big"}).add_attribute()->CopyFrom([] {
     onnx::AttributeProto upper;
@@ -79,7 +79,7 @@ TEST(FoldConstants, TilesAndExpandedVectorsStayNodes) {
     ModelBuilder builder;
     const std::vector<float> row = random_floats(512, 3);
     builder.floats("v", {1, 512}, row);
-    integers(builder, "r", {512, tile ? 1 : 512});
+    integer_tensor(builder, "r", {512, tile ? 1 : 512});
     builder.node(tile ? "Tile" : "Expand", {"v", "r"}, {"big"});
     finish(builder);
     EXPECT_LE(constant_bytes(builder), 8192);
@@ -100,7 +100,7 @@ TEST(FoldConstants, WhatBroadcastsToMuchStaysANode) {
 
 TEST(FoldConstants, ASmallResultOfAGreatOneIsFolded) {
   ModelBuilder builder;
-  integers(builder, "s", {512, 512});
+  integer_tensor(builder, "s", {512, 512});
   builder.input("x", {1});
   builder.output("y", {1});
   add_value(builder.node("ConstantOfShape", {"s"}, {"ones"}), 2);
@@ -113,9 +113,9 @@ TEST(FoldConstants, ASmallResultOfAGreatOneIsFolded) {
 
 TEST(FoldConstants, ResultsThatNoMemoryHoldsAreNoErrorUntilTheyRun) {
   ModelBuilder builder;
-  integers(builder, "s", {std::int64_t{1} << 25, std::int64_t{1} << 25});
-  integers(builder, "zero", {0});
-  integers(builder, "end", {2});
+  integer_tensor(builder, "s", {std::int64_t{1} << 25, std::int64_t{1} << 25});
+  integer_tensor(builder, "zero", {0});
+  integer_tensor(builder, "end", {2});
   add_value(builder.node("ConstantOfShape", {"s"}, {"big"}), 1);
   finish(builder);
   const Result<Session> session = Session::load(write(builder));
@@ -126,7 +126,7 @@ TEST(FoldConstants, ResultsThatNoMemoryHoldsAreNoErrorUntilTheyRun) {
 TEST(FoldConstants, MasksInsideAndCapturedBySubgraphsStayNodes) {
   for (const bool captured : {false, true}) {
     ModelBuilder builder;
-    integers(builder, "s", {512, 512});
+    integer_tensor(builder, "s", {512, 512});
     builder.input("c", {}, kBool);
     builder.input("i", {1}, kInt64);
     free_dims(builder.output("y"), 2);
@@ -149,7 +149,7 @@ TEST(FoldConstants, MasksInsideAndCapturedBySubgraphsStayNodes) {
 
 TEST(FoldConstants, TheDataFileHoldsNoMask) {
   ModelBuilder builder;
-  integers(builder, "s", {512, 512});
+  integer_tensor(builder, "s", {512, 512});
   builder.floats("w", {64, 64}, random_floats(4096, 1));
   free_dims(builder.input("x", {}), 2);
   free_dims(builder.output("z"), 2);

@@ -14,7 +14,7 @@ using testing::expect_same_function;
 using testing::GraphMaker;
 using testing::random_floats;
 using testing::tensor_of;
-using Ints = std::vector<std::int64_t>;
+using IntList = std::vector<std::int64_t>;
 
 constexpr std::int64_t kChannels = 5;
 
@@ -45,7 +45,7 @@ TEST(FoldScale, ConstantsOfChannels) {
 TEST(FoldScale, BehindATransposeThatMovesTheChannelsLast) {
   for (const bool bias : {false, true}) {
     GraphMaker g;
-    ValueId v = g.add("Transpose", {convolution(g, bias)}, {{"perm", Ints{0, 2, 3, 1}}});
+    ValueId v = g.add("Transpose", {convolution(g, bias)}, {{"perm", IntList{0, 2, 3, 1}}});
     v = g.add("Cast", {v}, {{"to", std::int64_t{1}}});  // as tf2onnx writes it
     v = g.add("Sub", {v, g.floats({1, 1, 1, kChannels}, 4)});
     v = g.add("Mul", {g.floats({kChannels}, 5), v});
@@ -54,13 +54,13 @@ TEST(FoldScale, BehindATransposeThatMovesTheChannelsLast) {
   }
   GraphMaker squeezed;
   ValueId w =
-      squeezed.add("Transpose", {convolution(squeezed, true)}, {{"perm", Ints{0, 2, 3, 1}}});
+      squeezed.add("Transpose", {convolution(squeezed, true)}, {{"perm", IntList{0, 2, 3, 1}}});
   w = squeezed.add("Squeeze", {w, squeezed.integers({0})});
   w = squeezed.add("Mul", {w, squeezed.floats({kChannels}, 5)});
   w = squeezed.add("Add", {w, squeezed.floats({1, kChannels}, 6)});
   expect_folded(squeezed.graph({squeezed.add("Elu", {w})}), "Conv Transpose Squeeze Elu");
   GraphMaker other;  // height and width change places
-  ValueId v = other.add("Transpose", {convolution(other, true)}, {{"perm", Ints{0, 3, 2, 1}}});
+  ValueId v = other.add("Transpose", {convolution(other, true)}, {{"perm", IntList{0, 3, 2, 1}}});
   v = other.add("Mul", {v, other.floats({1}, 5)});
   expect_folded(other.graph({v}), "Conv Transpose Mul");
 }

@@ -34,8 +34,8 @@ Program program_of(const std::string& op_type, std::vector<Tensor> constants,
   return std::move(program).value();
 }
 
-std::vector<float> run(const Program& program, ThreadPool& pool, FloatBackend backend,
-                       const Tensor& x) {
+std::vector<float> run_forked(const Program& program, ThreadPool& pool, FloatBackend backend,
+                              const Tensor& x) {
   static BufferPool buffers;
   const Precision precision;
   RunContext context{pool, buffers, precision, backend};
@@ -48,15 +48,15 @@ std::vector<float> run(const Program& program, ThreadPool& pool, FloatBackend ba
 void expect_the_same_in_a_fork(const Program& program, const Tensor& x) {
   for (const FloatBackend backend : {FloatBackend::onednn, FloatBackend::openblas}) {
     ThreadPool pool(2);
-    const std::vector<float> expected = run(program, pool, backend, x);
+    const std::vector<float> expected = run_forked(program, pool, backend, x);
     ASSERT_FALSE(expected.empty());
     EXPECT_EQ(testing::in_a_fork([&] {
                 ThreadPool own(2);
-                return run(program, pool, backend, x) == expected &&
-                       run(program, own, backend, x) == expected;
+                return run_forked(program, pool, backend, x) == expected &&
+                       run_forked(program, own, backend, x) == expected;
               }),
               "");
-    EXPECT_EQ(run(program, pool, backend, x), expected);
+    EXPECT_EQ(run_forked(program, pool, backend, x), expected);
   }
 }
 

@@ -13,8 +13,8 @@
 namespace pbatch::testing {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNotANumber = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinite = std::numeric_limits<float>::infinity();
 
 struct Function {
   const char* op_type;
@@ -73,16 +73,16 @@ TEST(Functions, KeepNaNAndStandInfinities) {
   for (const Function& f : functions()) {
     OneOp op(f.op_type, f.opset);
     for (const auto& [name, value] : f.attributes) op.attr(name, value);
-    const Tensor y = op.input(floats({2}, {kNaN, 1000.0F})).result();
+    const Tensor y = op.input(floats({2}, {kNotANumber, 1000.0F})).result();
     EXPECT_TRUE(std::isnan(y.data<float>()[0])) << f.op_type;
     EXPECT_FALSE(std::isnan(y.data<float>()[1])) << f.op_type;
   }
-  EXPECT_TRUE(std::isnan(values_of(OneOp("Relu").input(floats({1}, {kNaN})).result())[0]));
-  EXPECT_TRUE(std::isnan(values_of(OneOp("Sign").input(floats({1}, {kNaN})).result())[0]));
-  EXPECT_EQ(values_of(OneOp("Sigmoid").input(floats({2}, {-kInfinity, kInfinity})).result()),
+  EXPECT_TRUE(std::isnan(values_of(OneOp("Relu").input(floats({1}, {kNotANumber})).result())[0]));
+  EXPECT_TRUE(std::isnan(values_of(OneOp("Sign").input(floats({1}, {kNotANumber})).result())[0]));
+  EXPECT_EQ(values_of(OneOp("Sigmoid").input(floats({2}, {-kInfinite, kInfinite})).result()),
             (std::vector<float>{0, 1}));
-  EXPECT_EQ(values_of(OneOp("Softplus").input(floats({2}, {-kInfinity, kInfinity})).result()),
-            (std::vector<float>{0, kInfinity}));
+  EXPECT_EQ(values_of(OneOp("Softplus").input(floats({2}, {-kInfinite, kInfinite})).result()),
+            (std::vector<float>{0, kInfinite}));
 }
 
 TEST(Functions, RefuseTypesAndAttributesTheyDoNotKnow) {
@@ -104,29 +104,30 @@ Tensor cast(const Tensor& x, DType to) {
 }
 
 template <class T>
-std::vector<T> elements(const Tensor& t) {
+std::vector<T> function_elements(const Tensor& t) {
   const auto span = t.span<T>();
   return {span.begin(), span.end()};
 }
 
 TEST(Cast, FloatsOutOfRangeSaturate) {
-  const Tensor x = floats({7}, {kNaN, -kInfinity, kInfinity, 1e20F, -1e20F, -2.9F, 2.9F});
-  EXPECT_EQ(elements<std::int32_t>(cast(x, DType::i32)),
+  const Tensor x = floats({7}, {kNotANumber, -kInfinite, kInfinite, 1e20F, -1e20F, -2.9F, 2.9F});
+  EXPECT_EQ(function_elements<std::int32_t>(cast(x, DType::i32)),
             (std::vector<std::int32_t>{0, INT32_MIN, INT32_MAX, INT32_MAX, INT32_MIN, -2, 2}));
-  EXPECT_EQ(elements<std::int64_t>(cast(x, DType::i64)),
+  EXPECT_EQ(function_elements<std::int64_t>(cast(x, DType::i64)),
             (std::vector<std::int64_t>{0, INT64_MIN, INT64_MAX, INT64_MAX, INT64_MIN, -2, 2}));
-  EXPECT_EQ(elements<std::uint8_t>(cast(x, DType::u8)),
+  EXPECT_EQ(function_elements<std::uint8_t>(cast(x, DType::u8)),
             (std::vector<std::uint8_t>{0, 0, 255, 255, 0, 0, 2}));
-  EXPECT_EQ(elements<std::uint64_t>(cast(x, DType::u64)),
+  EXPECT_EQ(function_elements<std::uint64_t>(cast(x, DType::u64)),
             (std::vector<std::uint64_t>{0, 0, UINT64_MAX, UINT64_MAX, 0, 0, 2}));
-  EXPECT_EQ(elements<std::int8_t>(cast(x, DType::i8)),
+  EXPECT_EQ(function_elements<std::int8_t>(cast(x, DType::i8)),
             (std::vector<std::int8_t>{0, -128, 127, 127, -128, -2, 2}));
 }
 
 TEST(Cast, BetweenIntegersBoolAndHalves) {
-  EXPECT_EQ(elements<std::uint8_t>(cast(int64s({257, -1, 7}), DType::u8)),
+  EXPECT_EQ(function_elements<std::uint8_t>(cast(int64s({257, -1, 7}), DType::u8)),
             (std::vector<std::uint8_t>{1, 255, 7}));
-  EXPECT_EQ(elements<std::uint8_t>(cast(floats({4}, {0, -0.0F, 0.25F, kNaN}), DType::boolean)),
+  EXPECT_EQ(function_elements<std::uint8_t>(
+                cast(floats({4}, {0, -0.0F, 0.25F, kNotANumber}), DType::boolean)),
             (std::vector<std::uint8_t>{0, 0, 1, 1}));
   // A file may hold any byte for true.
   const Tensor bytes = make_tensor<std::uint8_t>(DType::boolean, {3}, {0, 1, 200});
@@ -135,7 +136,7 @@ TEST(Cast, BetweenIntegersBoolAndHalves) {
             (std::vector<float>{1.5F, -65504}));
   EXPECT_EQ(values_of(cast(cast(floats({1}, {1.5F}), DType::bf16), DType::f32)),
             std::vector<float>{1.5F});
-  EXPECT_EQ(elements<std::int64_t>(cast(cast(int64s({3, -4}), DType::f16), DType::i64)),
+  EXPECT_EQ(function_elements<std::int64_t>(cast(cast(int64s({3, -4}), DType::f16), DType::i64)),
             (std::vector<std::int64_t>{3, -4}));
 }
 
@@ -151,22 +152,23 @@ TEST(Logic, AnyByteButZeroIsTrue) {
   const Tensor a = make_tensor<std::uint8_t>(DType::boolean, {4}, {0, 2, 2, 0});
   const Tensor b = make_tensor<std::uint8_t>(DType::boolean, {4}, {0, 1, 0, 4});
   const auto run = [&](const char* op) {
-    return elements<std::uint8_t>(OneOp(op).input(a).input(b).result());
+    return function_elements<std::uint8_t>(OneOp(op).input(a).input(b).result());
   };
   EXPECT_EQ(run("And"), (std::vector<std::uint8_t>{0, 1, 0, 0}));
   EXPECT_EQ(run("Or"), (std::vector<std::uint8_t>{0, 1, 1, 1}));
   EXPECT_EQ(run("Xor"), (std::vector<std::uint8_t>{0, 0, 1, 1}));
   EXPECT_EQ(run("Equal"), (std::vector<std::uint8_t>{1, 1, 0, 0}));
-  EXPECT_EQ(elements<std::uint8_t>(OneOp("Not").input(a).result()),
+  EXPECT_EQ(function_elements<std::uint8_t>(OneOp("Not").input(a).result()),
             (std::vector<std::uint8_t>{1, 0, 0, 1}));
 }
 
 TEST(Logic, ComparisonsWithNaNAreFalse) {
   for (const char* op : {"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"}) {
-    EXPECT_EQ(
-        elements<std::uint8_t>(
-            OneOp(op).input(floats({2}, {kNaN, 1})).input(floats({2}, {kNaN, kNaN})).result()),
-        (std::vector<std::uint8_t>{0, 0}))
+    EXPECT_EQ(function_elements<std::uint8_t>(OneOp(op)
+                                                  .input(floats({2}, {kNotANumber, 1}))
+                                                  .input(floats({2}, {kNotANumber, kNotANumber}))
+                                                  .result()),
+              (std::vector<std::uint8_t>{0, 0}))
         << op;
   }
 }

@@ -16,8 +16,8 @@ namespace {
 using namespace testing;
 
 constexpr int kFloat = onnx::TensorProto::FLOAT;
-constexpr std::int64_t kRows = 5, kCols = 48;
-constexpr float kTolerance = 2e-5F;  // of the pass, for values of about 1
+constexpr std::int64_t kNormRows = 5, kCols = 48;
+constexpr float kNormTolerance = 2e-5F;  // of the pass, for values of about 1
 
 class FuseLayerNorm : public ::testing::Test {
  protected:
@@ -42,8 +42,8 @@ struct NormForm {
 
 ModelBuilder layer_norm(const NormForm& form) {
   ModelBuilder b(13);
-  b.input("x", {kRows, kCols});
-  b.output("y", {kRows, kCols});
+  b.input("x", {kNormRows, kCols});
+  b.output("y", {kNormRows, kCols});
   b.floats("g", {kCols}, random_floats(kCols, 2));
   b.floats("b", {kCols}, random_floats(kCols, 3));
   scalar(b, "two", 2.0F);
@@ -73,12 +73,12 @@ ModelBuilder layer_norm(const NormForm& form) {
 
 void expect_layer_norm(const NormForm& form) {
   const ModelBuilder model = layer_norm(form);
-  const Tensor x = tensor_of({kRows, kCols}, random_floats(kRows * kCols, 1));
+  const Tensor x = tensor_of({kNormRows, kCols}, random_floats(kNormRows * kCols, 1));
   EXPECT_EQ(operators(load(model)),
             form.bias ? "shift:LayerNormalization " : "scale:LayerNormalization ");
   const std::vector<float> y = values_of(must_run(model, {{"x", x}})[0]);
   const std::vector<float> g = random_floats(kCols, 2), b = random_floats(kCols, 3);
-  for (std::int64_t r = 0; r < kRows; ++r) {
+  for (std::int64_t r = 0; r < kNormRows; ++r) {
     const float* const in = x.data<float>() + r * kCols;
     double mean = 0, variance = 0;
     for (int c = 0; c < kCols; ++c) mean += in[c] / double{kCols};
@@ -86,7 +86,7 @@ void expect_layer_norm(const NormForm& form) {
     for (std::size_t c = 0; c < kCols; ++c) {
       const double want = (in[c] - mean) / std::sqrt(variance + 1e-3) * double{g[c]} +
                           (form.bias ? double{b[c]} : 0.0);
-      EXPECT_NEAR(y[static_cast<std::size_t>(r * kCols) + c], want, kTolerance);
+      EXPECT_NEAR(y[static_cast<std::size_t>(r * kCols) + c], want, kNormTolerance);
     }
   }
 }
@@ -110,8 +110,8 @@ TEST_F(FuseLayerNorm, NotOverAnotherDimension) {
 // What the parts made is still there for who else reads it.
 TEST_F(FuseLayerNorm, PartsThatOthersReadStay) {
   ModelBuilder model = layer_norm({});
-  model.output("d", {kRows, kCols});
-  const Tensor x = tensor_of({kRows, kCols}, random_floats(kRows * kCols, 1));
+  model.output("d", {kNormRows, kCols});
+  const Tensor x = tensor_of({kNormRows, kCols}, random_floats(kNormRows * kCols, 1));
   const auto made = must_run(model, {{"x", x}});
   const auto alone = must_run(layer_norm({}), {{"x", x}});
   EXPECT_EQ(values_of(made[0]), values_of(alone[0]));

@@ -54,7 +54,7 @@ TEST(Layout, IsOneWhereNothingMoves) {
 }
 
 // A network over images of 6 channels, 8 x 8, whose operators want different layouts.
-Program random_program(unsigned seed) {
+Program layout_program(unsigned seed) {
   using Ints = std::vector<std::int64_t>;
   std::mt19937 rng(seed);
   GraphMaker g;
@@ -120,7 +120,7 @@ Program random_program(unsigned seed) {
 
 TEST(Layout, OfAPlanDoesNotChangeWhatItComputes) {
   for (unsigned seed = 0; seed < 150; ++seed) {
-    const Program program = random_program(seed);
+    const Program program = layout_program(seed);
     Lane lane;
     const std::vector<Tensor> inputs{tensor_of({1, 6, 8, 8}, random_floats(384, seed + 9))};
     const auto made = program.run(lane.context, inputs);

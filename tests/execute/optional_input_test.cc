@@ -25,11 +25,11 @@ ModelBuilder model(std::int64_t ir_version = 8) {
   return builder;
 }
 
-const NamedTensor kX{"x", tensor_of({2, 64}, random_floats(128, 2))};
+const NamedTensor kGivenX{"x", tensor_of({2, 64}, random_floats(128, 2))};
 
 std::vector<float> run_with(const Session& session, std::optional<float> k,
                             const Precision& precision) {
-  std::vector<NamedTensor> inputs{kX};
+  std::vector<NamedTensor> inputs{kGivenX};
   if (k) inputs.push_back({"k", floats({1}, {*k})});
   const auto y = session.run(inputs, precision);
   EXPECT_TRUE(y) << y.status().to_line();
@@ -65,7 +65,7 @@ TEST(OptionalInput, MayBeFedToAFloatNetwork) {
     expect_answer(run_with(session, k, Precision::f32()), k.value_or(3), 1e-3);
   }
   const auto wrong =
-      session.run(std::vector<NamedTensor>{kX, {"k", floats({2}, {1, 2})}}, Precision::f32());
+      session.run(std::vector<NamedTensor>{kGivenX, {"k", floats({2}, {1, 2})}}, Precision::f32());
   EXPECT_EQ(wrong.status().code(), ErrorCode::shape_mismatch);
   const auto missing =
       session.run(std::vector<NamedTensor>{{"k", floats({1}, {1})}}, Precision::f32());
@@ -93,7 +93,8 @@ TEST(OptionalInput, ThatIsAWeightMayBeFedToTheFloatNetworkAndIsQuantized) {
   builder.input("w", {64, 64});
   const Session session = load(builder);
   EXPECT_EQ(session.inputs().size(), 3u);
-  const std::vector<NamedTensor> fed{kX, {"w", tensor_of({64, 64}, std::vector<float>(4096, 0))}};
+  const std::vector<NamedTensor> fed{kGivenX,
+                                     {"w", tensor_of({64, 64}, std::vector<float>(4096, 0))}};
   const auto y = session.run(fed, Precision::f32());
   ASSERT_TRUE(y) << y.status().to_line();
   EXPECT_EQ(values_of(y->front()), std::vector<float>(128, 3));

@@ -21,25 +21,25 @@ std::vector<float> weights(std::int64_t rows, std::int64_t cols, unsigned seed) 
   return w;
 }
 
-struct Case {
+struct PlannedCase {
   std::string name, path;
   std::vector<NamedTensor> inputs;
 };
 
-Tensor random_tensor(const Shape& shape, unsigned seed) {
+Tensor planned_random_tensor(const Shape& shape, unsigned seed) {
   std::size_t count = 1;
   for (const std::int64_t d : shape) count *= static_cast<std::size_t>(d);
   return tensor_of(shape, random_floats(count, seed));
 }
 
-Case layers() {
+PlannedCase layers() {
   const std::string path = temp_path("mlp.onnx");
   write_onnx(mlp({70, 96, 33, 5}), path);
-  return {"fully connected", path, {{"x", random_tensor({3, 70}, 1)}}};
+  return {"fully connected", path, {{"x", planned_random_tensor({3, 70}, 1)}}};
 }
 
 // 10 x 10 positions, fewer than a tile, and one behind a pool.
-Case convolutions() {
+PlannedCase convolutions() {
   ModelBuilder b;
   b.input("x", {2, 3, 12, 12});
   b.output("y");
@@ -50,11 +50,11 @@ Case convolutions() {
   b.node("GlobalAveragePool", {"r"}, {"p"}, "pool");
   b.node("Conv", {"p", "v"}, {"d"}, "point");
   b.node("Flatten", {"d"}, {"y"}, "flatten");
-  return {"convolutions", write(b, "conv.onnx"), {{"x", random_tensor({2, 3, 12, 12}, 3)}}};
+  return {"convolutions", write(b, "conv.onnx"), {{"x", planned_random_tensor({2, 3, 12, 12}, 3)}}};
 }
 
 // Two branches, of which the condition takes one, and a loop around a layer.
-Case control_flow() {
+PlannedCase control_flow() {
   ModelBuilder b;
   b.input("x", {2, 64});
   b.output("y");
@@ -72,11 +72,11 @@ Case control_flow() {
   body.output("on", {}, kBool);
   body.output("t", {2, 64});
   b.node("MatMul", {"h", "v"}, {"y"}, "last");
-  return {"loop", write(b, "loop.onnx"), {{"x", random_tensor({2, 64}, 3)}}};
+  return {"loop", write(b, "loop.onnx"), {{"x", planned_random_tensor({2, 64}, 3)}}};
 }
 
 // As many rows as elements are above zero: the layer's batch depends on data.
-Case by_data() {
+PlannedCase by_data() {
   ModelBuilder b;
   b.input("x", {4, 64});
   b.input("mask", {4});
@@ -94,17 +94,17 @@ Case by_data() {
   b.node("MatMul", {"picked", "w"}, {"y"}, "fc");
   return {"by data",
           write(b, "data.onnx"),
-          {{"x", random_tensor({4, 64}, 3)}, {"mask", tensor_of({4}, {1, -1, 0, 2})}}};
+          {{"x", planned_random_tensor({4, 64}, 3)}, {"mask", tensor_of({4}, {1, -1, 0, 2})}}};
 }
 
-Case recurrent() {
+PlannedCase recurrent() {
   RecurrentCase c;
   c.direction = "bidirectional";
   c.features = c.hidden = 32;
   const RecurrentTensors t = random_tensors(c);
   const std::string path = temp_path("lstm.onnx");
   write_onnx(recurrent_graph(c, t), path);
-  Case made{"recurrent", path, {}};
+  PlannedCase made{"recurrent", path, {}};
   const Result<Session> session = Session::load(path);
   EXPECT_TRUE(session) << session.status().to_line();
   for (const Tensor& tensor : recurrent_inputs(c, t)) {
@@ -113,13 +113,14 @@ Case recurrent() {
   return made;
 }
 
-std::vector<InputShape> shapes_of(const Case& c) {
+std::vector<InputShape> shapes_of(const PlannedCase& c) {
   std::vector<InputShape> shapes;
   for (const NamedTensor& input : c.inputs) shapes.push_back({input.name, input.tensor.shape()});
   return shapes;
 }
 
-void expect_planned_is_run(const Session& session, const Case& c, const Precision& precision) {
+void expect_planned_is_run(const Session& session, const PlannedCase& c,
+                           const Precision& precision) {
   const auto plan = session.plan(precision, shapes_of(c));
   ASSERT_TRUE(plan) << plan.status().to_line();
   const auto ran = session.profile(c.inputs, precision, 1);
@@ -140,7 +141,7 @@ void expect_planned_is_run(const Session& session, const Case& c, const Precisio
 }
 
 TEST(PlanSteps, AreWhatARunDoes) {
-  for (const Case& c : {layers(), convolutions(), control_flow(), by_data(), recurrent()}) {
+  for (const PlannedCase& c : {layers(), convolutions(), control_flow(), by_data(), recurrent()}) {
     SCOPED_TRACE(c.name);
     QuantizeOptions quantize;
     quantize.min_elements = 1;
@@ -164,7 +165,7 @@ const PlanStep* find(const std::vector<PlanStep>& steps, const std::string& node
 }
 
 TEST(PlanSteps, SayWhatDependsOnData) {
-  const Case c = by_data();
+  const PlannedCase c = by_data();
   QuantizeOptions quantize;
   quantize.min_elements = 1;
   const Result<Session> session = Session::quantize_in_memory(c.path, quantize);
@@ -181,7 +182,7 @@ TEST(PlanSteps, SayWhatDependsOnData) {
 
 // A loop's first round is planned with the types that it begins with.
 TEST(PlanSteps, ReachIntoSubgraphs) {
-  const Case c = control_flow();
+  const PlannedCase c = control_flow();
   QuantizeOptions quantize;
   quantize.min_elements = 1;
   const Result<Session> session = Session::quantize_in_memory(c.path, quantize);
@@ -197,7 +198,7 @@ TEST(PlanSteps, ReachIntoSubgraphs) {
 
 // Of both images.
 TEST(PlanSteps, ConvolutionsAreThoseOfTheirPositions) {
-  const Case c = convolutions();
+  const PlannedCase c = convolutions();
   QuantizeOptions quantize;
   quantize.min_elements = 1;
   const Result<Session> session = Session::quantize_in_memory(c.path, quantize, {.threads = 1});

@@ -10,11 +10,11 @@
 namespace pbatch::testing {
 namespace {
 
-using Ints = std::vector<std::int64_t>;
+using WindowInts = std::vector<std::int64_t>;
 
 const Tensor kRow = floats({1, 1, 6}, {1, 5, 2, 4, 3, 6});
 
-OneOp pool(const std::string& type, const Ints& kernel, const Ints& strides) {
+OneOp pool(const std::string& type, const WindowInts& kernel, const WindowInts& strides) {
   OneOp op(type, 19);
   op.attr("kernel_shape", kernel).attr("strides", strides);
   return op;
@@ -22,13 +22,13 @@ OneOp pool(const std::string& type, const Ints& kernel, const Ints& strides) {
 
 TEST(MaxPool, TakesTheGreatest) {
   expect_near(pool("MaxPool", {2}, {2}).input(kRow).result(), {1, 1, 3}, {5, 4, 6});
-  expect_near(pool("MaxPool", {2}, {1}).attr("dilations", Ints{2}).input(kRow).result(), {1, 1, 4},
-              {2, 5, 3, 6});
-  expect_near(pool("MaxPool", {3}, {2}).attr("pads", Ints{1, 0}).input(kRow).result(), {1, 1, 3},
-              {5, 5, 6});
+  expect_near(pool("MaxPool", {2}, {1}).attr("dilations", WindowInts{2}).input(kRow).result(),
+              {1, 1, 4}, {2, 5, 3, 6});
+  expect_near(pool("MaxPool", {3}, {2}).attr("pads", WindowInts{1, 0}).input(kRow).result(),
+              {1, 1, 3}, {5, 5, 6});
   // Padding is not 0: it takes no part.
   const Tensor negative = floats({1, 1, 2}, {-3, -1});
-  expect_near(pool("MaxPool", {2}, {1}).attr("pads", Ints{1, 1}).input(negative).result(),
+  expect_near(pool("MaxPool", {2}, {1}).attr("pads", WindowInts{1, 1}).input(negative).result(),
               {1, 1, 3}, {-3, -1, -1});
 }
 
@@ -49,8 +49,8 @@ TEST(MaxPool, WorksInTwoDimensionsAndOnBytes) {
 }
 
 // The window's greatest element by its definition: every tap, those outside left out.
-float naive_maximum(const Tensor& x, const Ints& start, const Ints& kernel, const Ints& dilations,
-                    std::int64_t image) {
+float naive_maximum(const Tensor& x, const WindowInts& start, const WindowInts& kernel,
+                    const WindowInts& dilations, std::int64_t image) {
   std::int64_t taps = 1;
   for (const std::int64_t k : kernel) taps *= k;
   float most = -INFINITY;
@@ -83,7 +83,7 @@ void expect_same_floats(const Tensor& got, const std::vector<float>& want) {
 
 struct MaxCase {
   Shape x;
-  Ints kernel, strides, dilations, pads;
+  WindowInts kernel, strides, dilations, pads;
   std::int64_t ceil_mode = 0;
 };
 
@@ -111,7 +111,7 @@ TEST(MaxPool, KeepsNanAndMinusInfinity) {
       std::vector<float> want;
       const std::int64_t images = y.dim(0) * y.dim(1), positions = y.size() / images;
       for (std::int64_t n = 0; n < y.size(); ++n) {
-        Ints start(c.kernel.size());
+        WindowInts start(c.kernel.size());
         std::int64_t rest = n % positions;
         for (std::size_t d = start.size(); d-- > 0;) {
           start[d] = rest % y.dim(d + 2) * c.strides[d] - (c.pads.empty() ? 0 : c.pads[d]);
@@ -135,15 +135,16 @@ TEST(MaxPool, RefusesWhatItCannotDo) {
   const auto line = [](Result<std::vector<Tensor>> r) { return r.status().to_line(); };
   EXPECT_NE(line(pool("MaxPool", {2}, {1}).input(kRow).run(2)).find("Indices"), std::string::npos);
   EXPECT_NE(line(OneOp("MaxPool").input(kRow).run()).find("kernel_shape"), std::string::npos);
-  EXPECT_EQ(pool("MaxPool", {2}, {1}).attr("pads", Ints{2, 0}).input(kRow).run().status().code(),
-            ErrorCode::unsupported);  // the first window sees only padding
+  EXPECT_EQ(
+      pool("MaxPool", {2}, {1}).attr("pads", WindowInts{2, 0}).input(kRow).run().status().code(),
+      ErrorCode::unsupported);  // the first window sees only padding
   EXPECT_EQ(pool("MaxPool", {7}, {1}).input(kRow).run().status().code(), ErrorCode::shape_mismatch);
 }
 
 TEST(AveragePool, CountsPaddingOnlyWhenAsked) {
   const auto average = [](std::int64_t with_padding) {
     return pool("AveragePool", {3}, {3})
-        .attr("pads", Ints{1, 0})
+        .attr("pads", WindowInts{1, 0})
         .attr("count_include_pad", with_padding)
         .input(kRow)
         .result();
@@ -155,7 +156,7 @@ TEST(AveragePool, CountsPaddingOnlyWhenAsked) {
 TEST(AveragePool, LeavesOutWhatHangsOver) {
   const auto average = [](std::int64_t with_padding) {
     return pool("AveragePool", {4}, {4})
-        .attr("pads", Ints{1, 0})
+        .attr("pads", WindowInts{1, 0})
         .attr("ceil_mode", std::int64_t{1})
         .attr("count_include_pad", with_padding)
         .input(kRow)

@@ -9,11 +9,12 @@
 namespace pbatch::testing {
 namespace {
 
-using Ints = std::vector<std::int64_t>;
+using ReducedInts = std::vector<std::int64_t>;
 
 const Tensor kX = floats({2, 3, 2}, {1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6});
 
-Tensor reduce(const std::string& type, const Tensor& x, const Ints& axes, std::int64_t keep = 0) {
+Tensor reduce(const std::string& type, const Tensor& x, const ReducedInts& axes,
+              std::int64_t keep = 0) {
   return OneOp(type, 11).attr("axes", axes).attr("keepdims", keep).input(x).result();
 }
 
@@ -59,17 +60,17 @@ TEST(Reduce, EmptyAxesMeanAllOrNone) {
 TEST(Reduce, WorksOnIntegers) {
   const std::int64_t big = std::int64_t{1} << 60;
   const Tensor x = make_tensor<std::int64_t>(DType::i64, {2, 2}, {big, 1, 2, 3});
-  const auto one = [&](const char* type, const Ints& axes) {
+  const auto one = [&](const char* type, const ReducedInts& axes) {
     const Tensor y = reduce(type, x, axes);
     EXPECT_EQ(y.dtype(), DType::i64);
     const auto span = y.span<std::int64_t>();
-    return Ints(span.begin(), span.end());
+    return ReducedInts(span.begin(), span.end());
   };
-  EXPECT_EQ(one("ReduceSum", {0}), (Ints{big + 2, 4}));
-  EXPECT_EQ(one("ReduceSum", {1}), (Ints{big + 1, 5}));
-  EXPECT_EQ(one("ReduceProd", {1}), (Ints{big, 6}));
-  EXPECT_EQ(one("ReduceMin", {0, 1}), Ints{1});
-  EXPECT_EQ(one("ReduceMax", {0, 1}), Ints{big});
+  EXPECT_EQ(one("ReduceSum", {0}), (ReducedInts{big + 2, 4}));
+  EXPECT_EQ(one("ReduceSum", {1}), (ReducedInts{big + 1, 5}));
+  EXPECT_EQ(one("ReduceProd", {1}), (ReducedInts{big, 6}));
+  EXPECT_EQ(one("ReduceMin", {0, 1}), ReducedInts{1});
+  EXPECT_EQ(one("ReduceMax", {0, 1}), ReducedInts{big});
 }
 
 TEST(Reduce, OfNothingIsTheNeutralElement) {
@@ -101,15 +102,15 @@ TEST(Reduce, PassesNaNOn) {
 }
 
 TEST(Reduce, RefusesWhatDoesNotFit) {
-  EXPECT_EQ(OneOp("ReduceSum", 11).attr("axes", Ints{3}).input(kX).run().status().code(),
+  EXPECT_EQ(OneOp("ReduceSum", 11).attr("axes", ReducedInts{3}).input(kX).run().status().code(),
             ErrorCode::shape_mismatch);
-  EXPECT_EQ(OneOp("ReduceSum", 11).attr("axes", Ints{0, 0}).input(kX).run().status().code(),
+  EXPECT_EQ(OneOp("ReduceSum", 11).attr("axes", ReducedInts{0, 0}).input(kX).run().status().code(),
             ErrorCode::malformed);
   EXPECT_EQ(OneOp("ReduceMean", 13).input(int64s({1})).run().status().code(),
             ErrorCode::unsupported);
 }
 
-Ints arg(OneOp op) {
+ReducedInts arg(OneOp op) {
   const Tensor y = op.result();
   EXPECT_EQ(y.dtype(), DType::i64);
   const auto span = y.span<std::int64_t>();
@@ -118,18 +119,18 @@ Ints arg(OneOp op) {
 
 TEST(ArgMax, FindsTheFirstOrLast) {
   const Tensor x = floats({2, 3}, {1, 3, 3, 2, 0, 2});
-  EXPECT_EQ(arg(OneOp("ArgMax").attr("axis", std::int64_t{1}).input(x)), (Ints{1, 0}));
+  EXPECT_EQ(arg(OneOp("ArgMax").attr("axis", std::int64_t{1}).input(x)), (ReducedInts{1, 0}));
   EXPECT_EQ(arg(OneOp("ArgMax")
                     .attr("axis", std::int64_t{-1})
                     .attr("select_last_index", std::int64_t{1})
                     .input(x)),
-            (Ints{2, 2}));
-  EXPECT_EQ(arg(OneOp("ArgMax").input(x)), (Ints{1, 0, 0}));
-  EXPECT_EQ(arg(OneOp("ArgMin").input(x)), (Ints{0, 1, 1}));
-  EXPECT_EQ(arg(OneOp("ArgMin").attr("axis", std::int64_t{1}).input(x)), (Ints{0, 1}));
+            (ReducedInts{2, 2}));
+  EXPECT_EQ(arg(OneOp("ArgMax").input(x)), (ReducedInts{1, 0, 0}));
+  EXPECT_EQ(arg(OneOp("ArgMin").input(x)), (ReducedInts{0, 1, 1}));
+  EXPECT_EQ(arg(OneOp("ArgMin").attr("axis", std::int64_t{1}).input(x)), (ReducedInts{0, 1}));
   EXPECT_EQ(OneOp("ArgMax").attr("keepdims", std::int64_t{0}).input(x).result().shape(), Shape{3});
   EXPECT_EQ(OneOp("ArgMax").input(x).result().shape(), (Shape{1, 3}));
-  EXPECT_EQ(arg(OneOp("ArgMax").input(floats({3}, {1, NAN, 5}))), Ints{1});
+  EXPECT_EQ(arg(OneOp("ArgMax").input(floats({3}, {1, NAN, 5}))), ReducedInts{1});
   EXPECT_EQ(
       OneOp("ArgMax").attr("axis", std::int64_t{1}).input(floats({2, 0}, {})).run().status().code(),
       ErrorCode::shape_mismatch);
@@ -138,12 +139,12 @@ TEST(ArgMax, FindsTheFirstOrLast) {
 TEST(TopK, SortsValuesAndIndices) {
   const Tensor x = floats({2, 4}, {1, 4, 3, 4, 7, 5, 6, 8});
   const auto top = [&](OneOp op, std::int64_t k, const std::vector<float>& values,
-                       const Ints& indices) {
+                       const ReducedInts& indices) {
     const auto y = op.input(x).constant(int64s({k})).run(2);
     ASSERT_TRUE(y) << y.status().to_line();
     EXPECT_EQ(values_of((*y)[0]), values);
     const auto span = (*y)[1].span<std::int64_t>();
-    EXPECT_EQ(Ints(span.begin(), span.end()), indices);
+    EXPECT_EQ(ReducedInts(span.begin(), span.end()), indices);
   };
   top(OneOp("TopK", 11), 2, {4, 4, 8, 7}, {1, 3, 3, 0});
   top(OneOp("TopK", 11).attr("largest", std::int64_t{0}), 2, {1, 3, 5, 6}, {0, 2, 1, 2});

@@ -67,8 +67,8 @@ Program quantized(const std::vector<std::string>& outputs) {
   return std::move(program).value();
 }
 
-std::vector<std::vector<float>> run(const Program& program, const Precision& precision,
-                                    std::int64_t batch) {
+std::vector<std::vector<float>> run_shared(const Program& program, const Precision& precision,
+                                           std::int64_t batch) {
   ThreadPool pool(2);
   BufferPool buffers;
   RunContext context{pool, buffers, precision, FloatBackend::onednn};
@@ -127,10 +127,10 @@ TEST(SharedInput, GivesWhatEachMatrixGivesAlone) {
   precisions[3].layers["q"] = {32, 32};
   for (const Precision& precision : precisions) {
     for (const std::int64_t batch : {1, 7, 150}) {
-      const auto outputs = run(together, precision, batch);
+      const auto outputs = run_shared(together, precision, batch);
       ASSERT_EQ(outputs.size(), names.size());
       for (std::size_t i = 0; i < names.size(); ++i) {
-        const auto alone = run(quantized({names[i]}), precision, batch);
+        const auto alone = run_shared(quantized({names[i]}), precision, batch);
         ASSERT_EQ(alone.size(), 1u);
         EXPECT_EQ(outputs[i], alone[0]) << names[i] << " batch " << batch;
       }
@@ -142,12 +142,13 @@ TEST(SharedInput, BelongsToItsRun) {
   const Program program = quantized({"out", "k", "v"});
   Precision precision;
   precision.all = {4, 8};
-  const auto expected3 = run(program, precision, 3), expected90 = run(program, precision, 90);
+  const auto expected3 = run_shared(program, precision, 3),
+             expected90 = run_shared(program, precision, 90);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 20; ++i) {
-        EXPECT_EQ(run(program, precision, t % 2 == 0 ? 3 : 90),
+        EXPECT_EQ(run_shared(program, precision, t % 2 == 0 ? 3 : 90),
                   t % 2 == 0 ? expected3 : expected90);
       }
     });

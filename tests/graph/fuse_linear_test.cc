@@ -17,8 +17,8 @@ using testing::ops;
 using testing::random_array;
 
 constexpr int kK = 5, kN = 4;
-const std::vector<Dim> kMatrix = {{-1, "batch"}, {kK, ""}};
-const std::map<std::string, Array> kInputs = {{"x", random_array({3, kK}, 77)}};
+const std::vector<Dim> kLinearMatrix = {{-1, "batch"}, {kK, ""}};
+const std::map<std::string, Array> kLinearInputs = {{"x", random_array({3, kK}, 77)}};
 
 TEST(FuseLinear, MatMulAndAddInEitherOrder) {
   for (const bool bias_first : {false, true}) {
@@ -29,7 +29,7 @@ TEST(FuseLinear, MatMulAndAddInEitherOrder) {
     const ValueId sum =
         b.node("Add", "add", bias_first ? std::vector{bias, product} : std::vector{product, bias});
     b.output(sum);
-    expect_same_function(b.graph, fuse_linear, kInputs);
+    expect_same_function(b.graph, fuse_linear, kLinearInputs);
     ASSERT_EQ(ops(b.graph), "pbatch.Linear");
     EXPECT_EQ(b.graph.nodes[0].name, "mm");
     EXPECT_EQ(b.graph.nodes[0].opset, 1);
@@ -41,7 +41,7 @@ TEST(FuseLinear, MatMulAndAddInEitherOrder) {
 TEST(FuseLinear, MatMulAlone) {
   GraphBuilder b;
   b.output(b.node("MatMul", "mm", {b.input("x"), b.constant("w", {kK, kN})}));
-  expect_same_function(b.graph, fuse_linear, kInputs);
+  expect_same_function(b.graph, fuse_linear, kLinearInputs);
   EXPECT_EQ(ops(b.graph), "pbatch.Linear");
   EXPECT_EQ(b.graph.nodes[0].inputs.size(), 2u);
 }
@@ -59,13 +59,13 @@ TEST(FuseLinear, OnlyIfBroadcastingStaysTheSame) {
       {{kN}, {}, {3, kK}, true},
       {{1}, {}, {3, kK}, true},
       {{}, {}, {3, kK}, true},
-      {{1, kN}, kMatrix, {3, kK}, true},
-      {{1, 1}, kMatrix, {3, kK}, true},
+      {{1, kN}, kLinearMatrix, {3, kK}, true},
+      {{1, 1}, kLinearMatrix, {3, kK}, true},
       {{1, kN}, {}, {3, kK}, false},   // the product might be a vector
       {{1, kN}, vector, {kK}, false},  // the sum is a matrix, the product is not
-      {{1, 1, kN}, kMatrix, {3, kK}, false},
-      {{3, kN}, kMatrix, {3, kK}, false},
-      {{3, 1}, kMatrix, {3, kK}, false},
+      {{1, 1, kN}, kLinearMatrix, {3, kK}, false},
+      {{3, kN}, kLinearMatrix, {3, kK}, false},
+      {{3, 1}, kLinearMatrix, {3, kK}, false},
       {{kN}, vector, {kK}, true},
   };
   for (const BiasCase& c : cases) {
@@ -81,9 +81,10 @@ TEST(FuseLinear, OnlyIfBroadcastingStaysTheSame) {
 
 TEST(FuseLinear, AVectorOverAProductOfOneColumnIsNoBias) {
   GraphBuilder b;
-  const ValueId product = b.node("MatMul", "mm", {b.input("x", kMatrix), b.constant("w", {kK, 1})});
+  const ValueId product =
+      b.node("MatMul", "mm", {b.input("x", kLinearMatrix), b.constant("w", {kK, 1})});
   b.output(b.node("Add", "add", {product, b.constant("b", {kN})}));
-  expect_same_function(b.graph, fuse_linear, kInputs);
+  expect_same_function(b.graph, fuse_linear, kLinearInputs);
   EXPECT_EQ(ops(b.graph), "pbatch.Linear Add");
 }
 
@@ -94,9 +95,9 @@ TEST(FuseLinear, ProductsThatOthersNeedKeepTheirAdd) {
     b->output(b->node("Add", "add", {product, b->constant("b", {kN})}));
     b->output(b == &used ? b->node("Relu", "r", {product}) : product);
   }
-  expect_same_function(used.graph, fuse_linear, kInputs);
+  expect_same_function(used.graph, fuse_linear, kLinearInputs);
   EXPECT_EQ(ops(used.graph), "pbatch.Linear Add Relu");
-  expect_same_function(output.graph, fuse_linear, kInputs);
+  expect_same_function(output.graph, fuse_linear, kLinearInputs);
   EXPECT_EQ(ops(output.graph), "pbatch.Linear Add");
 }
 
@@ -104,7 +105,7 @@ TEST(FuseLinear, SumOfTheProductWithItself) {
   GraphBuilder b;
   const ValueId product = b.node("MatMul", "mm", {b.input("x"), b.constant("w", {kK, kN})});
   b.output(b.node("Add", "add", {product, product}));
-  expect_same_function(b.graph, fuse_linear, kInputs);
+  expect_same_function(b.graph, fuse_linear, kLinearInputs);
   EXPECT_EQ(ops(b.graph), "pbatch.Linear Add");
 }
 
@@ -120,7 +121,7 @@ TEST(FuseLinear, GemmOfEveryForm) {
           b.output(
               b.node("Gemm", "fc", inputs,
                      {{"transB", std::int64_t{transposed}}, {"alpha", alpha}, {"beta", beta}}));
-          expect_same_function(b.graph, fuse_linear, kInputs);
+          expect_same_function(b.graph, fuse_linear, kLinearInputs);
           ASSERT_EQ(ops(b.graph), "pbatch.Linear");
           EXPECT_TRUE(b.graph.nodes[0].attributes.empty());
           EXPECT_EQ(b.graph.nodes[0].name, "fc");
@@ -155,7 +156,7 @@ TEST(FuseLinear, SharedConstantsStayAsTheyAre) {
   const ValueId third = b.node("Gemm", "third", {second, w}, {{"alpha", 3.0f}});
   b.output(third);
   b.output(b.node("MatMul", "plain", {x, w}));
-  expect_same_function(b.graph, fuse_linear, kInputs);
+  expect_same_function(b.graph, fuse_linear, kLinearInputs);
   EXPECT_EQ(std::vector<float>(b.graph.constant(w)->span<float>().begin(),
                                b.graph.constant(w)->span<float>().end()),
             before);
@@ -170,7 +171,7 @@ TEST(FuseLinear, ReluBecomesAnActivation) {
   const ValueId h = b.node("Gemm", "fc", {x, b.constant("w", {kK, kN})});
   b.output(b.node("Relu", "act", {h}));
   b.graph.values[std::size_t(b.graph.outputs[0])].name = "y";
-  expect_same_function(b.graph, fuse_linear, kInputs);
+  expect_same_function(b.graph, fuse_linear, kLinearInputs);
   ASSERT_EQ(ops(b.graph), "pbatch.Linear");
   EXPECT_EQ(*b.graph.nodes[0].string_attr("activation", ""), "relu");
   EXPECT_EQ(b.graph.values[std::size_t(b.graph.outputs[0])].name, "y");
@@ -181,7 +182,7 @@ TEST(FuseLinear, ReluOfAValueThatOthersNeedStays) {
   const ValueId h = b.node("Gemm", "fc", {b.input("x"), b.constant("w", {kK, kN})});
   b.output(b.node("Relu", "act", {h}));
   b.output(h);
-  expect_same_function(b.graph, fuse_linear, kInputs);
+  expect_same_function(b.graph, fuse_linear, kLinearInputs);
   EXPECT_EQ(ops(b.graph), "pbatch.Linear Relu");
 }
 

@@ -29,25 +29,28 @@ TEST(Isa, GenericRunsEverywhere) {
 }
 
 TEST(Isa, BestIsTheLastThatRuns) {
-  const Result<Isa> best = resolve_isa(nullptr);
+  const Result<IsaChoice> best = resolve_isa(nullptr);
   ASSERT_TRUE(best.is_ok());
-  EXPECT_TRUE(isa_runs_here(*best));
+  EXPECT_TRUE(isa_runs_here(best->best));
+  EXPECT_EQ(best->features, cpu_features());
   for (const std::string& name : compiled_isas()) {
     const Isa isa = *isa_from_name(name);
-    EXPECT_FALSE(isa > *best && isa_runs_here(isa)) << name;
+    EXPECT_FALSE(isa > best->best && isa_runs_here(isa)) << name;
   }
-  const Result<Isa> empty = resolve_isa("");
+  const Result<IsaChoice> empty = resolve_isa("");
   ASSERT_TRUE(empty.is_ok());
-  EXPECT_EQ(*empty, *best);
+  EXPECT_EQ(empty->best, best->best);
+  EXPECT_EQ(empty->features, best->features);
 }
 
 TEST(Isa, ForcedIsTakenOrRefused) {
   for (const std::string& name : compiled_isas()) {
     const Isa isa = *isa_from_name(name);
-    const Result<Isa> forced = resolve_isa(name.c_str());
+    const Result<IsaChoice> forced = resolve_isa(name.c_str());
     ASSERT_EQ(forced.is_ok(), isa_runs_here(isa)) << name;
     if (forced.is_ok()) {
-      EXPECT_EQ(*forced, isa);
+      EXPECT_EQ(forced->best, isa);
+      EXPECT_EQ(forced->features, isa_features(isa));
     } else {
       EXPECT_EQ(forced.status().code(), ErrorCode::unsupported);
       EXPECT_NE(forced.status().to_line().find(name), std::string::npos);
@@ -56,11 +59,28 @@ TEST(Isa, ForcedIsTakenOrRefused) {
 }
 
 TEST(Isa, UnknownNameIsAnErrorThatListsTheChoices) {
-  const Result<Isa> forced = resolve_isa("sse9");
+  const Result<IsaChoice> forced = resolve_isa("sse9");
   ASSERT_FALSE(forced.is_ok());
   EXPECT_EQ(forced.status().code(), ErrorCode::invalid_argument);
   EXPECT_NE(forced.status().message().find("sse9"), std::string::npos);
   EXPECT_NE(forced.status().remedy().find("generic"), std::string::npos);
+}
+
+// What the features say, by hand: no line from slow to fast.
+TEST(Isa, IncludesThoseWhoseFeaturesItHas) {
+  EXPECT_TRUE(IsaChoice(Isa::generic).runs(Isa::generic));
+#if defined(__x86_64__)
+  EXPECT_TRUE(IsaChoice(Isa::avx512).runs(Isa::avx2));
+  EXPECT_FALSE(IsaChoice(Isa::avx512).runs(Isa::avxvnni));
+  EXPECT_TRUE(IsaChoice(Isa::avxvnni).runs(Isa::avx2));
+  EXPECT_FALSE(IsaChoice(Isa::avxvnni).runs(Isa::avx512));
+  EXPECT_FALSE(IsaChoice(Isa::generic).runs(Isa::avx2));
+  const FeatureSet both = isa_features(Isa::avx512) | isa_features(Isa::avxvnni);
+  EXPECT_TRUE(IsaChoice(Isa::avx512, both).runs(Isa::avxvnni));
+#elif defined(__aarch64__)
+  EXPECT_TRUE(IsaChoice(Isa::neon_dot).runs(Isa::neon));
+  EXPECT_FALSE(IsaChoice(Isa::neon).runs(Isa::neon_dot));
+#endif
 }
 
 // The environment is read once a process, so each case has a process of its own.

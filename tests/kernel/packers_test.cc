@@ -13,7 +13,7 @@
 namespace pbatch::testing {
 namespace {
 
-constexpr std::uint8_t kGuard = 0x5a;
+constexpr std::uint8_t kPackGuard = 0x5a;
 
 class PackerTest : public ::testing::TestWithParam<int> {
  protected:
@@ -29,10 +29,10 @@ class PackerTest : public ::testing::TestWithParam<int> {
     const std::vector<std::uint8_t> expected = packed(q, packer().layout, activation_bits);
     ASSERT_EQ(expected.size() % 64, 0u);
     std::vector<Line> out(expected.size() / 64 + 1);
-    std::memset(out.data(), kGuard, out.size() * sizeof(Line));
+    std::memset(out.data(), kPackGuard, out.size() * sizeof(Line));
     const auto blocks = static_cast<std::int64_t>(q.size() / 32);
     packer().run(q.data(), blocks, activation_bits, out.front().bytes);
-    for (const std::uint8_t byte : out.back().bytes) ASSERT_EQ(byte, kGuard);
+    for (const std::uint8_t byte : out.back().bytes) ASSERT_EQ(byte, kPackGuard);
     // An odd block of 8 bits ends in the middle of a line; only digits say what follows.
     const bool anything = packer().layout == kActivationPlanes && activation_bits == 8;
     const std::size_t bytes = anything ? q.size() : expected.size();

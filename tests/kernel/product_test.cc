@@ -128,13 +128,13 @@ TEST_P(ProductTest, IsTheProductOfDequantizedNumbers) {
   }
 }
 
-std::vector<const char*> names_of_kernels() {
+std::vector<const char*> names_of_products() {
   std::vector<const char*> names;
   for (const BitKernel& kernel : all_kernels()) names.push_back(kernel.name);
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ProductTest, ::testing::ValuesIn(names_of_kernels()),
+INSTANTIATE_TEST_SUITE_P(All, ProductTest, ::testing::ValuesIn(names_of_products()),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace

@@ -40,7 +40,7 @@ TEST(Registry, PackerIsTheBestNotAboveTheIsa) {
     const ActivationPacker& packer = packer_for(Isa::generic, kernel.activations);
     EXPECT_EQ(packer.isa, Isa::generic);
     EXPECT_EQ(packer.layout, kernel.activations);
-    EXPECT_LE(packer_for(kernel.isa, kernel.activations).isa, kernel.isa);
+    EXPECT_TRUE(IsaChoice(kernel.isa).runs(packer_for(kernel.isa, kernel.activations).isa));
   }
 }
 
@@ -49,7 +49,7 @@ TEST(Registry, QuantizerIsTheBestNotAboveTheIsa) {
     EXPECT_STREQ(quantizer_for(quantizer.isa).name, quantizer.name);
   }
   for (const BitKernel& kernel : all_kernels()) {
-    EXPECT_LE(quantizer_for(kernel.isa).isa, kernel.isa);
+    EXPECT_TRUE(IsaChoice(kernel.isa).runs(quantizer_for(kernel.isa).isa));
   }
 }
 

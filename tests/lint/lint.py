@@ -29,7 +29,7 @@ def module_order():
     """The modules in the order of CMakeLists.txt."""
     text = (ROOT / "CMakeLists.txt").read_text()
     order = []
-    for match in re.finditer(r"pbatch_(?:(kernel|cuda)_module\(|module\((\w+))", text):
+    for match in re.finditer(r"pbatch_(?:(kernel|cuda|plan)_module\(|module\((\w+))", text):
         name = match.group(1) or match.group(2)
         if name not in order:
             order.append(name)
@@ -63,11 +63,31 @@ def check_length():
             yield f"{path.relative_to(ROOT)}: {lines} lines, more than {MAX_LINES}; split it"
 
 
+def isas():
+    """The lines of isas.inc: the flags of every ISA by its name."""
+    text = (ROOT / "src/isa/isas.inc").read_text()
+    return dict(re.findall(r'^PBATCH_ISA\((\w+), [^"]*, "([^"]*)", "[^"]*"\)', text, re.M))
+
+
+def check_isas():
+    """Every ISA has a folder and stands in the documentation with the flags that it is compiled with."""
+    known = isas()
+    documented = dict(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| (?:`([^`]*)`)? *\|$",
+                                 (ROOT / "docs/kernels.md").read_text(), re.M))
+    if documented != known:
+        yield f"docs/kernels.md: its table of ISAs says {documented}, src/isa/isas.inc {known}"
+    folders = {path.name for path in (ROOT / "src/kernel").iterdir() if path.is_dir()}
+    if folders != known.keys():
+        yield f"src/kernel: folders {sorted(folders)}, but src/isa/isas.inc has {sorted(known)}"
+    for path in (ROOT / "src/plan/costs").iterdir():
+        if path.stem not in known:
+            yield f"{path.relative_to(ROOT)}: costs of an ISA that src/isa/isas.inc has not"
+
+
 def check_kernels():
     """Kernels, and what they include, use C headers and intrinsics only."""
     allowed = re.compile(r".*\.h$|c(stdint|stddef|string)$")
-    todo = [p for f in ("generic", "avx2", "avxvnni", "avx512", "neon", "neon_dot")
-            for p in sources(f"src/kernel/{f}")]
+    todo = [p for isa in isas() for p in sources(f"src/kernel/{isa}")]
     if not todo:
         yield "src/kernel: no kernels found; mend this check"
     seen = set(todo)
@@ -83,6 +103,49 @@ def check_kernels():
                 if target.exists() and target not in seen:
                     seen.add(target)
                     todo.append(target)
+
+
+TYPE = re.compile(r"(?:template\b.*>\s*)?(?:struct|class|enum class|enum|using)\s+(\w+)"
+                  r"(?=\s*(?:[:{=]|final|$))")
+FUNCTION = re.compile(r"(?:inline |static |constexpr |const )*[\w:<>,*&\[\] ]+?[ *&>](\w+)\(.*[^;]$")
+CONSTANT = re.compile(r"(?:inline |static |constexpr |const )*[\w:<>, *&]*?\b(\w+)\s*"
+                      r"(?:\[[^\]]*\]\s*)?[={;]")
+NO_DEFINITION = re.compile(r"using [\w:]+;|using namespace|namespace|return|TEST|INSTANTIATE|[^A-Za-z_]")
+
+
+def unnamed_names(path):
+    """What the unnamed namespaces of a file define at their first level: name and line."""
+    inside = False
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.startswith("namespace {"):
+            inside = True
+        elif line.startswith("}  // namespace"):
+            inside = False
+        elif inside and line and not NO_DEFINITION.match(line):
+            match = TYPE.match(line) or FUNCTION.match(line) or CONSTANT.match(line)
+            if match:
+                yield match.group(1), number
+
+
+def check_names():
+    """Sources of a module are compiled together: their unnamed namespaces have no name in common,
+    and none with a type of its headers."""
+    modules = [path for top in ("src", "tests") for path in sorted((ROOT / top).iterdir())
+               if path.is_dir() and path != ROOT / "src/kernel"]   # whose sources stay alone
+    for module in [*modules, ROOT / "cli"]:
+        taken = {}
+        for path in sorted(module.rglob("*.h")):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                match = TYPE.match(line)
+                if match:
+                    taken.setdefault(match.group(1), f"{path.relative_to(ROOT)}:{number}")
+        for path in sorted(module.rglob("*.cc")):
+            own = {}
+            for name, number in unnamed_names(path):
+                own.setdefault(name, f"{path.relative_to(ROOT)}:{number}")   # with its overloads
+            for name in own.keys() & taken.keys():
+                yield f"{own[name]}: '{name}' is also in {taken[name]}; a name that says more helps"
+            taken = own | taken
 
 
 def tracked():
@@ -111,8 +174,8 @@ def check_paths():
                 yield f"{path.relative_to(ROOT)}:{line}: names '{word}'"
 
 
-CHECKS = {"order": check_order, "length": check_length, "kernels": check_kernels,
-          "paths": check_paths}
+CHECKS = {"isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
+          "names": check_names, "paths": check_paths}
 
 
 def main():

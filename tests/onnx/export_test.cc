@@ -9,7 +9,7 @@
 namespace pbatch {
 namespace {
 
-using Attr = onnx::AttributeProto;
+using AttrProto = onnx::AttributeProto;
 using testing::add_attribute;
 using testing::find_value;
 using testing::ModelBuilder;
@@ -24,13 +24,13 @@ ModelBuilder full_model() {
   auto& i8 = builder.initializer("codes", {2}, onnx::TensorProto::INT8);
   i8.set_raw_data("ab");
   auto& node = builder.node("Gemm", {"x", "w", ""}, {"h", ""}, "fc");
-  add_attribute(node, "f", Attr::FLOAT).set_f(0.25f);
-  add_attribute(node, "i", Attr::INT).set_i(1);
-  add_attribute(node, "s", Attr::STRING).set_s("same");
-  add_attribute(node, "is", Attr::INTS).add_ints(5);
-  add_attribute(node, "fs", Attr::FLOATS).add_floats(5);
-  add_attribute(node, "ss", Attr::STRINGS).add_strings("five");
-  auto& t = *add_attribute(node, "t", Attr::TENSOR).mutable_t();
+  add_attribute(node, "f", AttrProto::FLOAT).set_f(0.25f);
+  add_attribute(node, "i", AttrProto::INT).set_i(1);
+  add_attribute(node, "s", AttrProto::STRING).set_s("same");
+  add_attribute(node, "is", AttrProto::INTS).add_ints(5);
+  add_attribute(node, "fs", AttrProto::FLOATS).add_floats(5);
+  add_attribute(node, "ss", AttrProto::STRINGS).add_strings("five");
+  auto& t = *add_attribute(node, "t", AttrProto::TENSOR).mutable_t();
   t.set_data_type(onnx::TensorProto::INT64);
   t.add_int64_data(-9);
   builder.node("Use", {"h", "codes"}, {"y"}, "custom").set_domain("pbatch");

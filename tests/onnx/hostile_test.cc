@@ -9,7 +9,7 @@
 namespace pbatch {
 namespace {
 
-using Attr = onnx::AttributeProto;
+using HostileAttr = onnx::AttributeProto;
 using testing::add_attribute;
 using testing::ModelBuilder;
 using testing::relu_model;
@@ -45,7 +45,7 @@ TEST(OnnxHostile, DirectoryMissingFileAndDevice) {
 TEST(OnnxHostile, EveryTruncationIsAnError) {
   ModelBuilder builder = relu_model();
   builder.floats("w", {3}, {1, 2, 3});
-  add_attribute(*builder.graph().mutable_node(0), "a", Attr::INTS).add_ints(1);
+  add_attribute(*builder.graph().mutable_node(0), "a", HostileAttr::INTS).add_ints(1);
   builder.model.mutable_graph()->set_doc_string("the last field of the graph");
   // The opset stands behind the graph in the file, so no prefix is a whole model.
   const std::string whole = builder.bytes();
@@ -211,7 +211,7 @@ TEST(OnnxHostile, NodeThatMakesAnInitializer) {
 
 TEST(OnnxHostile, ConstantThatMakesAnInput) {
   ModelBuilder builder = relu_model();
-  add_attribute(builder.node("Constant", {}, {"x"}), "value_int", Attr::INT).set_i(1);
+  add_attribute(builder.node("Constant", {}, {"x"}), "value_int", HostileAttr::INT).set_i(1);
   builder.expect_error(ErrorCode::malformed, "'x' is made more than once");
 }
 
@@ -237,20 +237,20 @@ TEST(OnnxHostile, FunctionOfTheModel) {
 
 TEST(OnnxHostile, AttributesWithoutMeaning) {
   ModelBuilder sparse = relu_model();
-  add_attribute(*sparse.graph().mutable_node(0), "a", Attr::SPARSE_TENSOR);
+  add_attribute(*sparse.graph().mutable_node(0), "a", HostileAttr::SPARSE_TENSOR);
   sparse.expect_error(ErrorCode::unsupported, "sparse");
   ModelBuilder empty = relu_model();
-  add_attribute(*empty.graph().mutable_node(0), "a", Attr::TENSOR);
+  add_attribute(*empty.graph().mutable_node(0), "a", HostileAttr::TENSOR);
   empty.expect_error(ErrorCode::malformed, "'a'");
   ModelBuilder untyped = relu_model();
   untyped.graph().mutable_node(0)->add_attribute()->set_name("a");
   untyped.expect_error(ErrorCode::malformed, "'a'");
   ModelBuilder twice = relu_model();
-  add_attribute(*twice.graph().mutable_node(0), "a", Attr::INT).set_i(1);
-  add_attribute(*twice.graph().mutable_node(0), "a", Attr::INT).set_i(2);
+  add_attribute(*twice.graph().mutable_node(0), "a", HostileAttr::INT).set_i(1);
+  add_attribute(*twice.graph().mutable_node(0), "a", HostileAttr::INT).set_i(2);
   twice.expect_error(ErrorCode::malformed, "twice");
   ModelBuilder reference = relu_model();
-  add_attribute(*reference.graph().mutable_node(0), "a", Attr::INT).set_ref_attr_name("b");
+  add_attribute(*reference.graph().mutable_node(0), "a", HostileAttr::INT).set_ref_attr_name("b");
   reference.expect_error(ErrorCode::malformed, "function");
 }
 
@@ -258,7 +258,8 @@ TEST(OnnxHostile, ConstantWithoutValue) {
   ModelBuilder builder = relu_model();
   builder.node("Constant", {}, {"c"});
   builder.expect_error(ErrorCode::malformed, "Constant");
-  add_attribute(*builder.graph().mutable_node(1), "value_string", Attr::STRING).set_s("text");
+  add_attribute(*builder.graph().mutable_node(1), "value_string", HostileAttr::STRING)
+      .set_s("text");
   builder.expect_error(ErrorCode::unsupported, "string");
 }
 

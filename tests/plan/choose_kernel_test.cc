@@ -189,7 +189,7 @@ TEST(ChooseKernel, EveryShapeHasAKernelOfItsIsa) {
                 const GemmShape shape{rows, 300, batch, weight_bits, activation_bits, 3, network};
                 const BitKernel& kernel = choose_kernel(shape, any.isa, *costs);
                 ASSERT_STRNE(kernel.name, "reference");
-                ASSERT_LE(kernel.isa, any.isa);
+                ASSERT_TRUE(IsaChoice(any.isa).runs(kernel.isa)) << kernel.name;
                 ASSERT_EQ(&kernel, &choose_kernel(shape, any.isa, *costs));
               }
             }
@@ -199,6 +199,23 @@ TEST(ChooseKernel, EveryShapeHasAKernelOfItsIsa) {
     }
   }
 }
+
+#if defined(__x86_64__)
+// Tuned where there are AVX-512 and AVX-VNNI, and brought to a CPU that lacks the latter.
+TEST(ChooseKernel, ForeignTableChoosesNoKernelThatTraps) {
+  const Result<KernelCosts> costs = parse_costs(R"(pbatch kernel costs, format 1
+isa avx512
+fields_avxvnni 1024x1024 8 1  1 1 1 1 1 1 1 1
+fields_avx512  1024x1024 8 1  9 9 9 9 9 9 9 9
+)");
+  ASSERT_TRUE(costs) << costs.status().to_line();
+  const GemmShape shape{1024, 1024, 1, 4, 8};
+  EXPECT_STREQ(choose_kernel(shape, Isa::avx512, *costs).name, "fields_avx512");
+  const FeatureSet both = isa_features(Isa::avx512) | isa_features(Isa::avxvnni);
+  EXPECT_STREQ(choose_kernel(shape, IsaChoice(Isa::avx512, both), *costs).name, "fields_avxvnni");
+  EXPECT_STREQ(choose_kernel(shape, Isa::avx2, *costs).name, "fields_avx2");
+}
+#endif
 
 TEST(ChooseKernel, WithoutCostsTheLastOfTheBestIsa) {
   const KernelCosts nothing;

@@ -21,7 +21,7 @@ constexpr std::int64_t kIn = 8, kMiddle = 96, kOut = 32;
 // Column c of the second matrix is large where c is a multiple of 16.
 float size_of(std::int64_t c) { return c % 16 == 0 ? 30.0F : 1.0F; }
 
-Tensor tensor_of(Shape shape, std::vector<float> values) {
+Tensor balanced_tensor(Shape shape, std::vector<float> values) {
   return *Tensor::from_floats(std::move(shape), values);
 }
 
@@ -37,10 +37,10 @@ std::vector<float> second_weights() {  // [middle][out]
 GraphBuilder two_layers(const char* between = nullptr, float first_scale = 1) {
   GraphBuilder b;
   const ValueId x = b.input("x");
-  const ValueId w1 =
-      b.constant("w1", tensor_of({kIn, kMiddle}, testing::gaussian(kIn * kMiddle, 1, first_scale)));
-  const ValueId b1 = b.constant("b1", tensor_of({kMiddle}, testing::gaussian(kMiddle, 3)));
-  const ValueId w2 = b.constant("w2", tensor_of({kMiddle, kOut}, second_weights()));
+  const ValueId w1 = b.constant(
+      "w1", balanced_tensor({kIn, kMiddle}, testing::gaussian(kIn * kMiddle, 1, first_scale)));
+  const ValueId b1 = b.constant("b1", balanced_tensor({kMiddle}, testing::gaussian(kMiddle, 3)));
+  const ValueId w2 = b.constant("w2", balanced_tensor({kMiddle, kOut}, second_weights()));
   ValueId h = b.node("Relu", "relu", {b.node("Gemm", "fc1", {x, w1, b1})});
   if (between != nullptr) h = b.node(between, "between", {h});
   b.output(b.node("MatMul", "fc2", {h, w2}));
@@ -123,11 +123,12 @@ TEST(BalanceChannels, GoesThroughPoolingBetweenConvolutions) {
   GraphBuilder b;
   std::vector<float> w2 = testing::gaussian(16 * 32 * 9, 2);
   for (std::size_t i = 0; i < w2.size(); ++i) w2[i] *= i / 9 % 32 == 5 ? 64.0F : 1.0F;
-  const ValueId w1 = b.constant("w1", tensor_of({32, 3, 3, 3}, testing::gaussian(32 * 27, 1)));
+  const ValueId w1 =
+      b.constant("w1", balanced_tensor({32, 3, 3, 3}, testing::gaussian(32 * 27, 1)));
   const ValueId h = b.node("Conv", "fc1", {b.input("x"), w1});
   const ValueId pooled =
       b.node("MaxPool", "pool", {h}, {{"kernel_shape", std::vector<std::int64_t>{2, 2}}});
-  b.output(b.node("Conv", "fc2", {pooled, b.constant("w2", tensor_of({16, 32, 3, 3}, w2))}));
+  b.output(b.node("Conv", "fc2", {pooled, b.constant("w2", balanced_tensor({16, 32, 3, 3}, w2))}));
   const Graph before = fused(b);
   Graph after = before;
   ASSERT_TRUE(balance_channels(after, {.group = 64}, nullptr));

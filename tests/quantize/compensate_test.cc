@@ -17,20 +17,21 @@ using testing::gaussian;
 using testing::output_noise;
 using testing::white_moments;
 
-WeightView by_rows(const std::vector<float>& w, std::int64_t rows, std::int64_t cols) {
+WeightView compensated_by_rows(const std::vector<float>& w, std::int64_t rows, std::int64_t cols) {
   return {w.data(), rows, cols, cols, 1};
 }
 
 std::shared_ptr<const BitMatrix> plain_code(const std::vector<float>& w, std::int64_t rows,
                                             std::int64_t cols, int planes = 8, int group = 32) {
-  const auto q = quantize_matrix(by_rows(w, rows, cols), planes, group, nullptr);
+  const auto q = quantize_matrix(compensated_by_rows(w, rows, cols), planes, group, nullptr);
   EXPECT_TRUE(q) << q.status().to_line();
   return q ? q->matrix : nullptr;
 }
 
 CompensatedMatrix compensated(const std::vector<float>& w, const BitMatrix& plain,
                               const MatrixMoments& moments, ThreadPool* pool = nullptr) {
-  auto made = compensate_matrix(by_rows(w, plain.rows, plain.cols), plain, moments, pool);
+  auto made =
+      compensate_matrix(compensated_by_rows(w, plain.rows, plain.cols), plain, moments, pool);
   EXPECT_TRUE(made) << made.status().to_line();
   return made ? *std::move(made) : CompensatedMatrix{};
 }
@@ -137,7 +138,8 @@ TEST(Compensate, PartsOfTheRowsHaveMomentsOfTheirOwn) {
             3);
   EXPECT_GT(decibels(output_noise(*plain, 4, w, second), output_noise(*made.matrix, 4, w, second)),
             -0.5);
-  const auto bad = compensate_matrix(by_rows(w, rows, cols), *plain, {{first}, {first}}, nullptr);
+  const auto bad =
+      compensate_matrix(compensated_by_rows(w, rows, cols), *plain, {{first}, {first}}, nullptr);
   EXPECT_EQ(bad.status().code(), ErrorCode::invalid_argument);  // some rows have none
 }
 
@@ -245,7 +247,7 @@ TEST(RowCompensator, FeedsBackAsGptqDoes) {
   for (int i = 0; i < layout.widths.count; ++i) {
     weight[i] = std::pow(4.0, layout.widths.width[static_cast<std::size_t>(i)]);
   }
-  RowCompensator block(layout, by_rows(w, rows, cols), *plain, table, 0, rows);
+  RowCompensator block(layout, compensated_by_rows(w, rows, cols), *plain, table, 0, rows);
   block.feed_back(WidthTree(layout.widths, weight));
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::vector<int> expected = codes_by_gptq(w, *plain, r, *f, weight);
@@ -276,7 +278,7 @@ TEST(RowCompensator, SweepsAndScalesNeverAddToTheWeightedNoise) {
     weight[i] = std::pow(4.0, layout.widths.width[static_cast<std::size_t>(i)]);
   }
   const WidthTree tree(layout.widths, weight);
-  RowCompensator block(layout, by_rows(w, rows, cols), *plain, table, 0, rows);
+  RowCompensator block(layout, compensated_by_rows(w, rows, cols), *plain, table, 0, rows);
   const auto noise = [&] {
     block.measure(layout.widths.count);
     double sum = 0;

@@ -12,7 +12,7 @@ namespace pbatch {
 
 namespace {
 
-constexpr DeviceOpEntry kOps[] = {
+constexpr DeviceOpEntry kDeviceOps[] = {
 #define PBATCH_DEVICE_OP(domain, op_type, build, check) {domain, op_type, build, check},
 #include "execute/device/device_ops.inc"
 #undef PBATCH_DEVICE_OP
@@ -23,7 +23,7 @@ constexpr DeviceOpEntry kOps[] = {
 Status any_form(const Node&) { return Status::ok(); }
 
 Result<const DeviceOpEntry*> find_device_op(const Node& node) {
-  for (const DeviceOpEntry& entry : kOps) {
+  for (const DeviceOpEntry& entry : kDeviceOps) {
     if (node.domain != entry.domain || node.op_type != entry.op_type) continue;
     PBATCH_RETURN_IF_ERROR(entry.check(node));
     return &entry;

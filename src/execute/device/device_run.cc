@@ -10,10 +10,10 @@
 namespace pbatch {
 namespace {
 
-constexpr std::int64_t kAlignment = 256;
+constexpr std::int64_t kDeviceAlignment = 256;
 
 std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return (bytes + kDeviceAlignment - 1) / kDeviceAlignment * kDeviceAlignment;
 }
 
 char* byte_at(void* memory, std::int64_t offset) { return static_cast<char*>(memory) + offset; }

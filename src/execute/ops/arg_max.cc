@@ -77,7 +77,7 @@ class ArgMax final : public Op {
   bool keep_, last_, least_;
 };
 
-Result<std::unique_ptr<Op>> make(const Node& node, bool least) {
+Result<std::unique_ptr<Op>> make_arg(const Node& node, bool least) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, node.int_attr("axis", 0));
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t keep, node.int_attr("keepdims", 1));
@@ -88,11 +88,11 @@ Result<std::unique_ptr<Op>> make(const Node& node, bool least) {
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_arg_max(const Graph&, const Node& node) {
-  return make(node, false);
+  return make_arg(node, false);
 }
 
 Result<std::unique_ptr<Op>> make_arg_min(const Graph&, const Node& node) {
-  return make(node, true);
+  return make_arg(node, true);
 }
 
 }  // namespace pbatch

@@ -25,7 +25,7 @@ struct Place {
   std::int64_t b = 0, h = 0, s = 0, t = 0;
 };
 
-Status mismatch(const Tensor& mask, const Extents& x) {
+Status wrong_mask(const Tensor& mask, const Extents& x) {
   return {ErrorCode::shape_mismatch,
           "a mask of shape " + shape_to_string(mask.shape()) + " does not fit attention of " +
               std::to_string(x.queries) + " queries over " + std::to_string(x.keys) + " keys",
@@ -135,7 +135,7 @@ class AttentionMask final : public Op {
   Result<Shape> shape_for(const Tensor& mask, const Extents& x) const {
     const Shape& m = mask.shape();
     if (kind_ == Kind::lengths) {
-      if (mask.size() != x.batch) return mismatch(mask, x);
+      if (mask.size() != x.batch) return wrong_mask(mask, x);
       PBATCH_RETURN_IF_ERROR(Indices::of(mask).status());
       return Shape{1, 1, x.queries, x.keys};
     }
@@ -144,7 +144,7 @@ class AttentionMask final : public Op {
           (m.size() == 1 && (m[0] == x.batch || m[0] == 2 * x.batch)) ||
           m == Shape{x.batch, x.keys} || m == Shape{x.batch, x.queries, x.keys} ||
           (m.size() == 4 && m[0] == x.batch && m[1] == 1 && m[2] >= x.keys && m[3] >= x.keys);
-      if (!fits) return mismatch(mask, x);
+      if (!fits) return wrong_mask(mask, x);
       return Shape{x.batch, 1, x.queries, x.keys};
     }
     Shape full(4 - std::min<std::size_t>(m.size(), 4), 1);
@@ -152,7 +152,7 @@ class AttentionMask final : public Op {
     const auto one_of = [](std::int64_t d, std::int64_t n) { return d == 1 || d == n; };
     if (full.size() != 4 || !one_of(full[0], x.batch) || !one_of(full[1], x.heads) ||
         !one_of(full[2], x.queries) || full[3] > x.keys) {
-      return mismatch(mask, x);
+      return wrong_mask(mask, x);
     }
     return Shape{full[0], full[1], x.queries, x.keys};
   }

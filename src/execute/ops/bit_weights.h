@@ -32,7 +32,7 @@ class BitWeights {
   static Result<std::unique_ptr<BitWeights>> create(const Node& node);
 
   const BitMatrix& matrix() const { return *matrix_; }
-  Isa isa() const { return policy_.isa; }
+  Isa isa() const { return policy_.isa.best; }
 
   /// Until this is called: the built-in costs of the ISA in use, and one thread.
   void choose_kernels_by(const KernelPolicy& policy);

@@ -40,7 +40,7 @@ constexpr std::array<ClipLoop, kDTypes> clip_loops(Types<Ts...>) {
   return loops;
 }
 
-constexpr std::array<ClipLoop, kDTypes> kLoops = clip_loops(NumberTypes{});
+constexpr std::array<ClipLoop, kDTypes> kClipLoops = clip_loops(NumberTypes{});
 
 Status check_bound(const Tensor* bound, DType type, const char* name) {
   if (bound == nullptr || (bound->dtype() == type && bound->size() == 1)) return Status::ok();
@@ -57,7 +57,7 @@ class Clip final : public Op {
   Result<StepPlan> plan(const PlanRequest& request) const override {
     constexpr std::int64_t kGrain = std::int64_t{1} << 15;
     const Tensor& x = *request.inputs[0];
-    const ClipLoop loop = kLoops[dtype_index(x.dtype())];
+    const ClipLoop loop = kClipLoops[dtype_index(x.dtype())];
     if (loop == nullptr) return unsupported_type("Clip", x.dtype());
     const Tensor* low = low_.size() == 1 ? &low_ : input_or_null(request.inputs, 1);
     const Tensor* high = high_.size() == 1 ? &high_ : input_or_null(request.inputs, 2);

@@ -8,7 +8,8 @@
 namespace pbatch {
 namespace {
 
-Status check_shapes(const Tensor& x, const Tensor& w, const Tensor* bias, std::int64_t groups) {
+Status check_conv_shapes(const Tensor& x, const Tensor& w, const Tensor* bias,
+                         std::int64_t groups) {
   const auto mismatch = [&](const std::string& why) {
     return Status(ErrorCode::shape_mismatch,
                   "X " + shape_to_string(x.shape()) + " does not fit W " +
@@ -47,7 +48,7 @@ class Conv final : public Op {
     PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(w, "input W"));
     if (bias != nullptr) PBATCH_RETURN_IF_ERROR(expect_float(bias, "input B"));
-    PBATCH_RETURN_IF_ERROR(check_shapes(*x, *w, bias, groups_));
+    PBATCH_RETURN_IF_ERROR(check_conv_shapes(*x, *w, bias, groups_));
     const Shape kernel(w->shape().begin() + 2, w->shape().end());
     ConvolutionShape shape;
     PBATCH_ASSIGN_OR_RETURN(shape.geometry, make_geometry(window_, x->shape(), kernel));

@@ -16,15 +16,15 @@ Result<std::unique_ptr<Op>> make_conv(const Graph& graph, const Node& node);
 namespace {
 
 // Codes less their zero points, of which there is none, one, or one per channel.
-struct Centring {
+struct ImageCentring {
   DType type = DType::u8;
   std::int64_t count = 0, zeros = 0, run = 1;
 
-  static Result<Centring> create(const Tensor& codes, const Tensor* zero) {
+  static Result<ImageCentring> create(const Tensor& codes, const Tensor* zero) {
     if (codes.dtype() != DType::u8 && codes.dtype() != DType::i8) {
       return unsupported_type("ConvInteger", codes.dtype());
     }
-    Centring c{codes.dtype(), codes.size()};
+    ImageCentring c{codes.dtype(), codes.size()};
     if (zero == nullptr) return c;
     PBATCH_RETURN_IF_ERROR(expect_same_type("ConvInteger", codes.dtype(), zero->dtype()));
     c.zeros = zero->size();
@@ -63,8 +63,8 @@ class ConvInteger final : public Op {
       return Status(ErrorCode::unsupported, "x_zero_point of ConvInteger is not one number",
                     "export the network again");
     }
-    PBATCH_ASSIGN_OR_RETURN(const Centring of_x, Centring::create(x, x_zero));
-    PBATCH_ASSIGN_OR_RETURN(const Centring of_w, Centring::create(w, w_zero));
+    PBATCH_ASSIGN_OR_RETURN(const ImageCentring of_x, ImageCentring::create(x, x_zero));
+    PBATCH_ASSIGN_OR_RETURN(const ImageCentring of_w, ImageCentring::create(w, w_zero));
     const Tensor as_floats[] = {Tensor::view(DType::f32, x.shape(), nullptr, nullptr),
                                 Tensor::view(DType::f32, w.shape(), nullptr, nullptr)};
     const Tensor* const floats[] = {&as_floats[0], &as_floats[1]};

@@ -12,20 +12,20 @@ namespace pbatch {
 namespace {
 
 constexpr std::size_t kMaxSpatial = 3;
-constexpr std::int64_t kMost = std::int64_t{1} << 31;  // of an attribute
+constexpr std::int64_t kMostOfAttribute = std::int64_t{1} << 31;  // of an attribute
 
-struct Attributes {
+struct TransposeAttributes {
   WindowAttributes window;
   std::vector<std::int64_t> output_padding, output_shape;
   std::int64_t groups = 1;
 };
 
 // One spatial dimension; missing ones are of size 1.
-struct Dimension {
+struct ScatterDimension {
   std::int64_t in = 1, kernel = 1, out = 1, stride = 1, dilation = 1, pad = 0;
 };
 
-Status mismatch(const Tensor& x, const Tensor& w, const char* why) {
+Status wrong_input(const Tensor& x, const Tensor& w, const char* why) {
   return {ErrorCode::shape_mismatch,
           "X " + shape_to_string(x.shape()) + " does not fit W " + shape_to_string(w.shape()) +
               ": " + why,
@@ -37,7 +37,7 @@ std::int64_t entry(const std::vector<std::int64_t>& list, std::size_t d, std::in
 }
 
 // What is cut off at the beginning, and the size that is left.
-Status place(const Attributes& a, std::size_t d, std::size_t rank, Dimension& dim) {
+Status place(const TransposeAttributes& a, std::size_t d, std::size_t rank, ScatterDimension& dim) {
   const std::int64_t extent = (dim.kernel - 1) * dim.dilation + 1;
   const std::int64_t full = dim.stride * (dim.in - 1) + entry(a.output_padding, d, 0) + extent;
   const bool same =
@@ -55,10 +55,10 @@ Status place(const Attributes& a, std::size_t d, std::size_t rank, Dimension& di
 }
 
 // Adds a [kernel][in] block of products to one channel of the output.
-void scatter(const Dimension* dims, const float* products, float* y) {
+void scatter(const ScatterDimension* dims, const float* products, float* y) {
   const std::int64_t positions = dims[0].in * dims[1].in * dims[2].in;
   const std::int64_t taps = dims[0].kernel * dims[1].kernel * dims[2].kernel;
-  const auto target = [](const Dimension& d, std::int64_t i, std::int64_t k) {
+  const auto target = [](const ScatterDimension& d, std::int64_t i, std::int64_t k) {
     const std::int64_t at = i * d.stride + k * d.dilation - d.pad;
     return at >= 0 && at < d.out ? at : -1;
   };
@@ -82,7 +82,7 @@ void scatter(const Dimension* dims, const float* products, float* y) {
 
 struct Problem {
   std::int64_t batch = 0, groups = 1, inputs_each = 0, outputs_each = 0;  // channels of a group
-  Dimension dims[kMaxSpatial];
+  ScatterDimension dims[kMaxSpatial];
   bool has_bias = false;
 
   std::int64_t positions() const { return dims[0].in * dims[1].in * dims[2].in; }
@@ -122,7 +122,7 @@ void compute(const Problem& p, const StepCall& step) {
 
 class ConvTranspose final : public Op {
  public:
-  explicit ConvTranspose(Attributes attributes) : a_(std::move(attributes)) {}
+  explicit ConvTranspose(TransposeAttributes attributes) : a_(std::move(attributes)) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor& x = *request.inputs[0];
@@ -140,12 +140,12 @@ class ConvTranspose final : public Op {
     const std::int64_t channels = p.outputs_each * a_.groups;
     if (bias != nullptr) {
       PBATCH_RETURN_IF_ERROR(expect_float(bias, "input B"));
-      if (bias->shape() != Shape{channels}) return mismatch(x, w, "the bias has another size");
+      if (bias->shape() != Shape{channels}) return wrong_input(x, w, "the bias has another size");
     }
     Shape shape{x.dim(0), channels};
     const std::size_t rank = x.rank() - 2;
     for (std::size_t d = 0; d < rank; ++d) {
-      Dimension& dim = p.dims[kMaxSpatial - rank + d];
+      ScatterDimension& dim = p.dims[kMaxSpatial - rank + d];
       dim.in = x.dim(d + 2);
       dim.kernel = w.dim(d + 2);
       dim.stride = entry(a_.window.strides, d, 1);
@@ -172,13 +172,13 @@ class ConvTranspose final : public Op {
  private:
   Status check(const Tensor& x, const Tensor& w) const {
     const std::size_t rank = x.rank();
-    if (rank != w.rank() || rank < 3) return mismatch(x, w, "ranks differ or are less than 3");
+    if (rank != w.rank() || rank < 3) return wrong_input(x, w, "ranks differ or are less than 3");
     if (rank > kMaxSpatial + 2) {
       return {ErrorCode::unsupported, "ConvTranspose over more than 3 dimensions",
               "use at most 3 spatial dimensions"};
     }
     if (x.dim(1) != w.dim(0) || x.dim(1) % a_.groups != 0) {
-      return mismatch(x, w, "W takes another number of channels");
+      return wrong_input(x, w, "W takes another number of channels");
     }
     const auto fits = [rank](const std::vector<std::int64_t>& list, std::size_t times) {
       return list.empty() || list.size() == times * (rank - 2);
@@ -187,17 +187,18 @@ class ConvTranspose final : public Op {
     if (!fits(a_.window.strides, 1) || !fits(a_.window.dilations, 1) || !fits(a_.window.pads, 2) ||
         !fits(a_.output_padding, 1) || !fits(a_.output_shape, 1) ||
         (!a_.window.kernel.empty() && a_.window.kernel != kernel)) {
-      return mismatch(x, w, "an attribute has another number of dimensions");
+      return wrong_input(x, w, "an attribute has another number of dimensions");
     }
     return Status::ok();
   }
 
-  Attributes a_;
+  TransposeAttributes a_;
 };
 
-Result<std::vector<std::int64_t>> read_list(const Node& node, const char* name) {
+Result<std::vector<std::int64_t>> read_output_list(const Node& node, const char* name) {
   PBATCH_ASSIGN_OR_RETURN(std::vector<std::int64_t> list, node.ints_attr(name, {}));
-  if (std::any_of(list.begin(), list.end(), [](auto v) { return v < 0 || v >= kMost; })) {
+  if (std::any_of(list.begin(), list.end(),
+                  [](auto v) { return v < 0 || v >= kMostOfAttribute; })) {
     return Status(ErrorCode::malformed, std::string("attribute ") + name + " is out of range",
                   "export the network again");
   }
@@ -208,10 +209,10 @@ Result<std::vector<std::int64_t>> read_list(const Node& node, const char* name) 
 
 Result<std::unique_ptr<Op>> make_conv_transpose(const Graph&, const Node& node) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 3));
-  Attributes a;
+  TransposeAttributes a;
   PBATCH_ASSIGN_OR_RETURN(a.window, read_window_attributes(node));
-  PBATCH_ASSIGN_OR_RETURN(a.output_padding, read_list(node, "output_padding"));
-  PBATCH_ASSIGN_OR_RETURN(a.output_shape, read_list(node, "output_shape"));
+  PBATCH_ASSIGN_OR_RETURN(a.output_padding, read_output_list(node, "output_padding"));
+  PBATCH_ASSIGN_OR_RETURN(a.output_shape, read_output_list(node, "output_shape"));
   PBATCH_ASSIGN_OR_RETURN(a.groups, node.int_attr("group", 1));
   if (a.groups < 1) {
     return Status(ErrorCode::malformed, "attribute group is " + std::to_string(a.groups),

@@ -73,14 +73,14 @@ constexpr std::array<Row, kDTypes> rows(Types<Froms...>) {
   return table;
 }
 
-constexpr std::array<Row, kDTypes> kLoops = rows(AllTypes{});
+constexpr std::array<Row, kDTypes> kConvertLoops = rows(AllTypes{});
 
 }  // namespace
 
 StepPlan plan_convert(const Tensor& x, DType type) {
   constexpr std::int64_t kGrain = std::int64_t{1} << 14;
   if (x.dtype() == type) return StepPlan::alias({type, x.shape()});
-  const ConvertLoop loop = kLoops[dtype_index(x.dtype())][dtype_index(type)];
+  const ConvertLoop loop = kConvertLoops[dtype_index(x.dtype())][dtype_index(type)];
   const std::size_t from = dtype_size(x.dtype()), to = dtype_size(type);
   return StepPlan::of({type, x.shape()}, [loop, from, to, count = x.size()](const StepCall& call) {
     call.pool.parallel_for(count, kGrain, [&](std::int64_t begin, std::int64_t end) {

@@ -47,7 +47,7 @@ class MoveBlocks final : public Op {
   std::int64_t block_;
 };
 
-Result<std::unique_ptr<Op>> make(const Node& node, bool to_space, bool column_first) {
+Result<std::unique_ptr<Op>> make_between(const Node& node, bool to_space, bool column_first) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t block, node.int_attr("blocksize", 0));
   if (block < 1 || block > (1 << 15)) {
@@ -65,11 +65,11 @@ Result<std::unique_ptr<Op>> make_depth_to_space(const Graph&, const Node& node) 
     return Status(ErrorCode::unsupported, "mode = '" + mode + "' of DepthToSpace is not known",
                   "use DCR or CRD");
   }
-  return make(node, true, mode == "CRD");
+  return make_between(node, true, mode == "CRD");
 }
 
 Result<std::unique_ptr<Op>> make_space_to_depth(const Graph&, const Node& node) {
-  return make(node, false, false);
+  return make_between(node, false, false);
 }
 
 }  // namespace pbatch

@@ -8,7 +8,7 @@ namespace pbatch {
 namespace {
 
 template <class T>
-StepPlan plan_of(const ScaleLayout& layout, const Shape& shape, bool has_zeros) {
+StepPlan plan_dequantize(const ScaleLayout& layout, const Shape& shape, bool has_zeros) {
   return StepPlan::of({DType::f32, shape}, [layout, has_zeros](const StepCall& call) {
     const T* const from = call.input<T>(0);
     const float* const scales = call.input<float>(1);
@@ -47,15 +47,15 @@ class DequantizeLinear final : public Op {
                             ScaleLayout::create(x.shape(), scale.shape(), axis_, block_size_));
     switch (x.dtype()) {
       case DType::u8:
-        return plan_of<std::uint8_t>(layout, x.shape(), zero != nullptr);
+        return plan_dequantize<std::uint8_t>(layout, x.shape(), zero != nullptr);
       case DType::i8:
-        return plan_of<std::int8_t>(layout, x.shape(), zero != nullptr);
+        return plan_dequantize<std::int8_t>(layout, x.shape(), zero != nullptr);
       case DType::u16:
-        return plan_of<std::uint16_t>(layout, x.shape(), zero != nullptr);
+        return plan_dequantize<std::uint16_t>(layout, x.shape(), zero != nullptr);
       case DType::i16:
-        return plan_of<std::int16_t>(layout, x.shape(), zero != nullptr);
+        return plan_dequantize<std::int16_t>(layout, x.shape(), zero != nullptr);
       case DType::i32:
-        return plan_of<std::int32_t>(layout, x.shape(), zero != nullptr);
+        return plan_dequantize<std::int32_t>(layout, x.shape(), zero != nullptr);
       default:
         return unsupported_type("DequantizeLinear", x.dtype());
     }

@@ -30,7 +30,7 @@ float* target(const StepCall& call, const EinsumPlace& place) {
   return scratch_at<float>(call, place.at);
 }
 
-std::int64_t count_of(const Shape& shape) { return product_of(shape, 0, shape.size()); }
+std::int64_t count_elements(const Shape& shape) { return product_of(shape, 0, shape.size()); }
 
 }  // namespace
 
@@ -66,7 +66,7 @@ Result<EinsumPlace> EinsumSteps::add_scratch(const Shape& shape) {
 // Row-major over `order` in a tensor of `shape`; a dimension of 1, or none, is repeated.
 void EinsumSteps::copy(const EinsumOperand& x, const EinsumLabels& order, const Shape& shape,
                        const EinsumPlace& to) {
-  if (count_of(shape) == 0 || count_of(x.shape) == 0) return;
+  if (count_elements(shape) == 0 || count_elements(x.shape) == 0) return;
   const std::vector<std::int64_t> own = row_major_strides(x.shape);
   std::vector<std::int64_t> strides;
   for (const char label : order) {
@@ -111,7 +111,7 @@ Result<EinsumOperand> EinsumSteps::sum(const EinsumOperand& x, const EinsumLabel
   EinsumOperand y{{}, shape, kept};
   PBATCH_ASSIGN_OR_RETURN(y.place, add_scratch(shape));
   steps_.emplace_back(
-      [from = all.place, to = y.place, inner, outer = count_of(shape)](const StepCall& call) {
+      [from = all.place, to = y.place, inner, outer = count_elements(shape)](const StepCall& call) {
         const float* const x_at = source(call, from);
         for (std::int64_t i = 0; i < outer; ++i) {
           double sum = 0.0;
@@ -135,14 +135,14 @@ Result<EinsumOperand> EinsumSteps::multiply(const EinsumOperand& left, const Ein
   EinsumOperand y{{}, shape_of(batch + m + n), batch + m + n};
   PBATCH_ASSIGN_OR_RETURN(y.place, add_scratch(y.shape));
   SgemmCall call;
-  call.m = count_of(shape_of(m));
-  call.n = count_of(shape_of(n));
-  call.k = count_of(shape_of(k));
+  call.m = count_elements(shape_of(m));
+  call.n = count_elements(shape_of(n));
+  call.k = count_elements(shape_of(k));
   PBATCH_RETURN_IF_ERROR(check_sgemm(call.m, call.n, call.k));
-  const std::int64_t count = count_of(y.shape);
+  const std::int64_t count = count_elements(y.shape);
   if (count == 0) return y;
   steps_.emplace_back([call, from_a = a.place, from_b = b.place, to = y.place, count,
-                       products = count_of(shape_of(batch))](const StepCall& step) {
+                       products = count_elements(shape_of(batch))](const StepCall& step) {
     float* const all = target(step, to);
     if (call.k == 0) {
       std::fill(all, all + count, 0.0F);

@@ -10,7 +10,7 @@
 namespace pbatch {
 namespace {
 
-struct Attributes {
+struct GemmAttributes {
   float alpha = 1.0F, beta = 1.0F;
   bool transpose_a = false, transpose_b = false;
 };
@@ -24,7 +24,7 @@ bool broadcasts_to(const Shape& shape, std::int64_t m, std::int64_t n) {
 }
 
 // Y [m][n] = C, repeated as broadcasting asks.
-void broadcast(const Shape& shape, const float* c, std::int64_t m, std::int64_t n, float* y) {
+void broadcast_c(const Shape& shape, const float* c, std::int64_t m, std::int64_t n, float* y) {
   const bool one_col = shape.empty() || shape.back() == 1;
   const bool one_row = shape.size() < 2 || shape[0] == 1;
   const std::int64_t c_cols = one_col ? 1 : n;
@@ -40,7 +40,7 @@ void broadcast(const Shape& shape, const float* c, std::int64_t m, std::int64_t 
 
 class Gemm final : public Op {
  public:
-  explicit Gemm(const Attributes& attributes) : attributes_(attributes) {}
+  explicit Gemm(const GemmAttributes& attributes) : attributes_(attributes) {}
 
   // B as a constant, and C as a bias or absent.
   void set_constant(std::unique_ptr<FloatMatrix> matrix, const Tensor* bias) {
@@ -103,7 +103,7 @@ class Gemm final : public Op {
           now.a = call.input<float>(0);
           now.b = call.input<float>(1);
           now.y = call.output<float>(0);
-          if (adds) broadcast(c_shape, call.input<float>(2), now.m, now.n, now.y);
+          if (adds) broadcast_c(c_shape, call.input<float>(2), now.m, now.n, now.y);
           const OpenblasThreads threads(call.pool.lend());
           sgemm(now);
           return Status::ok();
@@ -111,7 +111,7 @@ class Gemm final : public Op {
   }
 
  private:
-  Attributes attributes_;
+  GemmAttributes attributes_;
   std::unique_ptr<FloatMatrix> matrix_;
   Tensor bias_;
 };
@@ -120,7 +120,7 @@ class Gemm final : public Op {
 
 Result<std::unique_ptr<Op>> make_gemm(const Graph& graph, const Node& node) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 3));
-  Attributes attributes;
+  GemmAttributes attributes;
   PBATCH_ASSIGN_OR_RETURN(attributes.alpha, node.float_attr("alpha", 1.0F));
   PBATCH_ASSIGN_OR_RETURN(attributes.beta, node.float_attr("beta", 1.0F));
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t transpose_a, node.int_attr("transA", 0));

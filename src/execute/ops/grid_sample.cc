@@ -11,9 +11,9 @@
 namespace pbatch {
 namespace {
 
-enum class Mode { linear, nearest, cubic };
+enum class SampleMode { linear, nearest, cubic };
 enum class Padding { zeros, border, reflection };
-constexpr std::size_t kMaxSpatial = 3;
+constexpr std::size_t kMaxSampledAxes = 3;
 
 float reflected(float x, float low, float high) {
   const float range = high - low;
@@ -24,7 +24,7 @@ float reflected(float x, float low, float high) {
 }
 
 // The weights of the elements from `first` on.
-struct Taps {
+struct SampleTaps {
   std::int64_t first = 0;
   int count = 1;
   float weights[4] = {1.0F, 0.0F, 0.0F, 0.0F};
@@ -39,7 +39,7 @@ float cubic(float x) {
 
 class GridSample final : public Op {
  public:
-  GridSample(Mode mode, Padding padding, bool align_corners)
+  GridSample(SampleMode mode, Padding padding, bool align_corners)
       : mode_(mode), padding_(padding), align_corners_(align_corners) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
@@ -48,7 +48,7 @@ class GridSample final : public Op {
     PBATCH_RETURN_IF_ERROR(expect_float(&x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(&grid, "grid"));
     const std::size_t rank = x.rank() > 2 ? x.rank() - 2 : 0;
-    if (rank < 1 || rank > kMaxSpatial || grid.rank() != rank + 2 || grid.dim(0) != x.dim(0) ||
+    if (rank < 1 || rank > kMaxSampledAxes || grid.rank() != rank + 2 || grid.dim(0) != x.dim(0) ||
         grid.shape().back() != static_cast<std::int64_t>(rank)) {
       return Status(ErrorCode::shape_mismatch,
                     "a grid of shape " + shape_to_string(grid.shape()) + " does not fit X " +
@@ -62,7 +62,7 @@ class GridSample final : public Op {
       return Status(ErrorCode::shape_mismatch, "GridSample of an empty input", "feed a larger one");
     }
     Image image{rank, x.dim(1), product_of(shape, 2, shape.size())};
-    for (std::size_t d = 0; d < rank; ++d) image.extents[kMaxSpatial - rank + d] = x.dim(d + 2);
+    for (std::size_t d = 0; d < rank; ++d) image.extents[kMaxSampledAxes - rank + d] = x.dim(d + 2);
     return StepPlan::of(
         {DType::f32, std::move(shape)},
         [this, image, places = count == 0 ? 0 : x.dim(0) * image.points](const StepCall& call) {
@@ -81,7 +81,7 @@ class GridSample final : public Op {
   struct Image {
     std::size_t rank = 0;
     std::int64_t channels = 0, points = 0;  // of the grid, for one image
-    std::int64_t extents[kMaxSpatial] = {1, 1, 1};
+    std::int64_t extents[kMaxSampledAxes] = {1, 1, 1};
   };
 
   // All channels at place `p` of all images' places; the grid has the last dimension first.
@@ -89,9 +89,9 @@ class GridSample final : public Op {
               float* y) const {
     const float* const place = grid + p * static_cast<std::int64_t>(image.rank);
     const std::int64_t batch = p / image.points;
-    Taps taps[kMaxSpatial];
+    SampleTaps taps[kMaxSampledAxes];
     for (std::size_t d = 0; d < image.rank; ++d) {
-      const std::size_t at = kMaxSpatial - image.rank + d;
+      const std::size_t at = kMaxSampledAxes - image.rank + d;
       taps[at] = taps_at(place[image.rank - 1 - d], image.extents[at]);
     }
     const std::int64_t plane = image.extents[0] * image.extents[1] * image.extents[2];
@@ -112,23 +112,23 @@ class GridSample final : public Op {
     }
   }
 
-  Taps taps_at(float g, std::int64_t extent) const {
+  SampleTaps taps_at(float g, std::int64_t extent) const {
     const auto size = static_cast<float>(extent);
     float x =
         align_corners_ ? (g + 1.0F) / 2.0F * (size - 1.0F) : ((g + 1.0F) * size - 1.0F) / 2.0F;
     // The cubic kernel reaches past the border wherever it stands: there elements are moved, not x.
-    const bool moves = mode_ != Mode::cubic;
+    const bool moves = mode_ != SampleMode::cubic;
     if (moves && padding_ == Padding::border) x = std::clamp(x, 0.0F, size - 1.0F);
     if (moves && padding_ == Padding::reflection) x = bounced(x, size);
     if (!(std::fabs(x) < 0x1p30F)) x = -0x1p20F;  // NaN or far away: outside
-    Taps t;
-    if (mode_ == Mode::nearest) {
+    SampleTaps t;
+    if (mode_ == SampleMode::nearest) {
       t.first = static_cast<std::int64_t>(std::nearbyint(x));
       return t;
     }
     const float below = std::floor(x), part = x - below;
     t.first = static_cast<std::int64_t>(below);
-    if (mode_ == Mode::linear) {
+    if (mode_ == SampleMode::linear) {
       t.count = 2;
       t.weights[0] = 1.0F - part;
       t.weights[1] = part;
@@ -146,7 +146,7 @@ class GridSample final : public Op {
 
   float value(const float* from, const std::int64_t* at, const std::int64_t* extents) const {
     std::int64_t place = 0;
-    for (std::size_t d = 0; d < kMaxSpatial; ++d) {
+    for (std::size_t d = 0; d < kMaxSampledAxes; ++d) {
       std::int64_t i = at[d];
       if (i < 0 || i >= extents[d]) {
         if (padding_ == Padding::zeros) return 0.0F;
@@ -161,7 +161,7 @@ class GridSample final : public Op {
     return from[place];
   }
 
-  Mode mode_;
+  SampleMode mode_;
   Padding padding_;
   bool align_corners_;
 };
@@ -181,9 +181,9 @@ Result<std::unique_ptr<Op>> make_grid_sample(const Graph&, const Node& node) {
                   "mode '" + mode + "' with padding_mode '" + padding + "' of GridSample",
                   "export the network with others");
   }
-  return std::unique_ptr<Op>(new GridSample(linear  ? Mode::linear
-                                            : cubic ? Mode::cubic
-                                                    : Mode::nearest,
+  return std::unique_ptr<Op>(new GridSample(linear  ? SampleMode::linear
+                                            : cubic ? SampleMode::cubic
+                                                    : SampleMode::nearest,
                                             padding == "zeros"    ? Padding::zeros
                                             : padding == "border" ? Padding::border
                                                                   : Padding::reflection,

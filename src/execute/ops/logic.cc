@@ -19,20 +19,20 @@ struct Xor {
   static Bool apply(Bool a, Bool b) { return Bool(bool(a) != bool(b)); }
 };
 
-constexpr BinaryTable kAnd = predicate_table<And>(Types<Bool>{});
-constexpr BinaryTable kOr = predicate_table<Or>(Types<Bool>{});
-constexpr BinaryTable kXor = predicate_table<Xor>(Types<Bool>{});
+constexpr BinaryTable kLogicalAnd = predicate_table<And>(Types<Bool>{});
+constexpr BinaryTable kLogicalOr = predicate_table<Or>(Types<Bool>{});
+constexpr BinaryTable kLogicalXor = predicate_table<Xor>(Types<Bool>{});
 
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_and(const Graph&, const Node& node) {
-  return make_binary(kAnd, node);
+  return make_binary(kLogicalAnd, node);
 }
 Result<std::unique_ptr<Op>> make_or(const Graph&, const Node& node) {
-  return make_binary(kOr, node);
+  return make_binary(kLogicalOr, node);
 }
 Result<std::unique_ptr<Op>> make_xor(const Graph&, const Node& node) {
-  return make_binary(kXor, node);
+  return make_binary(kLogicalXor, node);
 }
 
 }  // namespace pbatch

@@ -9,13 +9,13 @@
 namespace pbatch {
 namespace {
 
-struct Settings {
+struct LrnSettings {
   float alpha = 1e-4F, beta = 0.75F, bias = 1.0F;
   std::int64_t size = 1;
 };
 
 // Plane `p` of all images' channels.
-void normalize(const Settings& set, std::int64_t channels, std::int64_t plane, std::int64_t p,
+void normalize(const LrnSettings& set, std::int64_t channels, std::int64_t plane, std::int64_t p,
                const float* x, float* y) {
   const std::int64_t c = p % channels;
   const std::int64_t first = std::max<std::int64_t>(0, c - (set.size - 1) / 2);
@@ -35,7 +35,7 @@ void normalize(const Settings& set, std::int64_t channels, std::int64_t plane, s
 
 class Lrn final : public Op {
  public:
-  explicit Lrn(Settings settings) : set_(settings) {}
+  explicit Lrn(LrnSettings settings) : set_(settings) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor& x = *request.inputs[0];
@@ -60,14 +60,14 @@ class Lrn final : public Op {
   }
 
  private:
-  Settings set_;
+  LrnSettings set_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_lrn(const Graph&, const Node& node) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
-  Settings set;
+  LrnSettings set;
   PBATCH_ASSIGN_OR_RETURN(set.alpha, node.float_attr("alpha", 1e-4F));
   PBATCH_ASSIGN_OR_RETURN(set.beta, node.float_attr("beta", 0.75F));
   PBATCH_ASSIGN_OR_RETURN(set.bias, node.float_attr("bias", 1.0F));

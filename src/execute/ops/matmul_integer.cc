@@ -15,12 +15,12 @@ namespace {
 bool is_byte(const Tensor& t) { return t.dtype() == DType::u8 || t.dtype() == DType::i8; }
 
 // Codes less their zero points, of which there is none, one, or one per row or column.
-struct Centring {
+struct MatrixCentring {
   DType type = DType::u8;
   std::int64_t count = 0, zeros = 0, period = 1, run = 1;
 
-  static Result<Centring> create(const Tensor& codes, const Tensor* zero, std::int64_t period,
-                                 std::int64_t run) {
+  static Result<MatrixCentring> create(const Tensor& codes, const Tensor* zero, std::int64_t period,
+                                       std::int64_t run) {
     if (!is_byte(codes)) return unsupported_type("MatMulInteger", codes.dtype());
     if (zero != nullptr) {
       PBATCH_RETURN_IF_ERROR(expect_same_type("MatMulInteger", codes.dtype(), zero->dtype()));
@@ -31,7 +31,8 @@ struct Centring {
                       "export the network again");
       }
     }
-    return Centring{codes.dtype(), codes.size(), zero != nullptr ? zero->size() : 0, period, run};
+    return MatrixCentring{codes.dtype(), codes.size(), zero != nullptr ? zero->size() : 0, period,
+                          run};
   }
 
   template <class T>
@@ -70,8 +71,8 @@ class MatMulInteger final : public Op {
     const Tensor* const a_zero = input_or_null(request.inputs, 2);
     const Tensor* const b_zero = input_or_null(request.inputs, 3);
     PBATCH_ASSIGN_OR_RETURN(const MatrixStacks s, match_stacks(a, b));
-    PBATCH_ASSIGN_OR_RETURN(const Centring of_a, Centring::create(a, a_zero, s.m, s.k));
-    PBATCH_ASSIGN_OR_RETURN(const Centring of_b, Centring::create(b, b_zero, s.n, 1));
+    PBATCH_ASSIGN_OR_RETURN(const MatrixCentring of_a, MatrixCentring::create(a, a_zero, s.m, s.k));
+    PBATCH_ASSIGN_OR_RETURN(const MatrixCentring of_b, MatrixCentring::create(b, b_zero, s.n, 1));
     ScratchLayout scratch;
     const std::size_t left = scratch.add<std::int32_t>(a.size());
     const std::size_t right = scratch.add<std::int32_t>(b.size());

@@ -5,7 +5,7 @@
 namespace pbatch {
 namespace {
 
-Status mismatch(const Tensor& a, const Tensor& b) {
+Status wrong_factors(const Tensor& a, const Tensor& b) {
   return {
       ErrorCode::shape_mismatch,
       "A " + shape_to_string(a.shape()) + " does not multiply with B " + shape_to_string(b.shape()),
@@ -22,17 +22,17 @@ Shape leading(const Shape& shape, std::size_t rank) {
 }  // namespace
 
 Result<MatrixStacks> match_stacks(const Tensor& a, const Tensor& b) {
-  if (a.rank() == 0 || b.rank() == 0) return mismatch(a, b);
+  if (a.rank() == 0 || b.rank() == 0) return wrong_factors(a, b);
   MatrixStacks s;
   s.m = a.rank() == 1 ? 1 : a.dim(a.rank() - 2);
   s.k = a.shape().back();
   s.n = b.rank() == 1 ? 1 : b.shape().back();
-  if (s.k != (b.rank() == 1 ? b.dim(0) : b.dim(b.rank() - 2))) return mismatch(a, b);
+  if (s.k != (b.rank() == 1 ? b.dim(0) : b.dim(b.rank() - 2))) return wrong_factors(a, b);
   const std::size_t rank = std::max({a.rank(), b.rank(), std::size_t{2}}) - 2;
   s.a = leading(a.shape(), rank);
   s.b = leading(b.shape(), rank);
   for (std::size_t i = 0; i < rank; ++i) {
-    if (s.a[i] != s.b[i] && s.a[i] != 1 && s.b[i] != 1) return mismatch(a, b);
+    if (s.a[i] != s.b[i] && s.a[i] != 1 && s.b[i] != 1) return wrong_factors(a, b);
     s.batch.push_back(s.a[i] == 1 ? s.b[i] : s.a[i]);
   }
   s.result = s.batch;

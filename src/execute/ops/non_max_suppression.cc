@@ -31,7 +31,7 @@ bool overlaps(const Box& a, const Box& b, float threshold) {
   return area_a > 0.0F && area_b > 0.0F && both > 0.0F && common / both > threshold;
 }
 
-struct Limits {
+struct BoxLimits {
   std::int64_t most = 0;  // boxes per class
   float overlap = 0.0F;
   bool has_score = false;
@@ -71,7 +71,7 @@ class NonMaxSuppression final : public Op {
                   shape_to_string(scores.shape()),
               "feed the shape that the network was exported for"};
     }
-    Limits limits;
+    BoxLimits limits;
     if (const Tensor* most = input_or_null(inputs, 2); most != nullptr && most->size() != 0) {
       PBATCH_ASSIGN_OR_RETURN(limits.most, read_integer(*most, "max_output_boxes_per_class"));
     }
@@ -97,7 +97,7 @@ class NonMaxSuppression final : public Op {
   }
 
   std::vector<std::int64_t> choose(const float* boxes, const float* scores, std::int64_t count,
-                                   const Limits& limits) const {
+                                   const BoxLimits& limits) const {
     std::vector<std::int64_t> order;
     for (std::int64_t i = 0; i < count; ++i) {
       if (!limits.has_score || scores[i] > limits.score) order.push_back(i);

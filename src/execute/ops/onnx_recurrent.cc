@@ -114,8 +114,8 @@ class OnnxRecurrent final : public Op {
   int directions_, layout_;
 };
 
-Result<std::unique_ptr<Op>> make(const Node& node, std::size_t most_inputs,
-                                 std::size_t most_outputs) {
+Result<std::unique_ptr<Op>> make_cells(const Node& node, std::size_t most_inputs,
+                                       std::size_t most_outputs) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 3, most_inputs, most_outputs));
   PBATCH_ASSIGN_OR_RETURN(const std::string direction, node.string_attr("direction", "forward"));
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t layout, node.int_attr("layout", 0));
@@ -134,8 +134,14 @@ Result<std::unique_ptr<Op>> make(const Node& node, std::size_t most_inputs,
 
 }  // namespace
 
-Result<std::unique_ptr<Op>> make_rnn(const Graph&, const Node& node) { return make(node, 6, 2); }
-Result<std::unique_ptr<Op>> make_gru(const Graph&, const Node& node) { return make(node, 6, 2); }
-Result<std::unique_ptr<Op>> make_lstm(const Graph&, const Node& node) { return make(node, 8, 3); }
+Result<std::unique_ptr<Op>> make_rnn(const Graph&, const Node& node) {
+  return make_cells(node, 6, 2);
+}
+Result<std::unique_ptr<Op>> make_gru(const Graph&, const Node& node) {
+  return make_cells(node, 6, 2);
+}
+Result<std::unique_ptr<Op>> make_lstm(const Graph&, const Node& node) {
+  return make_cells(node, 8, 3);
+}
 
 }  // namespace pbatch

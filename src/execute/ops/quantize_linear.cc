@@ -27,7 +27,7 @@ bool is_code(DType type) {
 }
 
 template <class T>
-StepPlan plan_of(const ScaleLayout& layout, const TensorType& y, bool has_zeros) {
+StepPlan plan_quantize(const ScaleLayout& layout, const TensorType& y, bool has_zeros) {
   return StepPlan::of(y, [layout, has_zeros](const StepCall& call) {
     const float* const from = call.input<float>(0);
     const float* const scales = call.input<float>(1);
@@ -65,13 +65,13 @@ class QuantizeLinear final : public Op {
     const TensorType y{type, x.shape()};
     switch (type) {
       case DType::u8:
-        return plan_of<std::uint8_t>(layout, y, zero != nullptr);
+        return plan_quantize<std::uint8_t>(layout, y, zero != nullptr);
       case DType::i8:
-        return plan_of<std::int8_t>(layout, y, zero != nullptr);
+        return plan_quantize<std::int8_t>(layout, y, zero != nullptr);
       case DType::u16:
-        return plan_of<std::uint16_t>(layout, y, zero != nullptr);
+        return plan_quantize<std::uint16_t>(layout, y, zero != nullptr);
       default:
-        return plan_of<std::int16_t>(layout, y, zero != nullptr);
+        return plan_quantize<std::int16_t>(layout, y, zero != nullptr);
     }
   }
 

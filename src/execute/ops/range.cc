@@ -17,7 +17,7 @@ Status no_range(const char* why, const char* remedy) {
 }
 
 template <class T>
-Result<std::int64_t> count_of(T start, T limit, T delta) {
+Result<std::int64_t> range_length(T start, T limit, T delta) {
   if (delta == T{0}) return no_range("delta is 0", "feed another delta");
   // Of int64 the difference may need 65 bits.
   const long double span =
@@ -29,10 +29,10 @@ Result<std::int64_t> count_of(T start, T limit, T delta) {
 }
 
 template <class T>
-Result<StepPlan> plan_of(std::span<const Tensor* const> inputs) {
+Result<StepPlan> plan_range(std::span<const Tensor* const> inputs) {
   const T start = *inputs[0]->data<T>(), limit = *inputs[1]->data<T>();
   const T delta = *inputs[2]->data<T>();
-  PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, count_of(start, limit, delta));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, range_length(start, limit, delta));
   return StepPlan::of({inputs[0]->dtype(), {count}}, [start, delta, count](const StepCall& call) {
     T* const to = call.output<T>(0);
     for (std::int64_t i = 0; i < count; ++i) {
@@ -66,15 +66,15 @@ class Range final : public Op {
     if (!known) return StepPlan::not_yet();
     switch (type) {
       case DType::f32:
-        return plan_of<float>(request.inputs);
+        return plan_range<float>(request.inputs);
       case DType::f64:
-        return plan_of<double>(request.inputs);
+        return plan_range<double>(request.inputs);
       case DType::i16:
-        return plan_of<std::int16_t>(request.inputs);
+        return plan_range<std::int16_t>(request.inputs);
       case DType::i32:
-        return plan_of<std::int32_t>(request.inputs);
+        return plan_range<std::int32_t>(request.inputs);
       case DType::i64:
-        return plan_of<std::int64_t>(request.inputs);
+        return plan_range<std::int64_t>(request.inputs);
       default:
         return Status(ErrorCode::unsupported,
                       std::string("operator Range of ") + dtype_name(type) + " is not supported",

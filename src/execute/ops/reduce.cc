@@ -129,13 +129,13 @@ struct Min {
 };
 
 // One dimension, or neighbours that are all reduced or all kept.
-struct Dimension {
+struct ReducedDimension {
   std::int64_t size = 1;
   std::int64_t stride = 0;  // in the output; 0 if reduced
 };
 
-std::vector<Dimension> merge(const Shape& shape, const std::vector<bool>& reduced) {
-  std::vector<Dimension> dims;
+std::vector<ReducedDimension> merge(const Shape& shape, const std::vector<bool>& reduced) {
+  std::vector<ReducedDimension> dims;
   std::vector<bool> kinds;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (!kinds.empty() && kinds.back() == reduced[i]) {
@@ -145,7 +145,7 @@ std::vector<Dimension> merge(const Shape& shape, const std::vector<bool>& reduce
       kinds.push_back(reduced[i]);
     }
   }
-  if (dims.empty()) return {Dimension{}};
+  if (dims.empty()) return {ReducedDimension{}};
   std::int64_t stride = 1;
   for (std::size_t i = dims.size(); i-- > 0;) {
     if (kinds[i]) continue;
@@ -157,7 +157,7 @@ std::vector<Dimension> merge(const Shape& shape, const std::vector<bool>& reduce
 
 // What a reduction goes over; `x` elements become `y`.
 struct Walk {
-  std::vector<Dimension> dims;
+  std::vector<ReducedDimension> dims;
   std::int64_t x = 0, y = 0;
 };
 
@@ -181,7 +181,7 @@ typename Reducer::Acc accumulate_row(const T* x, std::int64_t count, typename Re
 
 template <class T, class Reducer>
 void accumulate(const T* x, const Walk& walk, typename Reducer::Acc* acc) {
-  const Dimension inner = walk.dims.back();
+  const ReducedDimension inner = walk.dims.back();
   for (std::int64_t row = 0; row < walk.x / inner.size; ++row, x += inner.size) {
     std::int64_t at = 0, rest = row;
     for (std::size_t d = walk.dims.size() - 1; d-- > 0; rest /= walk.dims[d].size) {
@@ -205,13 +205,13 @@ void reduce(const Walk& walk, const StepCall& call) {
   for (std::int64_t i = 0; i < walk.y; ++i) to[i] = Reducer::finish(acc[i], walk.x / walk.y);
 }
 
-struct Reduction {
+struct ReduceWork {
   void (*run)(const Walk& walk, const StepCall& call) = nullptr;
   std::size_t accumulator_bytes = 0;
 };
 
 template <class T, class Reducer>
-constexpr Reduction reduction() {
+constexpr ReduceWork reduction() {
   return {&reduce<T, Reducer>, sizeof(typename Reducer::Acc)};
 }
 
@@ -239,7 +239,7 @@ class Reduce final : public Op {
       if (!reduced[i]) walk.y *= x.dim(i);
       if (reduced[i] && keep_) y.shape.push_back(1);
     }
-    const Reduction reduction = reduction_of(x.dtype());
+    const ReduceWork reduction = reduction_of(x.dtype());
     if (reduction.run == nullptr) return unsupported_type("this reduction", x.dtype());
     const std::size_t scratch = static_cast<std::size_t>(walk.y) * reduction.accumulator_bytes;
     StepPlan plan = StepPlan::of(
@@ -278,7 +278,7 @@ class Reduce final : public Op {
   template <class T>
   using Reducer = typename Family::template Of<T>;
 
-  static Reduction reduction_of(DType type) {
+  static ReduceWork reduction_of(DType type) {
     if (type == DType::f32) return reduction<float, Reducer<float>>();
     if constexpr (takes != Takes::floats) {
       switch (type) {
@@ -307,7 +307,7 @@ class Reduce final : public Op {
 };
 
 template <class Family, Takes takes>
-Result<std::unique_ptr<Op>> make(const Graph& graph, const Node& node) {
+Result<std::unique_ptr<Op>> make_reduce(const Graph& graph, const Node& node) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 2));
   PBATCH_ASSIGN_OR_RETURN(IntegerList axes, has_input(node, 1)
                                                 ? IntegerList::from_input(graph, node, 1, "axes")
@@ -320,34 +320,34 @@ Result<std::unique_ptr<Op>> make(const Graph& graph, const Node& node) {
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_reduce_sum(const Graph& graph, const Node& node) {
-  return make<Sum, Takes::numbers>(graph, node);
+  return make_reduce<Sum, Takes::numbers>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_prod(const Graph& graph, const Node& node) {
-  return make<Prod, Takes::numbers>(graph, node);
+  return make_reduce<Prod, Takes::numbers>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_sum_square(const Graph& graph, const Node& node) {
-  return make<SumSquare, Takes::numbers>(graph, node);
+  return make_reduce<SumSquare, Takes::numbers>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_l1(const Graph& graph, const Node& node) {
-  return make<L1, Takes::numbers>(graph, node);
+  return make_reduce<L1, Takes::numbers>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_l2(const Graph& graph, const Node& node) {
-  return make<L2, Takes::floats>(graph, node);
+  return make_reduce<L2, Takes::floats>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_mean(const Graph& graph, const Node& node) {
-  return make<Mean, Takes::floats>(graph, node);
+  return make_reduce<Mean, Takes::floats>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_log_sum(const Graph& graph, const Node& node) {
-  return make<LogSum, Takes::floats>(graph, node);
+  return make_reduce<LogSum, Takes::floats>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_log_sum_exp(const Graph& graph, const Node& node) {
-  return make<LogSumExp, Takes::floats>(graph, node);
+  return make_reduce<LogSumExp, Takes::floats>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_max(const Graph& graph, const Node& node) {
-  return make<Max, Takes::numbers_and_bool>(graph, node);
+  return make_reduce<Max, Takes::numbers_and_bool>(graph, node);
 }
 Result<std::unique_ptr<Op>> make_reduce_min(const Graph& graph, const Node& node) {
-  return make<Min, Takes::numbers_and_bool>(graph, node);
+  return make_reduce<Min, Takes::numbers_and_bool>(graph, node);
 }
 
 }  // namespace pbatch

@@ -85,7 +85,7 @@ std::int64_t nearest_input(const ResizeRule& rule, float x) {
 
 float triangle(float x) { return std::max(0.0F, 1.0F - std::fabs(x)); }
 
-float cubic(float x, float a) {
+float cubic_weight(float x, float a) {
   x = std::fabs(x);
   if (x <= 1.0F) return ((a + 2.0F) * x - (a + 3.0F)) * x * x + 1.0F;
   if (x < 2.0F) return ((a * x - 5.0F * a) * x + 8.0F * a) * x - 4.0F * a;
@@ -100,7 +100,7 @@ void fill_output(const ResizeRule& rule, const ResizeAxis& axis, float x, float 
     const std::int64_t index = first + k;
     const float distance = (static_cast<float>(index) - x) * stretch;
     float weight =
-        rule.mode == Mode::linear ? triangle(distance) : cubic(distance, rule.cubic_coeff_a);
+        rule.mode == Mode::linear ? triangle(distance) : cubic_weight(distance, rule.cubic_coeff_a);
     if (rule.exclude_outside && (index < 0 || index >= axis.in)) weight = 0.0F;
     t.indices[at(k)] = std::clamp<std::int64_t>(index, 0, axis.in - 1);
     t.weights[at(k)] = weight;

@@ -9,7 +9,7 @@
 namespace pbatch {
 namespace {
 
-struct Settings {
+struct RotarySettings {
   bool interleaved = false;
   std::int64_t rotated = 0, heads = 0;
   float scale = 1.0F;
@@ -18,7 +18,7 @@ struct Settings {
 };
 
 // Where head `h` of token `s` of sequence `b` begins.
-struct Layout {
+struct TokenStrides {
   std::int64_t batch = 0, tokens = 0, heads = 0, size = 0;
   bool heads_first = false;  // [B, H, S, d], else [B, S, H d]
   std::int64_t at(std::int64_t b, std::int64_t s, std::int64_t h) const {
@@ -26,7 +26,7 @@ struct Layout {
   }
 };
 
-Status mismatch(const Tensor& x, const Tensor& cache) {
+Status wrong_tables(const Tensor& x, const Tensor& cache) {
   return {ErrorCode::shape_mismatch,
           "X " + shape_to_string(x.shape()) + " does not fit a table of angles " +
               shape_to_string(cache.shape()),
@@ -38,7 +38,7 @@ struct Rows {
   std::int64_t given = 0, extent = 0;  // positions, 0: a row per token; rows of the tables
   DType type = DType::i64;             // of the positions
 
-  static Result<Rows> create(const Layout& l, const Tensor& cos, const Tensor* positions) {
+  static Result<Rows> create(const TokenStrides& l, const Tensor& cos, const Tensor* positions) {
     const std::int64_t count = l.batch * l.tokens;
     if (positions == nullptr) {
       if (cos.rank() == 3 && cos.dim(0) == l.batch && cos.dim(1) == l.tokens) {
@@ -58,7 +58,7 @@ struct Rows {
   }
 
   // One position is that of the first token of every sequence.
-  std::int64_t row_of(const Indices& at, std::int64_t token, const Layout& l) const {
+  std::int64_t row_of(const Indices& at, std::int64_t token, const TokenStrides& l) const {
     if (given == 0) return token;
     return given == 1 && l.batch * l.tokens != 1 ? at[0] + token % l.tokens : at[token];
   }
@@ -66,7 +66,7 @@ struct Rows {
 
 class RotaryEmbedding final : public Op {
  public:
-  explicit RotaryEmbedding(Settings settings) : set_(settings) {}
+  explicit RotaryEmbedding(RotarySettings settings) : set_(settings) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor& x = *request.inputs[0];
@@ -76,9 +76,9 @@ class RotaryEmbedding final : public Op {
     PBATCH_RETURN_IF_ERROR(expect_float(&x, "input X"));
     PBATCH_RETURN_IF_ERROR(expect_float(&cos, "cos_cache"));
     PBATCH_RETURN_IF_ERROR(expect_float(&sin, "sin_cache"));
-    if (cos.shape() != sin.shape() || cos.rank() < 2) return mismatch(x, cos);
+    if (cos.shape() != sin.shape() || cos.rank() < 2) return wrong_tables(x, cos);
     const std::int64_t half = cos.shape().back();
-    PBATCH_ASSIGN_OR_RETURN(const Layout layout, layout_of(x, cos, 2 * half));
+    PBATCH_ASSIGN_OR_RETURN(const TokenStrides layout, layout_of(x, cos, 2 * half));
     PBATCH_ASSIGN_OR_RETURN(const Rows rows, Rows::create(layout, cos, positions));
     return StepPlan::of(
         {DType::f32, x.shape()}, [this, layout, rows, half](const StepCall& call) -> Status {
@@ -98,19 +98,20 @@ class RotaryEmbedding final : public Op {
   }
 
  private:
-  Result<Layout> layout_of(const Tensor& x, const Tensor& cache, std::int64_t turned) const {
-    Layout l;
+  Result<TokenStrides> layout_of(const Tensor& x, const Tensor& cache, std::int64_t turned) const {
+    TokenStrides l;
     if (x.rank() == 4) {
       l = {x.dim(0), x.dim(2), x.dim(1), x.dim(3), true};
     } else if (x.rank() == 3) {
       const std::int64_t heads =
           set_.heads > 0 ? set_.heads : x.dim(2) / std::max<std::int64_t>(turned, 1);
-      if (heads < 1 || x.dim(2) % heads != 0) return mismatch(x, cache);
+      if (heads < 1 || x.dim(2) % heads != 0) return wrong_tables(x, cache);
       l = {x.dim(0), x.dim(1), heads, x.dim(2) / heads, false};
     } else {
-      return mismatch(x, cache);
+      return wrong_tables(x, cache);
     }
-    if (turned > l.size || (set_.rotated > 0 && set_.rotated != turned)) return mismatch(x, cache);
+    if (turned > l.size || (set_.rotated > 0 && set_.rotated != turned))
+      return wrong_tables(x, cache);
     return l;
   }
 
@@ -125,7 +126,7 @@ class RotaryEmbedding final : public Op {
     std::copy(x + 2 * half, x + size, y + 2 * half);
   }
 
-  Settings set_;
+  RotarySettings set_;
 };
 
 }  // namespace
@@ -133,7 +134,7 @@ class RotaryEmbedding final : public Op {
 Result<std::unique_ptr<Op>> make_rotary_embedding(const Graph&, const Node& node) {
   const bool microsoft = !node.domain.empty();
   PBATCH_RETURN_IF_ERROR(check_arity(node, microsoft ? 4 : 3, 4));
-  Settings set;
+  RotarySettings set;
   if (microsoft) {
     set.positions = 1;
     set.cos = 2;

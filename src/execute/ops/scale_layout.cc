@@ -5,7 +5,7 @@
 namespace pbatch {
 namespace {
 
-Status mismatch(const Shape& x, const Shape& scale) {
+Status wrong_scale(const Shape& x, const Shape& scale) {
   return {ErrorCode::shape_mismatch,
           "scales of shape " + shape_to_string(scale) + " do not fit a tensor of shape " +
               shape_to_string(x),
@@ -26,12 +26,12 @@ Result<ScaleLayout> ScaleLayout::create(const Shape& x, const Shape& scale, std:
   layout.extent_ = x[at];
   layout.inner_ = product_of(x, at + 1, x.size());
   if (block_size == 0) {
-    if (scale != Shape{x[at]}) return mismatch(x, scale);
+    if (scale != Shape{x[at]}) return wrong_scale(x, scale);
     return layout;
   }
   Shape wanted = x;
   wanted[at] = x[at] / block_size + (x[at] % block_size != 0 ? 1 : 0);
-  if (block_size < 0 || scale != wanted) return mismatch(x, scale);
+  if (block_size < 0 || scale != wanted) return wrong_scale(x, scale);
   layout.block_ = block_size;
   layout.blocks_ = wanted[at];
   return layout;

@@ -15,7 +15,7 @@
 namespace pbatch {
 namespace {
 
-constexpr const char* kExportAgain = "the exporter wrote an invalid node; export the model again";
+constexpr const char* kScanRemedy = "the exporter wrote an invalid node; export the model again";
 
 // A list with an entry for each scanned input or output; zeros if the node has none.
 Result<std::vector<std::int64_t>> per_port(const Node& node, const char* name, std::size_t count) {
@@ -25,7 +25,7 @@ Result<std::vector<std::int64_t>> per_port(const Node& node, const char* name, s
   return Status(ErrorCode::malformed,
                 "attribute '" + std::string(name) + "' of Scan has " + std::to_string(list.size()) +
                     " numbers, not " + std::to_string(count),
-                kExportAgain);
+                kScanRemedy);
 }
 
 // 0: forward, 1: backwards.
@@ -37,7 +37,7 @@ Result<std::vector<std::int64_t>> directions(const Node& node, const char* name,
     return Status(ErrorCode::malformed,
                   "attribute '" + std::string(name) + "' of Scan holds " +
                       std::to_string(direction) + ", not 0 or 1",
-                  kExportAgain);
+                  kScanRemedy);
   }
   return list;
 }

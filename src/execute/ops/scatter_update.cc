@@ -10,14 +10,14 @@
 namespace pbatch {
 namespace {
 
-struct Add {
+struct ScatterAdd {
   template <class T>
   static T apply(T a, T b) {
     return wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
 };
 
-struct Mul {
+struct ScatterMul {
   template <class T>
   static T apply(T a, T b) {
     return wrapping(a, b, [](auto x, auto y) { return x * y; });
@@ -25,14 +25,14 @@ struct Mul {
 };
 
 // NaN wins.
-struct Min {
+struct ScatterMin {
   template <class T>
   static T apply(T a, T b) {
     return b < a || b != b ? b : a;
   }
 };
 
-struct Max {
+struct ScatterMax {
   template <class T>
   static T apply(T a, T b) {
     return b > a || b != b ? b : a;
@@ -40,7 +40,7 @@ struct Max {
 };
 
 template <class F, class T>
-void reduce(void* to, const void* from, std::int64_t count) {
+void scatter_reduce(void* to, const void* from, std::int64_t count) {
   auto* const y = static_cast<T*>(to);
   const auto* const x = static_cast<const T*>(from);
   for (std::int64_t i = 0; i < count; ++i) y[i] = F::apply(y[i], x[i]);
@@ -55,7 +55,7 @@ template <class F>
 UpdateLoop loop_of(DType type) {
   UpdateLoop found = nullptr;
   const auto consider = [&]<class T>(T) {
-    if (dtype_of<T>() == type) found = &reduce<F, T>;
+    if (dtype_of<T>() == type) found = &scatter_reduce<F, T>;
   };
   [&]<class... Ts>(Types<Ts...>) { (consider(Ts{}), ...); }(NumberTypes{});
   return found;
@@ -94,16 +94,16 @@ Result<UpdateLoop> update_loop(Reduction reduction, DType type) {
     case Reduction::none:
       return replacing(type);
     case Reduction::add:
-      loop = loop_of<Add>(type);
+      loop = loop_of<ScatterAdd>(type);
       break;
     case Reduction::mul:
-      loop = loop_of<Mul>(type);
+      loop = loop_of<ScatterMul>(type);
       break;
     case Reduction::min:
-      loop = loop_of<Min>(type);
+      loop = loop_of<ScatterMin>(type);
       break;
     case Reduction::max:
-      loop = loop_of<Max>(type);
+      loop = loop_of<ScatterMax>(type);
       break;
   }
   if (loop == nullptr) return unsupported_type("a scatter with a reduction", type);

@@ -45,16 +45,17 @@ Status complete_ranges(Ranges& r, std::size_t rank) {
   return Status::ok();
 }
 
-struct Range {
+struct SliceRange {
   std::int64_t first = 0, count = 0, step = 1;
 };
 
 // Out-of-range starts and ends mean the border. Never overflows.
-Range clamp_range(std::int64_t start, std::int64_t end, std::int64_t step, std::int64_t extent) {
+SliceRange clamp_range(std::int64_t start, std::int64_t end, std::int64_t step,
+                       std::int64_t extent) {
   if (start < 0) start += extent;
   if (end < 0) end += extent;
   step = std::clamp(step, -extent - 1, extent + 1);  // wider ones take one element, too
-  Range r{0, 0, step};
+  SliceRange r{0, 0, step};
   if (step > 0) {
     r.first = std::clamp<std::int64_t>(start, 0, extent);
     end = std::clamp<std::int64_t>(end, 0, extent);
@@ -88,7 +89,8 @@ class Slice final : public Op {
     bool everything = true;
     for (std::size_t i = 0; i < ranges.starts.size(); ++i) {
       PBATCH_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(ranges.axes[i], x.rank()));
-      const Range r = clamp_range(ranges.starts[i], ranges.ends[i], ranges.steps[i], x.dim(axis));
+      const SliceRange r =
+          clamp_range(ranges.starts[i], ranges.ends[i], ranges.steps[i], x.dim(axis));
       everything = everything && r.count == x.dim(axis) && (r.step > 0 || r.count <= 1);
       offset += r.first * strides[axis];
       y.shape[axis] = r.count;

@@ -65,7 +65,7 @@ class Softmax final : public Op {
   bool flattened_, log_;
 };
 
-Result<std::unique_ptr<Op>> make(const Node& node, bool log) {
+Result<std::unique_ptr<Op>> make_softmax_op(const Node& node, bool log) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));
   const bool flattened = node.opset < 13;
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t axis, node.int_attr("axis", flattened ? 1 : -1));
@@ -75,11 +75,11 @@ Result<std::unique_ptr<Op>> make(const Node& node, bool log) {
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_softmax(const Graph&, const Node& node) {
-  return make(node, false);
+  return make_softmax_op(node, false);
 }
 
 Result<std::unique_ptr<Op>> make_log_softmax(const Graph&, const Node& node) {
-  return make(node, true);
+  return make_softmax_op(node, true);
 }
 
 }  // namespace pbatch

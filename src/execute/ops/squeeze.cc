@@ -9,15 +9,15 @@
 namespace pbatch {
 namespace {
 
-using Axes = std::optional<std::vector<std::int64_t>>;  // none: every dimension of 1
+using SqueezedAxes = std::optional<std::vector<std::int64_t>>;  // none: every dimension of 1
 
 class Squeeze final : public Op {
  public:
-  explicit Squeeze(Axes axes) : axes_(std::move(axes)) {}
+  explicit Squeeze(SqueezedAxes axes) : axes_(std::move(axes)) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor& x = *request.inputs[0];
-    Axes axes = axes_;
+    SqueezedAxes axes = axes_;
     if (const Tensor* given = input_or_null(request.inputs, 1); given != nullptr) {
       if (!request.knows(1)) return StepPlan{};
       PBATCH_ASSIGN_OR_RETURN(axes, read_integers(*given, "the list of axes"));
@@ -39,7 +39,7 @@ class Squeeze final : public Op {
   }
 
  private:
-  Axes axes_;
+  SqueezedAxes axes_;
 };
 
 }  // namespace
@@ -47,7 +47,7 @@ class Squeeze final : public Op {
 Result<std::unique_ptr<Op>> make_squeeze(const Graph&, const Node& node) {
   const std::size_t inputs = node.opset >= 13 ? 2 : 1;  // axes: an attribute before
   PBATCH_RETURN_IF_ERROR(check_arity(node, 1, inputs));
-  Axes axes;
+  SqueezedAxes axes;
   if (node.opset < 13 && node.has_attr("axes")) {
     PBATCH_ASSIGN_OR_RETURN(axes, node.ints_attr("axes", {}));
   }

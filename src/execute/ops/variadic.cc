@@ -12,7 +12,7 @@ namespace pbatch {
 namespace {
 
 // A NaN on either side is the result, as NumPy has it.
-struct Min {
+struct SmallerOf {
   static constexpr bool kPartial = false;
   template <class T>
   static T apply(T a, T b) {
@@ -20,7 +20,7 @@ struct Min {
   }
 };
 
-struct Max {
+struct LargerOf {
   static constexpr bool kPartial = false;
   template <class T>
   static T apply(T a, T b) {
@@ -28,8 +28,8 @@ struct Max {
   }
 };
 
-constexpr BinaryTable kMin = binary_table<Min>(NumberTypes{});
-constexpr BinaryTable kMax = binary_table<Max>(NumberTypes{});
+constexpr BinaryTable kSmaller = binary_table<SmallerOf>(NumberTypes{});
+constexpr BinaryTable kLarger = binary_table<LargerOf>(NumberTypes{});
 
 // A loop for every input but the first, each over what came out of the one before.
 class Variadic final : public Op {
@@ -120,10 +120,10 @@ Result<std::unique_ptr<Op>> make_variadic(const BinaryTable& table, const Node& 
 }  // namespace
 
 Result<std::unique_ptr<Op>> make_min(const Graph&, const Node& node) {
-  return make_variadic(kMin, node);
+  return make_variadic(kSmaller, node);
 }
 Result<std::unique_ptr<Op>> make_max(const Graph&, const Node& node) {
-  return make_variadic(kMax, node);
+  return make_variadic(kLarger, node);
 }
 Result<std::unique_ptr<Op>> make_sum(const Graph&, const Node& node) {
   return make_variadic(kAdd, node);

@@ -30,7 +30,7 @@ ValueId regrouped(Expansion& e, ValueId x, const AttentionCore& a) {
   return e.op("Reshape", {x, shape});
 }
 
-ValueId scaled(Expansion& e, ValueId query, const AttentionCore& a) {
+ValueId scaled_query(Expansion& e, ValueId query, const AttentionCore& a) {
   if (a.scale != 0.0F) return e.op("Mul", {query, e.scalar(a.scale)});
   const ValueId size = e.cast(e.dim(a.query, 3), DType::f32);
   return e.op("Div", {query, e.op("Sqrt", {size})});
@@ -42,7 +42,7 @@ ValueId attention(Expansion& e, const AttentionCore& a) {
   const ValueId query = a.grouped ? grouped_query(e, a) : a.query;
   const ValueId key = a.grouped ? e.unsqueeze(a.key, {2}) : a.key;
   const ValueId value = a.grouped ? e.unsqueeze(a.value, {2}) : a.value;
-  ValueId scores = e.op("MatMul", {scaled(e, query, a), e.swapped(key)});
+  ValueId scores = e.op("MatMul", {scaled_query(e, query, a), e.swapped(key)});
   if (a.grouped) scores = ungrouped(e, scores, a);
   if (a.softcap != 0.0F) {
     const ValueId cap = e.scalar(a.softcap);

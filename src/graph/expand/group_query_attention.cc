@@ -5,13 +5,13 @@
 namespace pbatch {
 namespace {
 
-struct Settings {
+struct QuerySettings {
   std::int64_t heads = 0, kv_heads = 0, rotary = 0, interleaved = 0, window = -1, causal = 1;
   float scale = 0.0F, softcap = 0.0F;
 };
 
-Result<Settings> read_settings(Expansion& e) {
-  Settings s;
+Result<QuerySettings> read_query_settings(Expansion& e) {
+  QuerySettings s;
   const Node& n = e.node();
   PBATCH_ASSIGN_OR_RETURN(s.heads, n.int_attr("num_heads", 0));
   PBATCH_ASSIGN_OR_RETURN(s.kv_heads, n.int_attr("kv_num_heads", 0));
@@ -42,7 +42,7 @@ struct Heads {
   ValueId query, key, value;
 };
 
-Heads read_heads(Expansion& e, const Settings& s) {
+Heads read_heads(Expansion& e, const QuerySettings& s) {
   if (e.has(1)) {
     return {split_heads(e, e.in(0), s.heads), split_heads(e, e.in(1), s.kv_heads),
             split_heads(e, e.in(2), s.kv_heads)};
@@ -64,7 +64,7 @@ ValueId positions(Expansion& e, ValueId query) {
   return e.op("Expand", {row, shape});
 }
 
-ValueId rotated(Expansion& e, const Settings& s, ValueId x, ValueId at) {
+ValueId rotated(Expansion& e, const QuerySettings& s, ValueId x, ValueId at) {
   return e.op("RotaryEmbedding", {x, e.in(7), e.in(8), at}, {{"interleaved", s.interleaved}});
 }
 
@@ -72,7 +72,7 @@ ValueId rotated(Expansion& e, const Settings& s, ValueId x, ValueId at) {
 
 Status expand_group_query_attention(Expansion& e) {
   PBATCH_RETURN_IF_ERROR(e.expect_inputs(1, 17));
-  PBATCH_ASSIGN_OR_RETURN(const Settings s, read_settings(e));
+  PBATCH_ASSIGN_OR_RETURN(const QuerySettings s, read_query_settings(e));
   Heads heads = read_heads(e, s);
   if (s.rotary != 0) {
     if (!e.has(7) || !e.has(8)) return e.malformed("has do_rotary, but no tables of angles");

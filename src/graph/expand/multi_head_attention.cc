@@ -5,14 +5,14 @@
 namespace pbatch {
 namespace {
 
-struct Settings {
+struct HeadSettings {
   std::int64_t heads = 0;
   bool causal = false;
   float scale = 0.0F, masked = -10000.0F;
 };
 
-Result<Settings> read_settings(Expansion& e) {
-  Settings s;
+Result<HeadSettings> read_head_settings(Expansion& e) {
+  HeadSettings s;
   PBATCH_ASSIGN_OR_RETURN(s.heads, e.node().int_attr("num_heads", 0));
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t causal, e.node().int_attr("unidirectional", 0));
   PBATCH_ASSIGN_OR_RETURN(s.scale, e.node().float_attr("scale", 0.0F));
@@ -28,7 +28,8 @@ Result<Settings> read_settings(Expansion& e) {
 }
 
 // The mask of padding `padding`, if any, and of the order of tokens.
-void set_mask(Expansion& e, const Settings& s, ValueId padding, ValueId past, AttentionCore* core) {
+void set_mask(Expansion& e, const HeadSettings& s, ValueId padding, ValueId past,
+              AttentionCore* core) {
   core->scale = s.scale;
   if (padding == kNoValue && !s.causal) return;
   core->mask = attention_mask(e, *core, padding, past,
@@ -51,7 +52,7 @@ Result<std::vector<std::int64_t>> joint_sizes(Expansion& e) {
 }
 
 // Attention of x [B, S, inputs] times weights [inputs, q + k + v]; `past` is [2, B, H, P, size].
-Status expand_self_attention(Expansion& e, const Settings& s, ValueId x, ValueId weights,
+Status expand_self_attention(Expansion& e, const HeadSettings& s, ValueId x, ValueId weights,
                              ValueId padding, ValueId past, ValueId bias) {
   PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> sizes, joint_sizes(e));
   const ValueId joint = e.add_if(e.op("MatMul", {x, weights}), e.in(2));
@@ -80,13 +81,13 @@ Status expand_self_attention(Expansion& e, const Settings& s, ValueId x, ValueId
 
 Status expand_attention(Expansion& e) {
   PBATCH_RETURN_IF_ERROR(e.expect_inputs(2, 7));
-  PBATCH_ASSIGN_OR_RETURN(const Settings s, read_settings(e));
+  PBATCH_ASSIGN_OR_RETURN(const HeadSettings s, read_head_settings(e));
   return expand_self_attention(e, s, e.in(0), e.in(1), e.in(3), e.in(4), e.in(5));
 }
 
 Status expand_qattention(Expansion& e) {
   PBATCH_RETURN_IF_ERROR(e.expect_inputs(5, 9));
-  PBATCH_ASSIGN_OR_RETURN(const Settings s, read_settings(e));
+  PBATCH_ASSIGN_OR_RETURN(const HeadSettings s, read_head_settings(e));
   Expansion::Attributes axis;
   if (e.opset() >= 13) axis["axis"] = std::int64_t{1};
   const ValueId x = e.op("DequantizeLinear", {e.in(0), e.in(3), e.in(6)}, axis);
@@ -97,7 +98,7 @@ Status expand_qattention(Expansion& e) {
 // Query, key and value [B, tokens, hidden]; key and value perhaps [B, heads, tokens, size].
 Status expand_multi_head_attention(Expansion& e) {
   PBATCH_RETURN_IF_ERROR(e.expect_inputs(1, 8));
-  PBATCH_ASSIGN_OR_RETURN(const Settings s, read_settings(e));
+  PBATCH_ASSIGN_OR_RETURN(const HeadSettings s, read_head_settings(e));
   if (e.wants(3)) return e.unsupported("has an output of scores", "export without it");
   if (!e.has(1) || !e.has(2)) {
     return e.unsupported("has query, key and value in one tensor", "optimize for the CPU");

@@ -7,18 +7,18 @@
 namespace pbatch {
 namespace {
 
-constexpr double kPi = std::numbers::pi;
-constexpr double kGravity = 10.0;
-constexpr double kMass = 1.0;
-constexpr double kLength = 1.0;
+constexpr double kPendulumPi = std::numbers::pi;
+constexpr double kPendulumGravity = 10.0;
+constexpr double kPendulumMass = 1.0;
+constexpr double kPendulumLength = 1.0;
 constexpr double kMaxTorque = 2.0;
-constexpr double kMaxSpeed = 8.0;
-constexpr double kTimeStep = 0.05;
+constexpr double kPendulumMaxSpeed = 8.0;
+constexpr double kPendulumTimeStep = 0.05;
 
 }  // namespace
 
 void Pendulum::reset(UniformRandom& random) {
-  state.angle = random(-kPi, kPi);
+  state.angle = random(-kPendulumPi, kPendulumPi);
   state.velocity = random(-1, 1);
 }
 
@@ -30,14 +30,15 @@ void Pendulum::observe(std::span<float> out) const {
 
 Environment::Outcome Pendulum::step(double action) {
   const double torque = std::clamp(action, -kMaxTorque, kMaxTorque);
-  const double angle = std::remainder(state.angle, 2 * kPi);
+  const double angle = std::remainder(state.angle, 2 * kPendulumPi);
   const double cost =
       angle * angle + 0.1 * state.velocity * state.velocity + 0.001 * torque * torque;
   // A rod's moment of inertia about its end is m l^2 / 3.
-  const double acceleration = 3 * kGravity / (2 * kLength) * std::sin(state.angle) +
-                              3 / (kMass * kLength * kLength) * torque;
-  state.velocity = std::clamp(state.velocity + acceleration * kTimeStep, -kMaxSpeed, kMaxSpeed);
-  state.angle += state.velocity * kTimeStep;
+  const double acceleration = 3 * kPendulumGravity / (2 * kPendulumLength) * std::sin(state.angle) +
+                              3 / (kPendulumMass * kPendulumLength * kPendulumLength) * torque;
+  state.velocity = std::clamp(state.velocity + acceleration * kPendulumTimeStep, -kPendulumMaxSpeed,
+                              kPendulumMaxSpeed);
+  state.angle += state.velocity * kPendulumTimeStep;
   return {-cost, false};
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kTimedObservations = 64;
 
-bool is_float(DType type) { return type == DType::f32 || type == DType::f64; }
+bool is_float_action(DType type) { return type == DType::f32 || type == DType::f64; }
 
 // The shape in which `port` takes one observation; of another size where it does not.
 Shape observation_shape(const PortInfo& port, std::int64_t size) {
@@ -33,8 +33,9 @@ bool takes_observation(const PortInfo& port, std::int64_t size) {
 
 Result<double> action_of(const Tensor& output, const Environment& environment) {
   const int actions = environment.actions();
-  const bool one_number = output.size() == 1 && (actions == 0 || !is_float(output.dtype()));
-  if (!one_number && !(actions > 0 && is_float(output.dtype()) && output.size() == actions)) {
+  const bool one_number = output.size() == 1 && (actions == 0 || !is_float_action(output.dtype()));
+  if (!one_number &&
+      !(actions > 0 && is_float_action(output.dtype()) && output.size() == actions)) {
     const std::string wanted =
         actions == 0 ? "one value" : "a value for each of " + std::to_string(actions) + " actions";
     return Status(ErrorCode::shape_mismatch,

@@ -37,9 +37,9 @@ double surprise(const Tensor& output, std::int64_t row, std::int64_t classes, st
 }
 
 // Streams first .. first + batch - 1 of the data, run by run.
-class Reader {
+class StreamReader {
  public:
-  Reader(const LmNet& net, const TokenStreams& data, std::int64_t batch, std::int64_t steps)
+  StreamReader(const LmNet& net, const TokenStreams& data, std::int64_t batch, std::int64_t steps)
       : net_(net), data_(data), batch_(batch), steps_(steps) {}
 
   /// Where streams or tokens run out the last one stands in; its answer is not counted.
@@ -97,7 +97,7 @@ Result<std::vector<Cost>> token_costs(std::span<const Contender> contenders, con
                                       Progress& progress) {
   const std::int64_t batch = net.layout.batch > 0 ? net.layout.batch : 1;
   const std::int64_t steps = net.layout.steps > 0 ? net.layout.steps : 1;
-  const Reader reader(net, data, batch, steps);
+  const StreamReader reader(net, data, batch, steps);
   const PortInfo& port = contenders[0].session->inputs()[net.ports.input];
   std::vector<Tensor> inputs;
   for (std::int64_t at = 0; at < std::min(kTimedTokens, data.length); at += steps) {
@@ -143,7 +143,7 @@ Result<LanguageModel> evaluate_lm(std::span<const Contender> contenders, const T
   result.states = describe_states(session.inputs(), session.outputs(), net.ports);
   result.probabilities = net.gives_probabilities;
 
-  const Reader reader(net, data, result.batch, result.steps);
+  const StreamReader reader(net, data, result.batch, result.steps);
   const std::int64_t read = data.streams * (data.length - 1);
   progress.begin("perplexity", read * static_cast<std::int64_t>(contenders.size()));
   for (const Contender& c : contenders) {

@@ -18,7 +18,7 @@ using testing::OnBoth;
 using testing::random_floats;
 using testing::tensor_of;
 
-Tensor some(Shape shape, unsigned seed = 1) {
+Tensor some_edges(Shape shape, unsigned seed = 1) {
   std::int64_t size = 1;
   for (const std::int64_t d : shape) size *= d;
   return tensor_of(std::move(shape), random_floats(static_cast<std::size_t>(size), seed));
@@ -60,15 +60,15 @@ struct Network {
 
 TEST(DeviceEdges, OutputsMayBeInputsConstantsViewsAndTheSameValueTwice) {
   Network n;
-  const ValueId table = n.constant(some({2, 3}));
+  const ValueId table = n.constant(some_edges({2, 3}));
   const ValueId view = n.add("Flatten", {n.x})[0];
   const ValueId relu = n.add("Relu", {view})[0];
   const ValueId shape = n.add("Shape", {n.x})[0];
   n.graph.outputs = {n.x, table, view, relu, relu, shape, n.x};
   OnBoth both(std::move(n.graph), {.planes = 0});
-  both.expect_same_bits({some({3, 4})}, Precision::f32());
-  both.expect_same_bits({some({3, 4}, 2)}, Precision::f32());
-  both.expect_same_bits({some({0, 4}, 2)}, Precision::f32());
+  both.expect_same_bits({some_edges({3, 4})}, Precision::f32());
+  both.expect_same_bits({some_edges({3, 4}, 2)}, Precision::f32());
+  both.expect_same_bits({some_edges({0, 4}, 2)}, Precision::f32());
 }
 
 TEST(DeviceEdges, AnInputMayBeUnused) {
@@ -78,48 +78,48 @@ TEST(DeviceEdges, AnInputMayBeUnused) {
   n.graph.inputs = {unused, n.x};
   n.graph.outputs = n.add("Neg", {n.x});
   OnBoth both(std::move(n.graph), {.planes = 0});
-  both.expect_same_bits({some({7}), some({3, 4})}, Precision::f32());
+  both.expect_same_bits({some_edges({7}), some_edges({3, 4})}, Precision::f32());
 }
 
 TEST(DeviceEdges, TensorsOfNoElementsPassThroughOperators) {
   Network n;
   const auto parts =
       n.add("Split", {n.x, n.constant(int64s({0, 4}))}, {{"axis", std::int64_t{1}}}, 2);
-  const ValueId sum = n.add("Add", {parts[0], n.constant(some({1}))})[0];
-  const ValueId wide = n.add("Add", {parts[1], n.constant(some({4}))})[0];
+  const ValueId sum = n.add("Add", {parts[0], n.constant(some_edges({1}))})[0];
+  const ValueId wide = n.add("Add", {parts[1], n.constant(some_edges({4}))})[0];
   const ValueId soft = n.add("Softmax", {parts[0]})[0];
   const ValueId joined = n.add("Concat", {sum, wide, soft}, {{"axis", std::int64_t{1}}})[0];
   n.graph.outputs = {joined, sum, soft};
   OnBoth both(std::move(n.graph), {.planes = 0});
-  both.expect_same_bits({some({3, 4})}, Precision::f32());
-  both.expect_same_bits({some({0, 4})}, Precision::f32());
+  both.expect_same_bits({some_edges({3, 4})}, Precision::f32());
+  both.expect_same_bits({some_edges({0, 4})}, Precision::f32());
 }
 
 TEST(DeviceEdges, AMatrixWithoutColumnsGivesItsBias) {
   Network n;
-  const ValueId product = n.add("MatMul", {n.x, n.constant(some({0, 5}))})[0];
-  n.graph.outputs = n.add("Add", {product, n.constant(some({5}))});
+  const ValueId product = n.add("MatMul", {n.x, n.constant(some_edges({0, 5}))})[0];
+  n.graph.outputs = n.add("Add", {product, n.constant(some_edges({5}))});
   OnBoth both(std::move(n.graph), {.planes = 0});
-  both.expect_near({some({3, 0})}, Precision::f32(), 0);
+  both.expect_near({some_edges({3, 0})}, Precision::f32(), 0);
 }
 
 TEST(DeviceEdges, MatricesOfTheSameDataKeepTheirShapes) {
   Network n;
-  const Tensor w = some({4, 6});
+  const Tensor w = some_edges({4, 6});
   const ValueId h = n.add("MatMul", {n.x, n.constant(w)})[0];
   n.graph.outputs = n.add("MatMul", {h, n.constant(w.reshaped({6, 4}))});
   OnBoth both(std::move(n.graph), {.planes = 0});
-  both.expect_near({some({3, 4}, 2)}, Precision::f32(), 1e-4F);
+  both.expect_near({some_edges({3, 4}, 2)}, Precision::f32(), 1e-4F);
 }
 
 TEST(DeviceEdges, ConstantsOfTheSameDataKeepTheirShapes) {
   Network n;
-  const Tensor w = some({2, 6});
+  const Tensor w = some_edges({2, 6});
   const ValueId a = n.add("Add", {n.x, n.constant(w)})[0];
   const ValueId b = n.add("Reshape", {a, n.constant(int64s({3, 4}))})[0];
   n.graph.outputs = n.add("Mul", {b, n.constant(w.reshaped({3, 4}))});
   OnBoth both(std::move(n.graph), {.planes = 0});
-  both.expect_same_bits({some({2, 6}, 2)}, Precision::f32());
+  both.expect_same_bits({some_edges({2, 6}, 2)}, Precision::f32());
 }
 
 TEST(DeviceEdges, OperatorsOfTheCpuMayComputeShapes) {
@@ -127,15 +127,15 @@ TEST(DeviceEdges, OperatorsOfTheCpuMayComputeShapes) {
   const ValueId shape = n.add("Shape", {n.x})[0];
   const ValueId narrow = n.add("Cast", {shape}, {{"to", std::int64_t{6}}})[0];  // int32
   const ValueId wide = n.add("Cast", {narrow}, {{"to", std::int64_t{7}}})[0];   // int64
-  n.graph.outputs = n.add("Expand", {n.constant(some({1})), wide});
+  n.graph.outputs = n.add("Expand", {n.constant(some_edges({1})), wide});
   n.graph.outputs.push_back(n.add("Reshape", {n.add("Neg", {n.x})[0], wide})[0]);
   OnBoth both(std::move(n.graph), {.planes = 0});
-  both.expect_same_bits({some({3, 4})}, Precision::f32());
+  both.expect_same_bits({some_edges({3, 4})}, Precision::f32());
 }
 
 TEST(DeviceEdges, RunsOfOtherTypesAreKeptApart) {
   Network n(DType::i64);
-  n.graph.outputs = n.add("Gather", {n.constant(some({9, 5})), n.x});
+  n.graph.outputs = n.add("Gather", {n.constant(some_edges({9, 5})), n.x});
   OnBoth both(std::move(n.graph), {.planes = 0});
   for (int round = 0; round < 2; ++round) {
     both.expect_same_bits({testing::make_tensor<std::int64_t>(DType::i64, {2, 2}, {1, 8, -9, 3})},
@@ -148,7 +148,7 @@ TEST(DeviceEdges, RunsOfOtherTypesAreKeptApart) {
 TEST(DeviceEdges, ABadIndexNamesItsNode) {
   Network n(DType::i64);
   const ValueId ids = n.add("Transpose", {n.x})[0];
-  n.graph.outputs = n.add("Gather", {n.constant(some({9, 5})), ids});
+  n.graph.outputs = n.add("Gather", {n.constant(some_edges({9, 5})), ids});
   OnBoth both(std::move(n.graph), {.planes = 0});
   const auto got = both.on_device(
       {testing::make_tensor<std::int64_t>(DType::i64, {1, 2}, {1, -10})}, Precision::f32());
@@ -159,7 +159,8 @@ TEST(DeviceEdges, ABadIndexNamesItsNode) {
 
 TEST(DeviceEdges, OnlyRowsArePickedByComputedIndices) {
   Network n(DType::i64);
-  n.graph.outputs = n.add("Gather", {n.constant(some({9, 5})), n.x}, {{"axis", std::int64_t{1}}});
+  n.graph.outputs =
+      n.add("Gather", {n.constant(some_edges({9, 5})), n.x}, {{"axis", std::int64_t{1}}});
   OnBoth both(std::move(n.graph), {.planes = 0});
   const auto got = both.on_device({testing::make_tensor<std::int64_t>(DType::i64, {1, 2}, {1, 4})},
                                   Precision::f32());
@@ -169,7 +170,7 @@ TEST(DeviceEdges, OnlyRowsArePickedByComputedIndices) {
 
 TEST(DeviceEdges, ShapesThatTheNetworkIsFedAreRefused) {
   Network n(DType::i64);
-  n.graph.outputs = n.add("Reshape", {n.constant(some({4, 5})), n.add("Flatten", {n.x})[0]});
+  n.graph.outputs = n.add("Reshape", {n.constant(some_edges({4, 5})), n.add("Flatten", {n.x})[0]});
   OnBoth both(std::move(n.graph), {.planes = 0});
   const auto got = both.on_device({testing::make_tensor<std::int64_t>(DType::i64, {2, 1}, {5, 4})},
                                   Precision::f32());
@@ -183,13 +184,13 @@ TEST(DeviceEdges, SoftmaxOfSmallNumbersIsNoZero) {
     Network n;
     n.graph.outputs = n.add(op, {n.add("Sub", {n.x, n.constant(tensor_of({1}, {200}))})[0]});
     OnBoth both(std::move(n.graph), {.planes = 0});
-    both.expect_near({some({2, 37})}, Precision::f32(), 2e-5F);
+    both.expect_near({some_edges({2, 37})}, Precision::f32(), 2e-5F);
   }
 }
 
 TEST(DeviceEdges, FloatMatricesHaveTheirActivations) {
   OnBoth both(testing::mlp({9, 8, 7}), {.planes = 0});
-  both.expect_near({some({3, 9})}, Precision::f32(), 1e-5F);
+  both.expect_near({some_edges({3, 9})}, Precision::f32(), 1e-5F);
 }
 
 TEST(DeviceEdges, WhatANodeAloneSaysIsRefusedBeforeAnyRun) {
@@ -240,7 +241,7 @@ TEST(DeviceEdges, MoreShapesThanAreKeptRunAll) {
   OnBoth both(testing::mlp({9, 7}));
   for (int round = 0; round < 2; ++round) {
     for (std::int64_t batch = 1; batch <= 36; ++batch) {
-      both.expect_same_bits({some({batch, 9})}, Precision::bits(3));
+      both.expect_same_bits({some_edges({batch, 9})}, Precision::bits(3));
     }
   }
 }
@@ -250,7 +251,7 @@ TEST(DeviceEdges, PlanesAreAddedWhileOthersRun) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&both, i] {
-      const Tensor x = some({1, 70}, static_cast<unsigned>(i));
+      const Tensor x = some_edges({1, 70}, static_cast<unsigned>(i));
       for (int round = 0; round < 12; ++round) {
         Precision precision = Precision::bits(1 + (5 * i + round) % 12);
         precision.layers["fc1"] = {1 + (3 * i + 7 * round) % 12, 8};
@@ -266,7 +267,7 @@ TEST(DeviceEdges, FloatWeightsOfOneLayerAreRefusedByItsName) {
   OnBoth both(testing::mlp({70, 60, 10}));
   Precision precision = Precision::bits(4);
   precision.layers["fc1"] = {32, 32};
-  const auto got = both.on_device({some({1, 70})}, precision);
+  const auto got = both.on_device({some_edges({1, 70})}, precision);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.status().code(), ErrorCode::unsupported);
   EXPECT_EQ(got.status().node(), "fc1");
@@ -276,14 +277,14 @@ TEST(DeviceEdges, PreparingNamesTheLayerThatHasTooFewPlanes) {
   OnBoth both(testing::mlp({70, 60, 10}), {.planes = 4, .min_elements = 1});
   Precision precision = Precision::bits(4);
   precision.layers["fc1"] = {5, 8};
-  const Status status = both.plan({some({1, 70})}, precision).status();
+  const Status status = both.plan({some_edges({1, 70})}, precision).status();
   EXPECT_EQ(status.code(), ErrorCode::precision_unavailable);
   EXPECT_EQ(status.node(), "fc1");
 }
 
 TEST(DeviceEdges, PlanNamesWhatIsBuilt) {
   OnBoth both(testing::mlp({70, 60, 10}));
-  const auto steps = both.plan({some({3, 70})}, Precision::bits(4, 8));
+  const auto steps = both.plan({some_edges({3, 70})}, Precision::bits(4, 8));
   ASSERT_TRUE(steps) << steps.status().to_line();
   ASSERT_EQ(steps->size(), 2u);
   const PlanStep& first = steps->front();
@@ -301,12 +302,12 @@ TEST(DeviceEdges, PlanNamesWhatIsBuilt) {
 
 TEST(DeviceEdges, PreparingGivesUpRunsWhenMemoryIsShort) {
   OnBoth both(testing::mlp({70, 60, 10}));
-  both.expect_same_bits({some({40, 70})}, Precision::bits(4));
+  both.expect_same_bits({some_edges({40, 70})}, Precision::bits(4));
   // There is room for the scales of another width only in place of the run.
   both.device().limit_memory(both.device().bytes());
-  const Status prepared = both.plan({some({1, 70})}, Precision::bits(8)).status();
+  const Status prepared = both.plan({some_edges({1, 70})}, Precision::bits(8)).status();
   EXPECT_TRUE(prepared) << prepared.to_line();
-  both.expect_same_bits({some({1, 70})}, Precision::bits(8));
+  both.expect_same_bits({some_edges({1, 70})}, Precision::bits(8));
 }
 
 }  // namespace

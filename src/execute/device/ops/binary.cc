@@ -11,7 +11,7 @@ namespace {
 
 using cuda::ElementFunction;
 
-constexpr std::pair<const char*, ElementFunction> kFunctions[] = {
+constexpr std::pair<const char*, ElementFunction> kBinaryFunctions[] = {
     {"Add", ElementFunction::add}, {"Div", ElementFunction::div}, {"Max", ElementFunction::max},
     {"Min", ElementFunction::min}, {"Mul", ElementFunction::mul}, {"Sub", ElementFunction::sub},
 };
@@ -46,7 +46,7 @@ Status check_binary(const Node& node) {
 Status build_binary(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
                     std::span<BuildValue> outputs) {
   cuda::ElementwiseArgs args = {};
-  for (const auto& [op_type, function] : kFunctions) {
+  for (const auto& [op_type, function] : kBinaryFunctions) {
     if (node.op_type == op_type) args.function = function;
   }
   PBATCH_ASSIGN_OR_RETURN(const DeviceTensor a, float_input(build, inputs, 0, "input A"));

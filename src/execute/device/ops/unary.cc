@@ -9,14 +9,14 @@ namespace {
 
 using cuda::ElementFunction;
 
-struct Entry {
+struct UnaryEntry {
   const char* op_type;
   ElementFunction function;
   const char *alpha, *beta;  // attributes; null: none
   float alpha_default, beta_default;
 };
 
-constexpr Entry kFunctions[] = {
+constexpr UnaryEntry kUnaryFunctions[] = {
     {"Abs", ElementFunction::abs, nullptr, nullptr, 0, 0},
     {"Elu", ElementFunction::elu, "alpha", nullptr, 1.0F, 0},
     {"Erf", ElementFunction::erf, nullptr, nullptr, 0, 0},
@@ -59,7 +59,7 @@ Status read_function(const Node& node, std::span<const BuildValue> inputs,
     PBATCH_ASSIGN_OR_RETURN(args.beta, bound(node, inputs, 2, "max", kNone));
     return Status::ok();
   }
-  for (const Entry& entry : kFunctions) {
+  for (const UnaryEntry& entry : kUnaryFunctions) {
     if (node.op_type != entry.op_type) continue;
     args.function = entry.function;
     if (entry.alpha != nullptr) {
