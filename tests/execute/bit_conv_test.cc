@@ -157,8 +157,19 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BitConvTest,
                                   std::to_string(test.param.kernel) + "kernel";
                          });
 
-// The order of columns, the code of activations and the strips, written out: q = round(x qmax /
-// max) with the greatest magnitude of the rows of pixels that a strip of windows lies on.
+// The value of x as its code of 8 bits has it: scale (round(x / scale) - zero + zero), at most 127
+// of the code.
+double affine_value(double x, double low, double high) {
+  const float scale = static_cast<float>(high) / 254 - static_cast<float>(low) / 254;
+  const float inverse = 1 / scale;
+  const auto round = [&](double v) { return std::nearbyint(static_cast<float>(v) * inverse); };
+  const double zero = round(low) + 127;
+  return double{scale} * (std::min(round(x) - zero, 127.0) + zero);
+}
+
+// The order of columns, the code of activations and the strips, written out. Of 8 bits the code is
+// affine, of others q = round(x qmax / max), from the extremes over the rows of pixels that a strip
+// of windows lies on.
 std::vector<double> quantized_conv(const BitConvCase& c, const BitMatrix& m, ConvColumns columns,
                                    const Tensor& weights, const std::vector<float>& x,
                                    const std::vector<float>& b, int activation_bits) {
@@ -182,8 +193,10 @@ std::vector<double> quantized_conv(const BitConvCase& c, const BitMatrix& m, Con
       for (std::int64_t r = first * c.stride - c.pads[0];
            r <= last * c.stride - c.pads[0] + (c.kernel - 1) * c.dilation; ++r) {
         for (std::int64_t ch = 0; ch < c.channels; ++ch) {
-          for (std::int64_t s = 0; s < c.width; ++s)
-            max = std::max(max, std::fabs(pixel(ch, r, s)));
+          for (std::int64_t s = 0; s < c.width; ++s) {
+            low = std::min(low, pixel(ch, r, s));
+            high = std::max(high, pixel(ch, r, s));
+          }
         }
       }
       const double max = std::max(-low, high);
@@ -216,10 +229,10 @@ std::vector<double> quantized_conv(const BitConvCase& c, const BitMatrix& m, Con
 // Both orders of columns, in both layouts, with the kernel that the ISA takes and the reference.
 TEST(BitConvolution, IsThatOfTheDefinition) {
   const std::vector<BitConvCase> cases{{2, 3, 9, 11, 8, 3, 1, 1, {1, 1, 1, 1}},
-                                    {1, 37, 40, 41, 20, 3, 1, 1, {1, 1, 1, 1}},
-                                    {1, 64, 30, 40, 70, 1, 1, 1, {0, 0, 0, 0}},
-                                    {1, 96, 21, 30, 33, 1, 2, 1, {0, 0, 0, 0}},
-                                    {1, 5, 33, 60, 16, 3, 2, 2, {3, 1, 2, 4}}};
+                                       {1, 37, 40, 41, 20, 3, 1, 1, {1, 1, 1, 1}},
+                                       {1, 64, 30, 40, 70, 1, 1, 1, {0, 0, 0, 0}},
+                                       {1, 96, 21, 30, 33, 1, 2, 1, {0, 0, 0, 0}},
+                                       {1, 5, 33, 60, 16, 3, 2, 2, {3, 1, 2, 4}}};
   for (const BitConvCase& c : cases) {
     const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
     const std::vector<float> b = random_floats(count(c.filters), 2);
@@ -241,7 +254,7 @@ TEST(BitConvolution, IsThatOfTheDefinition) {
     const Shape y_shape = geometry->output_shape(c.filters);
     for (const ConvColumns columns : {ConvColumns::channels_last, ConvColumns::channels_first}) {
       for (const auto& [weight_bits, activation_bits] :
-           {std::pair{1, 8}, {4, 8}, {8, 8}, {3, 16}, {12, 16}, {5, 32}}) {
+           {std::pair{1, 8}, {4, 8}, {8, 8}, {12, 8}, {3, 16}, {12, 16}, {5, 32}}) {
         const Result<Tensor> codes = dequantize(m, weight_bits, false);
         ASSERT_TRUE(codes) << codes.status().to_line();
         const std::vector<double> want =

@@ -116,11 +116,11 @@ TEST(ImageStrips, CoverAllWindowsAndTheirPixels) {
 
 TEST(ImageStrips, AreOfWholeRowsAndAlikeInSize) {
   const ImageStrips strips(geometry(window({1, 1}, {1, 1}, {1, 1, 1, 1}), {1, 8, 56, 56}, {3, 3}));
-  ASSERT_EQ(strips.count(), 6);
-  EXPECT_EQ(strips.at(0).window_end, 10 * 56);
-  EXPECT_EQ(strips.at(0).pixel_end, 11 * 56);
-  EXPECT_EQ(strips.at(1).pixel_begin, 9 * 56);
-  EXPECT_EQ(strips.at(5).window_end, 56 * 56);
+  ASSERT_EQ(strips.count(), 12);
+  EXPECT_EQ(strips.at(0).window_end, 5 * 56);
+  EXPECT_EQ(strips.at(0).pixel_end, 6 * 56);
+  EXPECT_EQ(strips.at(1).pixel_begin, 4 * 56);
+  EXPECT_EQ(strips.at(11).window_end, 56 * 56);
 }
 
 TEST(ConvGeometry, CountsWindows) {
