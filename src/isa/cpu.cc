@@ -38,6 +38,15 @@ Cpu read_cpu() {
 
 }  // namespace
 
+bool cpu_is_amd() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_is("amd") != 0;
+#else
+  return false;
+#endif
+}
+
 std::string cpu_name() { return read_cpu().name; }
 
 std::string cpu_identity() {

@@ -13,4 +13,7 @@ std::string cpu_name();
 /// "Intel(R) Xeon(R) Processor (6 207 2)". One line.
 std::string cpu_identity();
 
+/// Whether AMD made it.
+bool cpu_is_amd();
+
 }  // namespace pbatch

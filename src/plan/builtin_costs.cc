@@ -1,7 +1,10 @@
 #include "plan/builtin_costs.h"
 
 #include <array>
+#include <map>
+#include <utility>
 
+#include "isa/cpu.h"
 #include "plan/costs_text.h"
 
 namespace pbatch {
@@ -15,6 +18,27 @@ struct Builtin {
 // One for each file costs/<isa>.inc of this architecture; CMake writes the list.
 constexpr Builtin kBuiltins[] = {
 #include "plan/costs_of_isas.inc"
+};
+
+struct OfMaker {
+  Isa isa;
+  std::string_view maker, text;
+};
+
+constexpr OfMaker kOfMakers[] = {
+    {Isa::generic, "", ""},  // there is at least one on every architecture
+#if defined(__x86_64__)
+    {
+        Isa::avx2,
+        "amd",
+#include "plan/costs/amd/avx2.inc"
+    },
+    {
+        Isa::avx512,
+        "amd",
+#include "plan/costs/amd/avx512.inc"
+    },
+#endif
 };
 
 using Tables = std::array<std::shared_ptr<const KernelCosts>, std::size(kBuiltins) + 1>;
@@ -36,6 +60,27 @@ std::string_view builtin_costs_text(Isa isa) {
     if (builtin.isa == isa) return builtin.text;
   }
   return {};
+}
+
+std::string_view builtin_costs_text(Isa isa, std::string_view maker) {
+  for (const OfMaker& table : kOfMakers) {
+    if (table.isa == isa && table.maker == maker) return table.text;
+  }
+  return {};
+}
+
+std::shared_ptr<const KernelCosts> builtin_costs_here(Isa isa) {
+  static const std::map<Isa, std::shared_ptr<const KernelCosts>> tables = [] {
+    std::map<Isa, std::shared_ptr<const KernelCosts>> made;
+    for (const OfMaker& table : kOfMakers) {
+      if (table.maker != "amd" || !cpu_is_amd()) continue;
+      Result<KernelCosts> costs = parse_costs(table.text);
+      if (costs) made[table.isa] = std::make_shared<const KernelCosts>(*std::move(costs));
+    }
+    return made;
+  }();
+  const auto found = tables.find(isa);
+  return found == tables.end() ? builtin_costs(isa) : found->second;
 }
 
 std::shared_ptr<const KernelCosts> builtin_costs(Isa isa) {

@@ -66,7 +66,7 @@ Result<std::string> read_text(const std::string& path) {
 }
 
 CostSource builtin(Isa isa, const std::string& why) {
-  return {builtin_costs(isa), why.empty() ? "built-in" : "built-in (" + why + ")"};
+  return {builtin_costs_here(isa), why.empty() ? "built-in" : "built-in (" + why + ")"};
 }
 
 Result<CostSource> parse_table(Isa isa, const std::string& text) {

@@ -164,6 +164,22 @@ const BuiltinCase kBuiltinCases[] = {
 #endif
 };
 
+#if defined(__x86_64__)
+// Zen 4 has no use for planes that are unpacked on the way where fields of whole weights lie in its
+// third-level cache.
+TEST(ChooseKernel, TablesOfAMakerDiffer) {
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    const Result<KernelCosts> costs = parse_costs(builtin_costs_text(isa, "amd"));
+    ASSERT_TRUE(costs) << costs.status().to_line();
+    EXPECT_EQ(costs->header.isa, isa_name(isa));
+    GemmShape shape{4096, 4096, 1, 4, 8};
+    EXPECT_STREQ(choose_kernel(shape, isa, *costs).name,
+                 isa == Isa::avx2 ? "fields_avx2" : "fields_avx512");
+  }
+  EXPECT_TRUE(builtin_costs_text(Isa::avx512, "unknown").empty());
+}
+#endif
+
 TEST(ChooseKernel, BuiltinTablesChoose) {
   for (const BuiltinCase& c : kBuiltinCases) {
     for (int bits = 1; bits <= kCostWidths; ++bits) {
