@@ -16,7 +16,8 @@
 namespace pbatch {
 namespace {
 
-// Windows of a product: enough for the batched kernels, and their digits stay in the first caches.
+// ConvWindows of a product: enough for the batched kernels, and their digits stay in the first
+// caches.
 constexpr std::int64_t kTileWindows = 64;
 constexpr int kMaxRunBlocks = int{kMaxRunCols} / int{kBlockCols};
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "execute/bit_gemm.h"
+#include "execute/conv_windows.h"
 #include "execute/image_strips.h"
 #include "execute/input_observer.h"
 #include "execute/layout.h"
 #include "execute/step.h"
-#include "execute/windows.h"
 #include "graph/graph.h"
 #include "isa/isa.h"
 
@@ -74,7 +74,7 @@ class BitConvolution {
   BitGemmCall layer_;
   std::shared_ptr<const PreparedMatrix> matrix_;
   Isa isa_;
-  Windows windows_;
+  ConvWindows windows_;
   ImageStrips strips_;
   std::int64_t tile_, most_pixels_;  // of a product; of a strip
   std::int64_t pixels_ = 1;          // of an image

@@ -31,12 +31,12 @@ constexpr OfMaker kOfMakers[] = {
     {
         Isa::avx2,
         "amd",
-#include "plan/costs/amd/avx2.inc"
+#include "plan/maker_costs/avx2_amd.inc"
     },
     {
         Isa::avx512,
         "amd",
-#include "plan/costs/amd/avx512.inc"
+#include "plan/maker_costs/avx512_amd.inc"
     },
 #endif
 };

@@ -16,7 +16,7 @@ using testing::tensor_of;
 
 constexpr std::int64_t kInt32 = 6, kFloat = 1;
 
-class Maker : public GraphMaker {
+class QuantizedMaker : public GraphMaker {
  public:
   ValueId constant(Tensor value) {
     Graph& g = graph({});
@@ -44,7 +44,7 @@ class Maker : public GraphMaker {
 
 // As a quantizer writes a convolution with a bias: the bias is rounded to steps of both scales.
 void expect_undone(const char* rounding, const std::string& wanted) {
-  Maker m;
+  QuantizedMaker m;
   const std::vector<ValueId> x = m.quantized(m.input("x"));
   const ValueId w_scale = m.constant(tensor_of({}, {0.01F}));
   const ValueId scale = m.add("Mul", {x[1], w_scale});
@@ -67,7 +67,7 @@ TEST(UndoDynamicQuantization, TakesTheRoundingOfABiasAlong) {
 
 // Integers that something else makes are no rounded bias: all stays.
 TEST(UndoDynamicQuantization, LeavesOtherSumsOfIntegers) {
-  Maker m;
+  QuantizedMaker m;
   const std::vector<ValueId> x = m.quantized(m.input("x"));
   const ValueId w = m.bytes({4, 3, 3, 3});
   const ValueId first = m.add("ConvInteger", {x[0], w, x[2]});

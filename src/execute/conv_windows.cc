@@ -1,8 +1,8 @@
-#include "execute/windows.h"
+#include "execute/conv_windows.h"
 
 namespace pbatch {
 
-Windows::Windows(const ConvGeometry& g) {
+ConvWindows::ConvWindows(const ConvGeometry& g) {
   const std::size_t rank = g.spatial_rank();
   for (std::size_t d = 0; d < rank; ++d) {
     Axis& axis = axes_[3 - rank + d];

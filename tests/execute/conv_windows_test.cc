@@ -1,4 +1,4 @@
-#include "execute/windows.h"
+#include "execute/conv_windows.h"
 
 #include <gtest/gtest.h>
 
@@ -60,9 +60,9 @@ const std::vector<ConvGeometry>& some_geometries() {
   return all;
 }
 
-TEST(Windows, SeeWhatTheDefinitionSays) {
+TEST(ConvWindows, SeeWhatTheDefinitionSays) {
   for (const ConvGeometry& g : some_geometries()) {
-    const Windows windows(g);
+    const ConvWindows windows(g);
     // In two parts, so that a range that starts inside a row of outputs is met.
     for (const bool second : {false, true}) {
       const std::int64_t middle = g.positions() / 2;

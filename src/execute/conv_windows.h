@@ -10,9 +10,9 @@
 namespace pbatch {
 
 /// What every window sees of an image. Precondition: 1, 2 or 3 spatial dimensions.
-class Windows {
+class ConvWindows {
  public:
-  explicit Windows(const ConvGeometry& geometry);
+  explicit ConvWindows(const ConvGeometry& geometry);
 
   /// For each of the windows begin .. end - 1: start(i, inside), i counting from 0, `inside` if no
   /// part of it hangs over the edge; then part(tap, count, pixel) for what lies on the image:
@@ -42,7 +42,7 @@ class Windows {
 };
 
 template <class Start, class Part>
-void Windows::visit(std::int64_t begin, std::int64_t end, Start&& start, Part&& part) const {
+void ConvWindows::visit(std::int64_t begin, std::int64_t end, Start&& start, Part&& part) const {
   const auto& [depth, height, width] = axes_;
   Place place{begin / (height.out * width.out), begin / width.out % height.out, begin % width.out};
   for (std::int64_t i = 0; i < end - begin; ++i) {
@@ -53,7 +53,7 @@ void Windows::visit(std::int64_t begin, std::int64_t end, Start&& start, Part&& 
 }
 
 template <class Part>
-void Windows::visit_parts(const Place& place, Part&& part) const {
+void ConvWindows::visit_parts(const Place& place, Part&& part) const {
   const auto& [depth, height, width] = axes_;
   const Taps in_z = depth.taps[static_cast<std::size_t>(place[0])];
   const Taps in_y = height.taps[static_cast<std::size_t>(place[1])];
