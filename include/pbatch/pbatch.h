@@ -7,7 +7,8 @@
  *    out are valid as long as the object they came from.
  *  - A session may be used from any number of threads at once, each with its own
  *    precision and its own pbatch_error. Freeing it must wait for all of them.
- *  - Sizes of structs may grow before version 1.0; compile against the header you link.
+ *  - Structs and values stay as they are: a program compiled against an older header
+ *    runs with a newer library of the same soname. New things are new functions.
  */
 #ifndef PBATCH_PBATCH_H_
 #define PBATCH_PBATCH_H_
