@@ -155,7 +155,7 @@ typedef struct pbatch_layer {
   int group;            /* columns per scale; 0: whole rows */
   int planes_stored;    /* as the model declares */
   int planes_available; /* as the data file holds; fewer if it was cut */
-  int min_weight_bits;  /* runs read as many planes of it at least, unless pbatch_precision names it */
+  int min_weight_bits;  /* that runs read at least, unless they name the layer */
   int64_t plane_bytes, scale_bytes;
 } pbatch_layer;
 
@@ -303,7 +303,7 @@ PBATCH_API pbatch_quantize_options pbatch_quantize_defaults(void);
 
 /* How weights become codes. */
 typedef struct pbatch_code_options {
-  int floor_bits; /* read at least of matrices where planes cost next to nothing; 1: no difference */
+  int floor_bits; /* read at least where planes cost next to nothing; 1: no difference */
   pbatch_scheme scheme;
   /* Inputs to take statistics of in place of self-made ones; the first dimension of each counts
    * items, an empty name means the only input. Read during the call only. */
@@ -329,8 +329,7 @@ PBATCH_API pbatch_code pbatch_quantize(const char* onnx_path, const char* out_pa
 PBATCH_API pbatch_code pbatch_quantize_codes(const char* onnx_path, const char* out_path,
                                              const pbatch_quantize_options* options,
                                              const pbatch_code_options* codes,
-                                             pbatch_quantize_summary* summary,
-                                             pbatch_error* error);
+                                             pbatch_quantize_summary* summary, pbatch_error* error);
 
 #ifdef __cplusplus
 }
