@@ -212,7 +212,8 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
   } else {
     if (flags.quantize.given()) {
       return Status(ErrorCode::invalid_argument,
-                    "it is quantized already, so --planes, --group, --min-elements, --floor, --scheme, "
+                    "it is quantized already, so --planes, --group, --min-elements, --floor, "
+                    "--scheme, "
                     "--samples and --exclude have no effect",
                     "leave them out, or give the float network")
           .in_file(flags.file);

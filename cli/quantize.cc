@@ -94,7 +94,8 @@ std::string to_text(const QuantizeReport& report) {
   std::string floors;
   for (const LayerReport& l : report.layers) {
     if (l.min_weight_bits <= 1) continue;
-    floors += (floors.empty() ? "" : ", ") + fmt::format("{} {}", printable(l.name), l.min_weight_bits);
+    floors +=
+        (floors.empty() ? "" : ", ") + fmt::format("{} {}", printable(l.name), l.min_weight_bits);
   }
   if (!floors.empty()) floors = "bits that runs read at least: " + floors + "\n";
   return table.to_string() + kept + warnings + floors + codes_text(report) +

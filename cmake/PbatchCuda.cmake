@@ -22,6 +22,16 @@ function(pbatch_cuda_module)
     return()
   endif()
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cuda/*.cu)
+  # The product of each number of planes: a source of its own, so that they compile side by side.
+  foreach(planes RANGE 1 8)
+    set(source ${PROJECT_BINARY_DIR}/generated/cuda/product_p${planes}.cu)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"cuda/product_kernels.cuh\"
+namespace pbatch::cuda {
+PBATCH_PRODUCT_KERNELS(${planes})
+}  // namespace pbatch::cuda
+" @ONLY)
+    list(APPEND sources ${source})
+  endforeach()
   target_sources(pbatch_cuda PRIVATE ${sources})
   target_compile_definitions(pbatch_cuda PRIVATE PBATCH_CUDA)
   target_compile_options(pbatch_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:\

@@ -75,9 +75,9 @@ Quantized quantize_with(const ActivationQuantizer& quantizer, const Shape& shape
   std::vector<Line> out(bytes / sizeof(Line));
   auto* const packed = reinterpret_cast<std::uint8_t*>(out.data());
   result.run_sums.resize(static_cast<std::size_t>(shape.halves() * shape.runs()));
-  result.ok = quantizer.run(x.data(), shape.cols, shape.col_blocks(), shape.run_blocks,
-                            shape.activation_bits, layout, packed, result.run_sums.data(),
-                            &result.scale);
+  result.ok =
+      quantizer.run(x.data(), shape.cols, shape.col_blocks(), shape.run_blocks,
+                    shape.activation_bits, layout, packed, result.run_sums.data(), &result.scale);
   result.packed.assign(packed, packed + bytes);
   return result;
 }

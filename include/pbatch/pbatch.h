@@ -7,7 +7,8 @@
  *    out are valid as long as the object they came from.
  *  - A session may be used from any number of threads at once, each with its own
  *    precision and its own pbatch_error. Freeing it must wait for all of them.
- *  - Sizes of structs may grow before version 1.0; compile against the header you link.
+ *  - Structs and values stay as they are: a program compiled against an older header
+ *    runs with a newer library of the same soname. New things are new functions.
  */
 #ifndef PBATCH_PBATCH_H_
 #define PBATCH_PBATCH_H_
@@ -154,7 +155,7 @@ typedef struct pbatch_layer {
   int group;            /* columns per scale; 0: whole rows */
   int planes_stored;    /* as the model declares */
   int planes_available; /* as the data file holds; fewer if it was cut */
-  int min_weight_bits;  /* runs read as many planes of it at least, unless pbatch_precision names it */
+  int min_weight_bits;  /* that runs read at least, unless they name the layer */
   int64_t plane_bytes, scale_bytes;
 } pbatch_layer;
 
@@ -302,7 +303,7 @@ PBATCH_API pbatch_quantize_options pbatch_quantize_defaults(void);
 
 /* How weights become codes. */
 typedef struct pbatch_code_options {
-  int floor_bits; /* read at least of matrices where planes cost next to nothing; 1: no difference */
+  int floor_bits; /* read at least where planes cost next to nothing; 1: no difference */
   pbatch_scheme scheme;
   /* Inputs to take statistics of in place of self-made ones; the first dimension of each counts
    * items, an empty name means the only input. Read during the call only. */
@@ -328,8 +329,7 @@ PBATCH_API pbatch_code pbatch_quantize(const char* onnx_path, const char* out_pa
 PBATCH_API pbatch_code pbatch_quantize_codes(const char* onnx_path, const char* out_path,
                                              const pbatch_quantize_options* options,
                                              const pbatch_code_options* codes,
-                                             pbatch_quantize_summary* summary,
-                                             pbatch_error* error);
+                                             pbatch_quantize_summary* summary, pbatch_error* error);
 
 #ifdef __cplusplus
 }

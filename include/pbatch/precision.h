@@ -15,9 +15,9 @@ struct LayerPrecision {
   friend auto operator<=>(const LayerPrecision&, const LayerPrecision&) = default;
 };
 
-/// The precision of a run: one default and overrides by layer name. Layers that a model wants read at
-/// some width at least (LayerInfo::min_weight_bits) are, unless an override names them.
-/// A value, passed to every run; no session remembers it.
+/// The precision of a run: one default and overrides by layer name. Layers that a model wants read
+/// at some width at least (LayerInfo::min_weight_bits) are, unless an override names them. A value,
+/// passed to every run; no session remembers it.
 struct Precision {
   LayerPrecision all;
   std::map<std::string, LayerPrecision> layers;

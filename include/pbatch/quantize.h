@@ -17,10 +17,10 @@ inline constexpr int kAutoGroup = -1;
 
 /// How weights become codes (docs/bit-layers.md). Size, speed and file format are the same.
 enum class Scheme {
-  automatic,     ///< compensated where that is known to help: with samples, and for networks that
-                 ///< make statistics of themselves (tokens in, or recurrent); else plain
-  plain,         ///< every weight by itself
-  compensated,   ///< codes that make up for each other's errors on the inputs of each product
+  automatic,    ///< compensated where that is known to help: with samples, and for networks that
+                ///< make statistics of themselves (tokens in, or recurrent); else plain
+  plain,        ///< every weight by itself
+  compensated,  ///< codes that make up for each other's errors on the inputs of each product
 };
 
 /// Inputs of the network to take statistics of. No labels are needed.
@@ -31,10 +31,11 @@ struct Sample {
 };
 
 struct QuantizeOptions {
-  int planes = 8;                     ///< bit-layers stored per matrix, 1 to 16
-  int group = kAutoGroup;             ///< columns per scale: 32, 64, 128, 0 for whole rows, kAutoGroup
-  std::int64_t min_elements = 4096;   ///< smaller matrices stay float
-  std::vector<std::string> exclude;   ///< node names that stay float; '*' matches any run of characters
+  int planes = 8;          ///< bit-layers stored per matrix, 1 to 16
+  int group = kAutoGroup;  ///< columns per scale: 32, 64, 128, 0 for whole rows, kAutoGroup
+  std::int64_t min_elements = 4096;  ///< smaller matrices stay float
+  /// Names of nodes that stay float; '*' matches any characters.
+  std::vector<std::string> exclude;
   int threads = 1;
   /// What runs read at least of matrices where planes cost next to nothing: tables, of which a run
   /// reads a few rows; matrices of at most 32 columns; output layers of at most a tenth of all
@@ -48,39 +49,41 @@ struct QuantizeOptions {
 
 /// What became of one candidate matrix.
 struct LayerReport {
-  std::string name;                ///< the node's name
-  std::string op_type;             ///< MatMul, Conv, Recurrent or Gather
+  std::string name;     ///< the node's name
+  std::string op_type;  ///< MatMul, Conv, Recurrent or Gather
   std::int64_t rows = 0, cols = 0;
   bool quantized = false;
-  std::string reason;              ///< why it stayed float; empty if quantized
+  std::string reason;  ///< why it stayed float; empty if quantized
   int planes = 0;
-  std::vector<double> sqnr_db;     ///< signal to quantization noise at width i + 1, decibels
-  std::int64_t plane_bytes = 0;    ///< bytes of one plane
-  std::int64_t scale_bytes = 0;    ///< bytes of all scales
-  std::int64_t float_bytes = 0;    ///< what the float matrix took, as float32
-  std::string warning;             ///< what to do about an unusual error; empty if it has none
-  std::string same_as;             ///< a layer before it that has the same matrix; else empty
-  bool compensated = false;        ///< its codes make up for each other's errors
+  std::vector<double> sqnr_db;   ///< signal to quantization noise at width i + 1, decibels
+  std::int64_t plane_bytes = 0;  ///< bytes of one plane
+  std::int64_t scale_bytes = 0;  ///< bytes of all scales
+  std::int64_t float_bytes = 0;  ///< what the float matrix took, as float32
+  std::string warning;           ///< what to do about an unusual error; empty if it has none
+  std::string same_as;           ///< a layer before it that has the same matrix; else empty
+  bool compensated = false;      ///< its codes make up for each other's errors
   /// By how much the error of the outputs is below that of plain codes at width i + 1, decibels, on
   /// inputs that the codes were not fitted to; empty unless compensated.
   std::vector<double> output_gain_db;
-  int min_weight_bits = 1;         ///< as LayerInfo has it
+  int min_weight_bits = 1;  ///< as LayerInfo has it
 };
 
 struct QuantizeReport {
   std::vector<LayerReport> layers;
   std::string model_path, data_path;
-  std::vector<std::string> source_files;   ///< what was read: the network and its external data
+  std::vector<std::string> source_files;  ///< what was read: the network and its external data
   std::int64_t model_bytes = 0, data_bytes = 0, float_bytes = 0;
-  std::string statistics;   ///< what compensated codes were fitted to, such as "its own text"; or empty
-  std::string plain_reason; ///< why the automatic scheme was the plain one; or empty
+  /// What compensated codes were fitted to, such as "its own text"; or empty.
+  std::string statistics;
+  std::string plain_reason;  ///< why the automatic scheme was the plain one; or empty
 };
 
 /// Reads the float network `onnx_path` and writes `out_path` (must end in
 /// .onnx) and, beside it, the same name with .safetensors. Both appear whole or
 /// not at all: an error leaves nothing behind and an existing pair as it was.
 /// invalid_argument if either is a file that the network is read from, itself or by a link.
-/// Needs no data and retrains nothing. The same input gives the same files. Thread-safe for different outputs.
+/// Needs no data and retrains nothing. The same input gives the same files. Thread-safe for
+/// different outputs.
 PBATCH_API Result<QuantizeReport> quantize_file(const std::string& onnx_path,
                                                 const std::string& out_path,
                                                 const QuantizeOptions& options);

@@ -21,7 +21,7 @@ enum class ErrorCode {
   precision_unavailable,  ///< more bit-layers asked for than the file holds
   not_finite,             ///< a NaN or an infinity among weights or inputs
   out_of_memory,
-  internal,               ///< a bug in pbatch
+  internal,  ///< a bug in pbatch
 };
 
 /// The stable lower-case name of a code, e.g. "shape_mismatch".
@@ -71,8 +71,8 @@ class [[nodiscard]] PBATCH_API Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T held) : state_(std::move(held)) {}            // NOLINT(google-explicit-constructor)
-  Result(Status status) : state_(std::move(status)) {}   // NOLINT(google-explicit-constructor)
+  Result(T held) : state_(std::move(held)) {}           // NOLINT(google-explicit-constructor)
+  Result(Status status) : state_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool is_ok() const { return std::holds_alternative<T>(state_); }
   explicit operator bool() const { return is_ok(); }
@@ -102,10 +102,9 @@ class [[nodiscard]] Result {
 #define PBATCH_CONCAT(a, b) PBATCH_CONCAT_INNER(a, b)
 
 /// Returns the Status of `expr` from the enclosing function if it is an error.
-#define PBATCH_RETURN_IF_ERROR(expr)                                   \
-  do {                                                                 \
-    if (::pbatch::Status pbatch_status_ = (expr); !pbatch_status_.is_ok()) \
-      return pbatch_status_;                                           \
+#define PBATCH_RETURN_IF_ERROR(expr)                                                              \
+  do {                                                                                            \
+    if (::pbatch::Status pbatch_status_ = (expr); !pbatch_status_.is_ok()) return pbatch_status_; \
   } while (false)
 
 /// Declares `lhs` from the value of a Result, or returns its Status.

@@ -14,7 +14,19 @@
 namespace pbatch {
 
 enum class DType : std::uint8_t {
-  f32, f64, f16, bf16, i8, u8, i16, u16, i32, u32, i64, u64, boolean
+  f32,
+  f64,
+  f16,
+  bf16,
+  i8,
+  u8,
+  i16,
+  u16,
+  i32,
+  u32,
+  i64,
+  u64,
+  boolean
 };
 
 /// Bytes of one element.
@@ -30,8 +42,7 @@ PBATCH_API std::string shape_to_string(const Shape& shape);
 
 /// Product of the dimensions; an error for a negative dimension or a product
 /// whose size in bytes (with `element_size`) does not fit in 2^62.
-PBATCH_API Result<std::int64_t> checked_element_count(const Shape& shape,
-                                                      std::size_t element_size);
+PBATCH_API Result<std::int64_t> checked_element_count(const Shape& shape, std::size_t element_size);
 
 /// A row-major, contiguous tensor. Copies share storage; storage is 64-byte
 /// aligned when the tensor owns it. Reading one tensor from many threads is
@@ -65,11 +76,17 @@ class PBATCH_API Tensor {
   void* mutable_raw() { return const_cast<void*>(data_.get()); }
 
   template <class T>
-  const T* data() const { return static_cast<const T*>(raw()); }
+  const T* data() const {
+    return static_cast<const T*>(raw());
+  }
   template <class T>
-  T* mutable_data() { return static_cast<T*>(mutable_raw()); }
+  T* mutable_data() {
+    return static_cast<T*>(mutable_raw());
+  }
   template <class T>
-  std::span<const T> span() const { return {data<T>(), static_cast<std::size_t>(size_)}; }
+  std::span<const T> span() const {
+    return {data<T>(), static_cast<std::size_t>(size_)};
+  }
 
   /// The same elements under another shape of equal size.
   /// Precondition: the product of `shape` is size().

@@ -20,7 +20,8 @@ struct QuantizeArgs {
   uint32_t* activations;
   int32_t* run_sums;         ///< out: [batch][halves][slabs][runs of a slab]
   float* activation_scales;  ///< out: [batch]
-  uint32_t* flag;  ///< gets kFlagNotFinite if an element is NaN or infinite; the rest is undefined then
+  uint32_t*
+      flag;  ///< gets kFlagNotFinite if an element is NaN or infinite; the rest is undefined then
 };
 
 /// What a vector is multiplied with, from the bits of its largest magnitude.

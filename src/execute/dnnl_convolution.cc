@@ -74,7 +74,7 @@ dnnl::convolution_forward::primitive_desc convolution_of_key(const ConvolutionKe
   const memory::desc bias = row_major({key.shape.outputs});
   const auto on = [&](const memory::desc& x_desc, const memory::desc& y_desc) {
     return describe_convolution(key.shape.geometry, x_desc, with_format(w, any),
-                              key.bias ? &bias : nullptr, y_desc);
+                                key.bias ? &bias : nullptr, y_desc);
   };
   if (key.shape.y_layout == Layout::channels_last) {
     try {

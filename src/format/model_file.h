@@ -43,8 +43,8 @@ Result<ModelBytes> encode_model(const Graph& graph);
 /// holds; checksums of constants and scales are checked here, those of planes
 /// by BitMatrix::verify_planes.
 Result<Graph> load_model(const std::string& path);
-/// The same from memory, which is read during the call only. `data`: of the .safetensors file; empty
-/// for a float network, whose weights must be inside.
+/// The same from memory, which is read during the call only. `data`: of the .safetensors file;
+/// empty for a float network, whose weights must be inside.
 Result<Graph> load_model_bytes(std::string_view model, std::string_view data);
 
 /// Path of the float network that a model was made from, if the model records

@@ -34,9 +34,9 @@ struct Dim {
 struct Value {
   std::string name;
   DType dtype = DType::f32;
-  std::optional<std::vector<Dim>> dims;   ///< declared shape; none if the file gives none
-  std::optional<Tensor> constant;         ///< an initializer's or a folded value
-  std::optional<Tensor> fallback;         ///< of a graph input: its value where none is fed
+  std::optional<std::vector<Dim>> dims;  ///< declared shape; none if the file gives none
+  std::optional<Tensor> constant;        ///< an initializer's or a folded value
+  std::optional<Tensor> fallback;        ///< of a graph input: its value where none is fed
 };
 
 using Attribute = std::variant<std::int64_t, float, std::string, Tensor, std::vector<std::int64_t>,
@@ -46,13 +46,13 @@ struct Graph;
 
 /// One operator call. Defaults of absent attributes are the operator's business.
 struct Node {
-  std::string name;       ///< unique in the graph; made up when the file gives none
+  std::string name;  ///< unique in the graph; made up when the file gives none
   std::string op_type;
-  std::string domain;     ///< "" for ONNX's own operators, "pbatch" for ours
-  int opset = 0;          ///< version of `domain` that the model imports
+  std::string domain;  ///< "" for ONNX's own operators, "pbatch" for ours
+  int opset = 0;       ///< version of `domain` that the model imports
   std::vector<ValueId> inputs, outputs;
   std::map<std::string, Attribute> attributes;
-  std::shared_ptr<const BitMatrix> matrix;   ///< weights of a pbatch operator; else null
+  std::shared_ptr<const BitMatrix> matrix;  ///< weights of a pbatch operator; else null
   /// The networks inside a node of control flow, by attribute name; not among `attributes`.
   std::map<std::string, std::shared_ptr<const Graph>> subgraphs;
   /// So many of the last inputs are values that the subgraphs use of the graph around
@@ -73,16 +73,16 @@ struct Node {
 /// subgraph mean nothing.
 struct Graph {
   std::string name;
-  std::string source_file;                 ///< path it was read from, for messages
-  std::vector<std::string> files;          ///< all files it was read from, that one among them
-  std::map<std::string, int> opsets;       ///< domain -> version
-  std::map<std::string, std::string> metadata;   ///< the model's metadata_props
+  std::string source_file;                      ///< path it was read from, for messages
+  std::vector<std::string> files;               ///< all files it was read from, that one among them
+  std::map<std::string, int> opsets;            ///< domain -> version
+  std::map<std::string, std::string> metadata;  ///< the model's metadata_props
   std::vector<Value> values;
   std::vector<Node> nodes;
-  std::vector<ValueId> inputs, outputs;    ///< inputs exclude initializers
+  std::vector<ValueId> inputs, outputs;  ///< inputs exclude initializers
 
   ValueId add_value(Value value);
-  const Tensor* constant(ValueId id) const;   ///< null unless `id` is a constant
+  const Tensor* constant(ValueId id) const;  ///< null unless `id` is a constant
   /// Consumers of each value, by node index, once per use; index = ValueId.
   std::vector<std::vector<std::int32_t>> consumers() const;
   /// Node that makes each value, -1 for inputs and constants; index = ValueId.

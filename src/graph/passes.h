@@ -30,8 +30,8 @@ Status resolve_sequences(Graph& graph);
 Status undo_dynamic_quantization(Graph& graph);
 
 /// A Mul or Div by constants, one for all or one per output channel, goes into the constant weights
-/// of the Conv or MatMul before it; an Add or Sub of such constants into the bias of a Conv. Behind a
-/// Conv a Transpose that moves the channels last may lie between, a Squeeze of other dimensions
+/// of the Conv or MatMul before it; an Add or Sub of such constants into the bias of a Conv. Behind
+/// a Conv a Transpose that moves the channels last may lie between, a Squeeze of other dimensions
 /// behind that, and Casts to float32.
 Status fold_scale(Graph& graph);
 

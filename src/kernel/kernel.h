@@ -70,7 +70,8 @@ enum ActivationLayout {
   kActivationPlanes,
   /// [col_blocks][2][halves][2 or 3][4][16] bytes, the sums that 4 bits make of 4 columns: byte
   /// [block][upper][half][i][b][bits] is byte i, the low one first, of the sum over the columns
-  /// 8 b + 4 upper + j of the block, j = 0..3: plus q where bit j of `bits` is 1, minus q where not.
+  /// 8 b + 4 upper + j of the block, j = 0..3: plus q where bit j of `bits` is 1, minus q where
+  /// not.
   kActivationTables,
   /// [col_blocks][halves][digits][2][2][2][2][16] bytes, the sums that 4 bits make of 4 columns of
   /// a digit: byte [block][half][digit][i][k][part][b][bits] is of 512 + the sum of the digit over
@@ -83,20 +84,20 @@ enum { kShuffleTableOffset = 512, kShuffleTableBits = 5, kShuffleTableBytes = 25
 
 /// One digit of the weights times a batch of packed vectors.
 struct BitKernelArgs {
-  const uint8_t* planes[8];      ///< most significant first, each [row_blocks][col_blocks][64]; any
-                                 ///< alignment. kLayoutFields: planes[0] holds them all
-  int n_planes;                  ///< p: 1 to 8
-  int field_bits;                ///< kLayoutFields: F
-  int64_t col_blocks;            ///< blocks of 32 columns
-  int run_blocks;                ///< col blocks per run: 1, 2 or 4; the last run may be shorter
-  const uint8_t* scales;         ///< scale_q: [row_blocks][runs][16], runs = ceil(col_blocks / run_blocks)
-  int activation_bits;           ///< A: 8, 16 or 32
-  const uint8_t* activations;    ///< batch vectors in the kernel's ActivationLayout, 64-byte aligned
-  int64_t activation_stride;     ///< bytes from one vector to the next, a multiple of 64
-  const int32_t* run_sums;       ///< [batch][halves][runs]: sum of q over each run
+  const uint8_t* planes[8];  ///< most significant first, each [row_blocks][col_blocks][64]; any
+                             ///< alignment. kLayoutFields: planes[0] holds them all
+  int n_planes;              ///< p: 1 to 8
+  int field_bits;            ///< kLayoutFields: F
+  int64_t col_blocks;        ///< blocks of 32 columns
+  int run_blocks;            ///< col blocks per run: 1, 2 or 4; the last run may be shorter
+  const uint8_t* scales;  ///< scale_q: [row_blocks][runs][16], runs = ceil(col_blocks / run_blocks)
+  int activation_bits;    ///< A: 8, 16 or 32
+  const uint8_t* activations;  ///< batch vectors in the kernel's ActivationLayout, 64-byte aligned
+  int64_t activation_stride;   ///< bytes from one vector to the next, a multiple of 64
+  const int32_t* run_sums;     ///< [batch][halves][runs]: sum of q over each run
   int64_t batch;
-  float* acc;                    ///< out: [batch][halves][acc_stride]
-  int64_t acc_stride;            ///< floats from one half to the next, >= 16 * all row blocks
+  float* acc;          ///< out: [batch][halves][acc_stride]
+  int64_t acc_stride;  ///< floats from one half to the next, >= 16 * all row blocks
 };
 
 /// Computes row blocks begin .. end - 1, all rows of each (also padding rows,
@@ -141,7 +142,9 @@ typedef int (*AffineQuantizeFn)(const float* x, int64_t count, int8_t* out, floa
 typedef void (*RunSumsFn)(const uint8_t* packed, int64_t col_blocks, int run_blocks,
                           int activation_bits, int32_t* run_sums);
 
-static constexpr int activation_halves(int activation_bits) { return activation_bits == 32 ? 2 : 1; }
+static constexpr int activation_halves(int activation_bits) {
+  return activation_bits == 32 ? 2 : 1;
+}
 /// Bytes of a sum in kActivationTables.
 static constexpr int table_bytes(int activation_bits) { return activation_bits == 8 ? 2 : 3; }
 /// Bytes that one packed vector takes, a multiple of 64.

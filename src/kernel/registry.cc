@@ -60,7 +60,7 @@ constexpr ActivationQuantizer kQuantizers[] = {
 
 // Of the entries that `isa` runs the best; the first one is portable.
 template <class Entry, std::size_t N>
-const Entry& best_of(const Entry (&table)[N], const IsaChoice& isa) {
+const Entry& best_of(const Entry (&table)[N], IsaChoice isa) {
   const Entry* best = &table[0];
   for (const Entry& entry : table) {
     if (isa.runs(entry.isa) && entry.isa >= best->isa) best = &entry;
@@ -81,7 +81,7 @@ const BitKernel* find_kernel(std::string_view name) {
 
 std::span<const ActivationPacker> all_packers() { return kPackers; }
 
-const ActivationPacker& packer_for(const IsaChoice& isa, ActivationLayout layout) {
+const ActivationPacker& packer_for(IsaChoice isa, ActivationLayout layout) {
   const ActivationPacker* best = nullptr;
   for (const ActivationPacker& packer : kPackers) {
     if (packer.layout != layout || !isa.runs(packer.isa)) continue;
@@ -92,7 +92,7 @@ const ActivationPacker& packer_for(const IsaChoice& isa, ActivationLayout layout
 
 std::span<const ActivationQuantizer> all_quantizers() { return kQuantizers; }
 
-const ActivationQuantizer& quantizer_for(const IsaChoice& isa) { return best_of(kQuantizers, isa); }
+const ActivationQuantizer& quantizer_for(IsaChoice isa) { return best_of(kQuantizers, isa); }
 
 std::span<const AffineQuantizer> all_affine_quantizers() { return kAffineQuantizers; }
 
@@ -104,10 +104,10 @@ const RunSums& run_sums_for(const IsaChoice& isa) { return best_of(kRunSums, isa
 
 std::span<const RecurrentCells> all_cells() { return kCells; }
 
-const RecurrentCells& cells_for(const IsaChoice& isa) { return best_of(kCells, isa); }
+const RecurrentCells& cells_for(IsaChoice isa) { return best_of(kCells, isa); }
 
 std::span<const VectorFunctions> all_vectors() { return kVectors; }
 
-const VectorFunctions& vectors_for(const IsaChoice& isa) { return best_of(kVectors, isa); }
+const VectorFunctions& vectors_for(IsaChoice isa) { return best_of(kVectors, isa); }
 
 }  // namespace pbatch

@@ -62,11 +62,11 @@ std::span<const BitKernel> all_kernels();
 const BitKernel* find_kernel(std::string_view name);
 
 /// The packer of a layout for an ISA: of those it runs, the best.
-const ActivationPacker& packer_for(const IsaChoice& isa, ActivationLayout layout);
+const ActivationPacker& packer_for(IsaChoice isa, ActivationLayout layout);
 std::span<const ActivationPacker> all_packers();
 
 /// The quantizer for an ISA: of those it runs, the best.
-const ActivationQuantizer& quantizer_for(const IsaChoice& isa);
+const ActivationQuantizer& quantizer_for(IsaChoice isa);
 std::span<const ActivationQuantizer> all_quantizers();
 
 /// The affine quantizer for an ISA: of those it runs, the best.
@@ -78,11 +78,11 @@ const RunSums& run_sums_for(const IsaChoice& isa);
 std::span<const RunSums> all_run_sums();
 
 /// The cells for an ISA: of those it runs, the best.
-const RecurrentCells& cells_for(const IsaChoice& isa);
+const RecurrentCells& cells_for(IsaChoice isa);
 std::span<const RecurrentCells> all_cells();
 
 /// The functions of vectors for an ISA: of those it runs, the best.
-const VectorFunctions& vectors_for(const IsaChoice& isa);
+const VectorFunctions& vectors_for(IsaChoice isa);
 std::span<const VectorFunctions> all_vectors();
 
 }  // namespace pbatch

@@ -122,8 +122,8 @@ void unpack_row(const std::uint8_t* const* planes, int n, std::int64_t cols, std
     low = transpose_8x8(low);
     high = n > 8 ? transpose_8x8(high) : 0;
     for (int c = 0; c < 8; ++c) {
-      codes[first + c] = static_cast<std::uint16_t>(((low >> (8 * c)) & 0xff) |
-                                                    (((high >> (8 * c)) & 0xff) << 8));
+      codes[first + c] =
+          static_cast<std::uint16_t>(((low >> (8 * c)) & 0xff) | (((high >> (8 * c)) & 0xff) << 8));
     }
   }
 }

@@ -7,11 +7,11 @@
 namespace pbatch {
 namespace {
 
-bool eligible(const BitKernel& kernel, const IsaChoice& isa) {
+bool eligible(const BitKernel& kernel, IsaChoice isa) {
   return isa.runs(kernel.isa) && &kernel != all_kernels().data();
 }
 
-const BitKernel& without_costs(const IsaChoice& isa) {
+const BitKernel& without_costs(IsaChoice isa) {
   const BitKernel* best = nullptr;
   for (const BitKernel& kernel : all_kernels()) {
     if (eligible(kernel, isa) && (best == nullptr || kernel.isa >= best->isa)) best = &kernel;
@@ -21,8 +21,7 @@ const BitKernel& without_costs(const IsaChoice& isa) {
 
 }  // namespace
 
-const BitKernel& choose_kernel(const GemmShape& shape, const IsaChoice& isa,
-                               const KernelCosts& costs) {
+const BitKernel& choose_kernel(const GemmShape& shape, IsaChoice isa, const KernelCosts& costs) {
   const BitKernel* best = nullptr;
   double least = INFINITY;
   for (const BitKernel& kernel : all_kernels()) {

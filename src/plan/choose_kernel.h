@@ -13,8 +13,7 @@ namespace pbatch {
 /// over one that needs a repacked copy of them unless the copy makes it faster by more than
 /// kCopyMustSave. Where nothing is known, the last kernel in kernels.inc of the best ISA that `isa`
 /// runs. Never the reference.
-const BitKernel& choose_kernel(const GemmShape& shape, const IsaChoice& isa,
-                               const KernelCosts& costs);
+const BitKernel& choose_kernel(const GemmShape& shape, IsaChoice isa, const KernelCosts& costs);
 
 /// A copy takes memory and time when the model is prepared, and measurements are no better.
 inline constexpr double kCopyMustSave = 0.03;

@@ -86,9 +86,9 @@ Result<QuantizedMatrix> quantize_matrix(const WeightView& weights, int planes, i
   if (ladder.empty()) ladder.push_back(255);  // all weights are zeros
   const ScaleCodebook book(widths, std::move(ladder), sample_groups(weights, magnitudes));
 
-  PBATCH_ASSIGN_OR_RETURN(const MatrixStorage storage,
-                          MatrixStorage::allocate(weights.rows, weights.cols, planes, group,
-                                                  widths.codebook_rows()));
+  PBATCH_ASSIGN_OR_RETURN(
+      const MatrixStorage storage,
+      MatrixStorage::allocate(weights.rows, weights.cols, planes, group, widths.codebook_rows()));
   book.write(storage.codebook);
   std::copy(magnitudes.row_scale.begin(), magnitudes.row_scale.end(), storage.row_scale);
   for_each_row_block(weights.rows, pool, [&](std::int64_t begin, std::int64_t end) {

@@ -103,10 +103,11 @@ WidthTree::WidthTree(const TreeWidths& widths, const double* weight) : widths_(w
 int WidthTree::choose(const float* target, const float* half_step) const {
   const int top = widths_.top();
   Front front;
-  for (int i = 0; i < 1 << top; ++i) {
-    front.cost[i] = 0;
-    front.leaf[i] = i;
-  }
+  int leaf = 0;
+  do {  // there is a first one, which compilers need to know
+    front.cost[leaf] = 0;
+    front.leaf[leaf] = leaf;
+  } while (++leaf < 1 << top);
   int above = top;
   for (int w = widths_.count; w-- > 0;) {
     const int n = widths_.width[static_cast<std::size_t>(w)];

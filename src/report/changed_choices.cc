@@ -24,7 +24,7 @@ constexpr std::int64_t kColdPlaneBytes = 300'000'000;
 
 }  // namespace
 
-std::vector<ChangedChoice> changed_choices(const IsaChoice& isa, const KernelCosts& before,
+std::vector<ChangedChoice> changed_choices(IsaChoice isa, const KernelCosts& before,
                                            const KernelCosts& after) {
   std::vector<ChangedChoice> changes;
   for (const Setting& setting : kSettings) {

@@ -71,9 +71,9 @@ Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitCo
   PBATCH_ASSIGN_OR_RETURN(const std::vector<double>* right,
                           stock.answer(problem, spec.weight_bits, spec.activation_bits));
   PBATCH_RETURN_IF_ERROR(runner->run());
-  PBATCH_RETURN_IF_ERROR(
-      check_answer(problem, runner->y, *right, kTolerance,
-                   std::string(kernel->name) + " at " + std::to_string(spec.weight_bits) + " bits"));
+  PBATCH_RETURN_IF_ERROR(check_answer(
+      problem, runner->y, *right, kTolerance,
+      std::string(kernel->name) + " at " + std::to_string(spec.weight_bits) + " bits"));
   const BitMatrix& m = *problem.matrix;
   GemvContender contender{kernel->name, spec.weight_bits, spec.activation_bits, 0, {}};
   contender.weight_bytes =

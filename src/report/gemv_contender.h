@@ -36,9 +36,9 @@ struct BitContenderSpec {
   bool cold = false;
 };
 
-/// A bit-layer product, its answer already checked. `problem` and `lane` must outlive it; `stock` is
-/// of the problem's matrix. `policy` gives instruction set and costs to choose the kernel by; threads
-/// and what is cold come from `lane` and `spec`.
+/// A bit-layer product, its answer already checked. `problem` and `lane` must outlive it; `stock`
+/// is of the problem's matrix. `policy` gives instruction set and costs to choose the kernel by;
+/// threads and what is cold come from `lane` and `spec`.
 Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitContenderSpec& spec,
                                          const KernelPolicy& policy, GemvStock& stock,
                                          GemvLane& lane);

@@ -69,8 +69,7 @@ Result<GemvProblem> make_gemv_problem(std::int64_t rows, std::int64_t cols, std:
   problem.x.resize(static_cast<std::size_t>(batch * cols));
   for (float& w : *weights) w = 0.05F * normal(random);
   for (float& v : problem.x) v = normal(random);
-  PBATCH_ASSIGN_OR_RETURN(problem.matrix,
-                          quantize_weights(*weights, rows, cols, planes, group));
+  PBATCH_ASSIGN_OR_RETURN(problem.matrix, quantize_weights(*weights, rows, cols, planes, group));
   problem.weights = std::move(weights);
   return problem;
 }

@@ -69,8 +69,8 @@ Result<std::shared_ptr<WeightRotation>> WeightRotation::create(MatrixCache& cach
   return rotation;
 }
 
-Result<std::shared_ptr<WeightRotation>> GemvStock::weights(const BitKernel& kernel,
-                                                           int weight_bits, bool cold) {
+Result<std::shared_ptr<WeightRotation>> GemvStock::weights(const BitKernel& kernel, int weight_bits,
+                                                           bool cold) {
   auto& entry = weights_[{&kernel, weight_bits, cold}];
   if (entry == nullptr) {
     PBATCH_ASSIGN_OR_RETURN(entry, WeightRotation::create(cache_, kernel, weight_bits, cold));

@@ -22,9 +22,8 @@ inline constexpr std::int64_t kColdBytes = 300'000'000;
 /// share it take the copies in one order, so that nobody meets what another has just read.
 class WeightRotation {
  public:
-  static Result<std::shared_ptr<WeightRotation>> create(MatrixCache& cache,
-                                                        const BitKernel& kernel, int weight_bits,
-                                                        bool cold);
+  static Result<std::shared_ptr<WeightRotation>> create(MatrixCache& cache, const BitKernel& kernel,
+                                                        int weight_bits, bool cold);
   const PreparedMatrix& take() { return *matrices_[next_++ % matrices_.size()]; }
 
  private:

@@ -36,9 +36,10 @@ struct FedInput {
 };
 
 /// Finds the ports of a network with these inputs and outputs: the input by name, or as the only
-/// one, as the only one that fits, or as the only such that is no state by its name; states as told, the others by match_ports; the output by
-/// name, or as the only one left over. What stays unclear is an error that lists the candidates;
-/// so are constant inputs unless `constants` says that they may be.
+/// one, as the only one that fits, or as the only such that is no state by its name; states as
+/// told, the others by match_ports; the output by name, or as the only one left over. What stays
+/// unclear is an error that lists the candidates; so are constant inputs unless `constants` says
+/// that they may be.
 Result<StepPorts> find_step_ports(const std::vector<PortInfo>& inputs,
                                   const std::vector<PortInfo>& outputs, const FedInput& fed,
                                   const StepPortOptions& options, bool constants = false);

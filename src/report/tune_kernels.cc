@@ -56,7 +56,7 @@ struct Runner {
 
 class Tuner {
  public:
-  Tuner(const IsaChoice& isa, const TuneOptions& options, Progress& progress)
+  Tuner(IsaChoice isa, const TuneOptions& options, Progress& progress)
       : options_(options), progress_(progress) {
     for (const BitKernel& kernel : all_kernels().subspan(1)) {  // without the reference
       if (isa.runs(kernel.isa)) kernels_.push_back(&kernel);
@@ -279,8 +279,8 @@ class Tuner {
 
 }  // namespace
 
-Result<KernelCosts> tune_kernels(const IsaChoice& isa, const TuneOptions& options,
-                                 const std::string& date, Progress& progress) {
+Result<KernelCosts> tune_kernels(IsaChoice isa, const TuneOptions& options, const std::string& date,
+                                 Progress& progress) {
   PBATCH_ASSIGN_OR_RETURN(KernelCosts costs, Tuner(isa, options, progress).run());
   costs.header = {build_identity(), isa_name(isa.best), cpu_identity(), date};
   return costs;

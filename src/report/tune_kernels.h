@@ -23,8 +23,8 @@ struct TuneOptions {
 /// compared before anything is timed: with a naive product in double precision, and bit by bit with
 /// each other at every batch. Kernels far behind the best at a precision, on the first matrix, are
 /// not measured further there, and those that nowhere come near it are left out of the table.
-Result<KernelCosts> tune_kernels(const IsaChoice& isa, const TuneOptions& options,
-                                 const std::string& date, Progress& progress);
+Result<KernelCosts> tune_kernels(IsaChoice isa, const TuneOptions& options, const std::string& date,
+                                 Progress& progress);
 
 /// A choice that two tables make differently.
 struct ChangedChoice {
@@ -35,7 +35,7 @@ struct ChangedChoice {
 };
 
 /// Over the shapes that benchmarks use: batches 1 to 64, in caches and from memory.
-std::vector<ChangedChoice> changed_choices(const IsaChoice& isa, const KernelCosts& before,
+std::vector<ChangedChoice> changed_choices(IsaChoice isa, const KernelCosts& before,
                                            const KernelCosts& after);
 
 }  // namespace pbatch

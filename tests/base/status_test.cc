@@ -6,7 +6,8 @@ namespace pbatch {
 namespace {
 
 TEST(Status, LineNamesFileNodeAndRemedy) {
-  const Status s = Status(ErrorCode::malformed, "what is wrong", "what to do").at_node("n").in_file("f");
+  const Status s =
+      Status(ErrorCode::malformed, "what is wrong", "what to do").at_node("n").in_file("f");
   EXPECT_EQ(s.to_line(), "f: node 'n': what is wrong; what to do");
 }
 

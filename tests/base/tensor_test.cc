@@ -22,9 +22,9 @@ TEST(Tensor, ScalarHasOneElementAndEmptyHasNone) {
 
 TEST(Tensor, RefusesShapesThatCannotBe) {
   EXPECT_EQ(Tensor::create(DType::f32, {-1}).status().code(), ErrorCode::invalid_argument);
-  EXPECT_EQ(Tensor::create(DType::f32, {std::int64_t{1} << 40, std::int64_t{1} << 40})
-                .status().code(),
-            ErrorCode::invalid_argument);
+  EXPECT_EQ(
+      Tensor::create(DType::f32, {std::int64_t{1} << 40, std::int64_t{1} << 40}).status().code(),
+      ErrorCode::invalid_argument);
   // A zero must not hide an overflow from a reader that multiplies in another order.
   EXPECT_FALSE(Tensor::create(DType::f64, {0, INT64_MAX, INT64_MAX}));
 }

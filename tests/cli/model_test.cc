@@ -116,8 +116,8 @@ TEST_F(Model, RunAnswersAtEveryPrecision) {
 
 TEST_F(Model, RunProfilesEveryStep) {
   const std::string model = write_model(), x = write_input();
-  const nlohmann::json j = run_json({"run", model, "--bits", "4,8", "--input", "x=" + x, "--profile",
-                                     "--runs", "3", "--trace", path("t.json")});
+  const nlohmann::json j = run_json({"run", model, "--bits", "4,8", "--input", "x=" + x,
+                                     "--profile", "--runs", "3", "--trace", path("t.json")});
   ASSERT_EQ(j["steps"].size(), 3U);
   EXPECT_EQ(j["steps"][0]["node"], "fc0");
   EXPECT_EQ(j["steps"][0]["op_type"], "BitLinear");

@@ -121,8 +121,8 @@ class EmbeddingNetwork : public ::testing::Test {
     path_ = testing::temp_path("embedding.onnx");
     model_ = testing::temp_path("q.onnx");
     testing::write_onnx(b.graph, path_);
-    const Result<QuantizeReport> made = quantize_file(
-        path_, model_, {.planes = 6, .floor_bits = 1, .scheme = Scheme::plain});
+    const Result<QuantizeReport> made =
+        quantize_file(path_, model_, {.planes = 6, .floor_bits = 1, .scheme = Scheme::plain});
     ASSERT_TRUE(made) << made.status().to_line();
     ASSERT_EQ(made->layers.size(), 2u);
     EXPECT_EQ(made->layers[0].op_type, "Gather");

@@ -2,9 +2,8 @@
 // refuse. ONNX's own node tests cover the plain cases.
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "tests/execute/data_ops.h"

@@ -149,8 +149,8 @@ class Runner {
     }
   }
 
-  /// An operator that knows its inputs' types and the graph's constants alone says the types that come
-  /// out, or that it does not know them yet.
+  /// An operator that knows its inputs' types and the graph's constants alone says the types that
+  /// come out, or that it does not know them yet.
   Status check_types(const Graph& graph, const Node& node, const Op& op,
                      std::span<const Tensor* const> in, std::span<const Tensor> out) {
     std::vector<Tensor> typed(in.size());

@@ -3,6 +3,7 @@
 
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -174,8 +175,24 @@ def check_paths():
                 yield f"{path.relative_to(ROOT)}:{line}: names '{word}'"
 
 
+def check_format():
+    """C++ as .clang-format says, by the version that it was written with."""
+    program = shutil.which("clang-format-14")
+    if program is None:
+        print("skipped: clang-format-14 is not here")
+        sys.exit(77)
+    files = [str(path) for path in tracked() if path.suffix in (".cc", ".h", ".cu", ".cuh")]
+    if not files:
+        yield "no sources found; mend this check"
+    for begin in range(0, len(files), 100):
+        done = subprocess.run([program, "--dry-run", *files[begin:begin + 100]],
+                              capture_output=True, text=True)
+        for path, line in re.findall(r"^(/[^:]*):(\d+):.*clang-format-violations", done.stderr, re.M):
+            yield f"{pathlib.Path(path).relative_to(ROOT)}:{line}: not as clang-format-14 -i leaves it"
+
+
 CHECKS = {"isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
-          "names": check_names, "paths": check_paths}
+          "names": check_names, "format": check_format, "paths": check_paths}
 
 
 def main():

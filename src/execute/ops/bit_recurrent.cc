@@ -58,8 +58,8 @@ class BitRecurrent final : public Op {
     const std::size_t packed = packed_buffer_bytes(key);
     StepPlan plan =
         node_.plan(request, io,
-                   [&spec, matrix, bits, key, states, packed, weights = &weights_->matrix()](const RecurrentCall& call,
-                                                              const StepCall& step) {
+                   [&spec, matrix, bits, key, states, packed, weights = &weights_->matrix()](
+                       const RecurrentCall& call, const StepCall& step) {
                      char* const memory = static_cast<char*>(step.scratch) + states;
                      BitProduct held(*matrix, call.batch, bits, packed_vectors_at(key, memory),
                                      memory + packed, step.buffers);

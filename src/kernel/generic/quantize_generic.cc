@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/kernel.h"
+#include "kernel/quantize_driver.h"
 
 namespace pbatch {
 namespace {
@@ -125,21 +126,12 @@ void quantize(const float* x, int64_t cols, int64_t col_blocks, int run_blocks, 
 int quantize_generic_run(const float* x, int64_t cols, int64_t col_blocks, int run_blocks,
                          int activation_bits, ActivationLayout layout, uint8_t* out,
                          int32_t* run_sums, float* scale) {
-  typedef void (*Fn)(const float*, int64_t, int64_t, int, float, uint8_t*, int32_t*);
-  static const Fn kQuantize[3][2] = {
+  static const QuantizeLoop kLoops[3][2] = {
       {quantize<8, kActivationNumbers>, quantize<8, kActivationDigits>},
       {quantize<16, kActivationNumbers>, quantize<16, kActivationDigits>},
       {quantize<32, kActivationNumbers>, quantize<32, kActivationDigits>}};
-  const uint32_t max_bits = max_magnitude_bits(x, cols);
-  const uint32_t infinity_bits = 0x7f800000u;
-  if (max_bits >= infinity_bits) return 0;
-  const float max = float_of(max_bits);
-  const float qmax = (float)activation_qmax(activation_bits);
-  const bool zeros = max < 0x1p-90f;
-  *scale = zeros ? 0.0f : max / qmax;
-  kQuantize[activation_bits / 16][layout == kActivationDigits](
-      x, cols, col_blocks, run_blocks, zeros ? 0.0f : qmax / max, out, run_sums);
-  return 1;
+  return run_quantize_loop(kLoops, max_magnitude_bits(x, cols), x, cols, col_blocks, run_blocks,
+                           activation_bits, layout, out, run_sums, scale);
 }
 
 }  // namespace pbatch

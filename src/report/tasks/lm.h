@@ -15,7 +15,7 @@ namespace pbatch {
 
 struct LmOptions {
   std::int64_t warmup = 0;  ///< tokens at each stream's start that are not predicted, only read
-  std::int64_t steps = 0;  ///< tokens of each stream in one run; 0: 64, or as the network fixes
+  std::int64_t steps = 0;   ///< tokens of each stream in one run; 0: 64, or as the network fixes
   FirstAxis first_axis = FirstAxis::unknown;
   StepPortOptions ports;
   TimingOptions timing;
