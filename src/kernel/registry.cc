@@ -96,7 +96,9 @@ const ActivationQuantizer& quantizer_for(IsaChoice isa) { return best_of(kQuanti
 
 std::span<const AffineQuantizer> all_affine_quantizers() { return kAffineQuantizers; }
 
-const AffineQuantizer& affine_quantizer_for(const IsaChoice& isa) { return best_of(kAffineQuantizers, isa); }
+const AffineQuantizer& affine_quantizer_for(const IsaChoice& isa) {
+  return best_of(kAffineQuantizers, isa);
+}
 
 std::span<const RunSums> all_run_sums() { return kRunSums; }
 

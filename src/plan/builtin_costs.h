@@ -12,8 +12,8 @@ namespace pbatch {
 /// The table of an ISA; an empty one if it has none. Parsed at the first call.
 std::shared_ptr<const KernelCosts> builtin_costs(Isa isa);
 
-/// The table to choose kernels by on this processor: that of its maker, src/plan/maker_costs, if there
-/// is one for the ISA, else builtin_costs(). Results do not depend on it.
+/// The table to choose kernels by on this processor: that of its maker, src/plan/maker_costs, if
+/// there is one for the ISA, else builtin_costs(). Results do not depend on it.
 std::shared_ptr<const KernelCosts> builtin_costs_here(Isa isa);
 
 /// The text of a table in src/plan/maker_costs, e.g. of the maker "amd".

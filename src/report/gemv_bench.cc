@@ -99,8 +99,8 @@ GemvBenchRow make_row(const GemvProblem& problem, const GemvBenchOptions& option
 
 Result<GemvBenchResult> gemv_bench(const GemvBenchOptions& options, Progress& progress) {
   PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
-  const KernelPolicy policy{isa,
-                            options.costs != nullptr ? options.costs : builtin_costs_here(isa.best)};
+  const KernelPolicy policy{
+      isa, options.costs != nullptr ? options.costs : builtin_costs_here(isa.best)};
   const int planes = *std::max_element(options.weight_bits.begin(), options.weight_bits.end());
   const int most_vectors = *std::max_element(options.batches.begin(), options.batches.end());
   GemvBenchResult result;

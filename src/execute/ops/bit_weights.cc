@@ -67,7 +67,8 @@ BitWeights::BitWeights(std::shared_ptr<const BitMatrix> matrix, KernelPolicy pol
 Result<std::unique_ptr<BitWeights>> BitWeights::create(const Node& node) {
   PBATCH_RETURN_IF_ERROR(check_has_matrix(node));
   PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
-  return std::unique_ptr<BitWeights>(new BitWeights(node.matrix, {isa, builtin_costs_here(isa.best)}));
+  return std::unique_ptr<BitWeights>(
+      new BitWeights(node.matrix, {isa, builtin_costs_here(isa.best)}));
 }
 
 Result<std::shared_ptr<const PreparedMatrix>> BitWeights::get(const LayerPrecision& precision,
