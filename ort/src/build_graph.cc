@@ -93,7 +93,7 @@ class Builder {
       }
       node.outputs.push_back(id);
     }
-    if (node.domain == kPbatchDomain) {
+    if (node.domain == kPbatchDomain && find_bit_operator(node.op_type) != nullptr) {
       PBATCH_ASSIGN_OR_RETURN(node.matrix, matrix_of(node));
     }
     graph_.nodes.push_back(std::move(node));

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "graph/bit_operators.h"
 #include "graph/graph.h"
 #include "isa/isa.h"
 #include "layer_name.h"
@@ -60,9 +59,7 @@ Result<bool> bits_pay(const Shape& weights, const Precision& precision) {
 
 }  // namespace
 
-bool is_bit_operator(const Ort::ConstNode& node) {
-  return node.GetDomain() == kPbatchDomain && find_bit_operator(node.GetOperatorType()) != nullptr;
-}
+bool is_own_operator(const Ort::ConstNode& node) { return node.GetDomain() == kPbatchDomain; }
 
 Result<bool> is_candidate(const Ort::ConstNode& node, const Settings& settings) {
   if (!node.GetDomain().empty()) return false;
@@ -79,14 +76,19 @@ Result<bool> is_candidate(const Ort::ConstNode& node, const Settings& settings) 
   const std::vector<Ort::ConstValueInfo> inputs = node.GetInputs();
   const bool is_table = op == "Gather";
   const std::optional<Shape> weights = weight_shape(inputs, is_table ? 0 : 1);
-  if (!weights || element_count(*weights) < settings.quantize.min_elements) return false;
+  if (!weights) return false;
+  std::int64_t largest = element_count(*weights);
+  if (is_recurrent(op)) {
+    const std::optional<Shape> recurrence = weight_shape(inputs, 2);
+    if (!recurrence || weights->size() != 3) return false;
+    largest = std::max(largest, element_count(*recurrence));
+  }
+  if (largest < settings.quantize.min_elements) return false;
   if (is_table) return weights->size() == 2 && int_attribute(node, "axis", 0) == 0;
   if (!is_float(inputs, 0)) return false;
   if (op == "Gemm") return weights->size() == 2 && int_attribute(node, "transA", 0) == 0;
   if (op == "MatMul") return weights->size() == 2;
-  if (is_recurrent(op)) {
-    return weights->size() == 3 && weight_shape(inputs, 2).has_value();
-  }
+  if (is_recurrent(op)) return true;
   if (weights->size() < 3 || int_attribute(node, "group", 1) != 1) return false;
   return bits_pay(*weights, settings.precision);
 }

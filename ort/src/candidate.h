@@ -7,8 +7,8 @@
 
 namespace pbatch::ort {
 
-/// A node whose weights are bit-layers already, of a file that `pbatch quantize` wrote.
-bool is_bit_operator(const Ort::ConstNode& node);
+/// A node of the domain pbatch, of a file that `pbatch quantize` wrote.
+bool is_own_operator(const Ort::ConstNode& node);
 
 /// A float node whose weights become bit-layers.
 Result<bool> is_candidate(const Ort::ConstNode& node, const Settings& settings);

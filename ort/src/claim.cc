@@ -68,11 +68,11 @@ struct Order {
 // Layers by themselves, and what follows them.
 Result<std::vector<bool>> choose_nodes(const Order& order, const Settings& settings) {
   const auto& nodes = order.nodes;
-  const bool is_quantized = std::any_of(nodes.begin(), nodes.end(), is_bit_operator);
+  const bool is_quantized = std::any_of(nodes.begin(), nodes.end(), is_own_operator);
   std::vector<bool> chosen(nodes.size(), false);
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (is_quantized) {
-      chosen[n] = is_bit_operator(nodes[n]);
+      chosen[n] = is_own_operator(nodes[n]);
     } else {
       PBATCH_ASSIGN_OR_RETURN(chosen[n], is_candidate(nodes[n], settings));
     }

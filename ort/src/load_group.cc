@@ -45,6 +45,12 @@ Result<std::string> file_name(const Graph& graph, const QuantizeOptions& options
   return structure.hex() + weights.hex() + "-" + std::to_string(bytes) + ".onnx";
 }
 
+Status quantize(Graph& graph, const Settings& settings, const SessionOptions& options) {
+  QuantizeOptions chosen = settings.quantize;
+  chosen.threads = thread_count(*options.pool);
+  return quantize_loaded(graph, chosen).status();
+}
+
 Result<Session> load_cached(Graph graph, const Settings& settings, const SessionOptions& options) {
   std::error_code error;
   fs::create_directories(settings.cache, error);
@@ -58,7 +64,7 @@ Result<Session> load_cached(Graph graph, const Settings& settings, const Session
   const bool is_there =
       fs::exists(path, error) && fs::exists(fs::path(path).replace_extension("safetensors"), error);
   if (!is_there) {
-    if (auto report = quantize_loaded(graph, settings.quantize); !report) return report.status();
+    PBATCH_RETURN_IF_ERROR(quantize(graph, settings, options));
     if (auto saved = save_model(graph, path.string(), {}); !saved) return saved.status();
   }
   return Session::load(path.string(), options);
@@ -71,15 +77,11 @@ Result<Session> load_group(Graph graph, const Settings& settings,
   SessionOptions options;
   options.pool = pool;
   const bool is_quantized = std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                                        [](const Node& n) { return n.matrix != nullptr; });
+                                        [](const Node& n) { return n.domain == kPbatchDomain; });
   if (!is_quantized && !settings.cache.empty()) {
     return load_cached(std::move(graph), settings, options);
   }
-  if (!is_quantized) {
-    QuantizeOptions quantize = settings.quantize;
-    quantize.threads = thread_count(*pool);
-    if (auto report = quantize_loaded(graph, quantize); !report) return report.status();
-  }
+  if (!is_quantized) PBATCH_RETURN_IF_ERROR(quantize(graph, settings, options));
   PBATCH_ASSIGN_OR_RETURN(const ModelBytes bytes, encode_model(graph));
   graph = Graph();
   return Session::load_bytes(bytes.model, bytes.data, options);

@@ -47,9 +47,7 @@ Status read_shape(const Node& node, std::size_t first, BitMatrix* m) {
 }  // namespace
 
 Result<std::shared_ptr<const BitMatrix>> take_matrix(const Graph& graph, Node& node) {
-  const BitOperator* const op = find_bit_operator(node.op_type);
-  if (op == nullptr) return damaged("operator " + node.op_type + " is unknown");
-  const std::size_t first = op->inputs;
+  const std::size_t first = find_bit_operator(node.op_type)->inputs;
   auto m = std::make_shared<BitMatrix>();
   PBATCH_RETURN_IF_ERROR(read_shape(node, first, m.get()));
   PBATCH_ASSIGN_OR_RETURN(const Tensor row_scale,
