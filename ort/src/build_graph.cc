@@ -22,6 +22,7 @@ class Builder {
  public:
   Result<Graph> build(const Ort::ConstGraph& from, const Ort::ConstNode& fused) {
     graph_.name = fused.GetName();
+    model_path_ = from.GetModelPath();
     for (const Ort::OperatorSet& set : from.GetOperatorSets()) {
       graph_.opsets[set.domain == "ai.onnx" ? "" : set.domain] = static_cast<int>(set.version);
     }
@@ -57,7 +58,7 @@ class Builder {
     if (const auto it = ids_.find(name); it != ids_.end()) return it->second;
     Value value;
     value.name = name;
-    PBATCH_ASSIGN_OR_RETURN(value.constant, constant_of(from));
+    PBATCH_ASSIGN_OR_RETURN(value.constant, constant_of(from, model_path_));
     if (value.constant) {
       value.dtype = value.constant->dtype();
       value.dims.emplace();
@@ -108,6 +109,7 @@ class Builder {
   }
 
   Graph graph_;
+  std::string model_path_;
   std::unordered_map<std::string, ValueId> ids_;
   std::set<std::string> names_;
   std::unordered_map<const std::uint8_t*, std::shared_ptr<const BitMatrix>> matrices_;

@@ -4,6 +4,7 @@
 
 #include "graph/onnx_dtype.h"
 #include "guard.h"
+#include "onnx/external_data.h"
 
 namespace pbatch::ort {
 
@@ -34,10 +35,32 @@ Result<Tensor> view_of(const Ort::ConstValue& value) {
   return Tensor::view(*dtype, info.GetShape(), value.GetTensorRawData(), nullptr);
 }
 
-Result<std::optional<Tensor>> constant_of(const Ort::ConstValueInfo& value) {
+namespace {
+
+// ONNX Runtime does not load external data of a graph for the subgraphs in it.
+Result<std::optional<Tensor>> read_external(const Ort::ConstValueInfo& value,
+                                            const std::string& model_path, const Status& why) {
+  Ort::ExternalInitializerInfo info{nullptr};
+  if (!value.GetExternalInitializerInfo(info).IsOK() || info == nullptr) return why;
+  const auto tensor = value.TypeInfo().GetTensorTypeAndShapeInfo();
+  const std::optional<DType> dtype = dtype_of(tensor.GetElementType());
+  if (!dtype) return why;
+  PBATCH_ASSIGN_OR_RETURN(
+      Tensor read, ExternalFiles(model_path)
+                       .load(value.GetName(), *dtype, tensor.GetShape(), info.GetFilePath(),
+                             info.GetFileOffset(), static_cast<std::int64_t>(info.GetByteSize())));
+  return std::optional(std::move(read));
+}
+
+}  // namespace
+
+Result<std::optional<Tensor>> constant_of(const Ort::ConstValueInfo& value,
+                                          const std::string& model_path) {
   if (!value.IsConstantInitializer()) return std::optional<Tensor>();
   Ort::ConstValue held{nullptr};
-  PBATCH_RETURN_IF_ERROR(from_ort_status(value.GetInitializer(held)));
+  if (const Status status = from_ort_status(value.GetInitializer(held)); !status) {
+    return read_external(value, model_path, status);
+  }
   PBATCH_ASSIGN_OR_RETURN(Tensor tensor, view_of(held));
   return std::optional(std::move(tensor));
 }

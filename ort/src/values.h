@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "onnxruntime.h"
 #include "pbatch/status.h"
@@ -22,8 +23,9 @@ std::optional<TensorType> type_of(const Ort::ConstValueInfo& value);
 /// A view of the elements, which `value` must outlive. An error for what is no tensor on the CPU.
 Result<Tensor> view_of(const Ort::ConstValue& value);
 
-/// The constant that the value is, as a view that is valid as long as the graph is; none if it is
-/// no constant.
-Result<std::optional<Tensor>> constant_of(const Ort::ConstValueInfo& value);
+/// The constant that the value is, as a view that is valid as long as the graph is, or of its own;
+/// none if it is no constant. `model_path`: of the file that the graph is from; may be empty.
+Result<std::optional<Tensor>> constant_of(const Ort::ConstValueInfo& value,
+                                          const std::string& model_path);
 
 }  // namespace pbatch::ort

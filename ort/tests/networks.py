@@ -134,6 +134,22 @@ def encoder(layers=2, width=64, heads=4, words=200, length=7):
     return Network(b.model(), feeds, {"Gather": 1, "linear": 6 * layers})
 
 
+def projections():
+    """Layers that read one value, and tables: nothing else."""
+    b = Builder(6)
+    x = b.input("x", TensorProto.FLOAT, ["batch", 7, 96])
+    for part in "qkv":
+        b.output(b.linear(x, part, 96, 64), ["batch", 7, 64])
+    ids = b.input("ids", TensorProto.INT32, ["batch", 7])
+    b.weight("words", 300, 32, scale=1.0)
+    b.output(b.node("Gather", ["words", ids], "rows", name="words"), ["batch", 7, 32])
+    feeds = {
+        "x": b.rng.standard_normal((2, 7, 96)).astype(np.float32),
+        "ids": b.rng.integers(-300, 300, (2, 7)).astype(np.int32),
+    }
+    return Network(b.model(), feeds, {"Gather": 1, "linear": 3}, whole=True)
+
+
 def norm(b, name, a, c, width):
     total = b.node("Add", [a, c], f"{name}.sum")
     b.constant(f"{name}.scale", np.ones(width, np.float32))
@@ -150,4 +166,11 @@ def gelu(b, name, x):
     return b.node("Mul", [half, b.node("Add", [erf, f"{name}.1"], f"{name}.a")], f"{name}.y")
 
 
-NETWORKS = {"mlp": mlp, "lstm": lstm, "gru": gru, "rnn": rnn, "encoder": encoder}
+NETWORKS = {
+    "mlp": mlp,
+    "lstm": lstm,
+    "gru": gru,
+    "rnn": rnn,
+    "encoder": encoder,
+    "projections": projections,
+}
