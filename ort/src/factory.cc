@@ -30,8 +30,7 @@ OrtStatus* ORT_API_CALL create_provider(OrtEpFactory*, const OrtHardwareDevice* 
                                         OrtEp** made) noexcept {
   *made = nullptr;
   return guarded([&]() -> Status {
-    PBATCH_ASSIGN_OR_RETURN(std::unique_ptr<Provider> provider, Provider::create(options));
-    *made = provider.release();
+    *made = Provider::create(options).release();
     return Status::ok();
   });
 }

@@ -45,19 +45,23 @@ OrtStatus* ORT_API_CALL compile_all(OrtEp* ep, const OrtGraph** graphs, const Or
 
 }  // namespace
 
-Result<std::unique_ptr<Provider>> Provider::create(const OrtSessionOptions* options) {
-  PBATCH_ASSIGN_OR_RETURN(Settings settings, read_settings(options));
-  PBATCH_ASSIGN_OR_RETURN(std::shared_ptr<ThreadPool> pool,
-                          make_thread_pool({settings.threads, {}}));
-  return std::unique_ptr<Provider>(new Provider(std::move(settings), std::move(pool)));
+std::unique_ptr<Provider> Provider::create(const OrtSessionOptions* options) {
+  std::unique_ptr<Provider> provider(new Provider());
+  provider->wrong_ = provider->configure(options);
+  return provider;
 }
 
-Provider::Provider(Settings settings, std::shared_ptr<ThreadPool> pool)
-    : OrtEp{}, settings_(std::move(settings)), pool_(std::move(pool)) {
+Status Provider::configure(const OrtSessionOptions* options) {
+  PBATCH_ASSIGN_OR_RETURN(settings_, read_settings(options));
+  PBATCH_ASSIGN_OR_RETURN(pool_, make_thread_pool({settings_.threads, {}}));
+  return Status::ok();
+}
+
+Provider::Provider() : OrtEp{} {
   ort_version_supported = kApiVersion;
   GetName = [](const OrtEp*) noexcept { return kProviderName; };
   GetCapability = [](OrtEp* ep, const OrtGraph* graph, OrtEpGraphSupportInfo* info) noexcept {
-    return guarded([&] { return self(ep).claim(graph, info); });
+    return guarded([&] { return static_cast<Provider*>(ep)->claim(graph, info); });
   };
   Compile = compile_all;
   ReleaseNodeComputeInfos = [](OrtEp*, OrtNodeComputeInfo** infos, std::size_t count) noexcept {
@@ -72,9 +76,10 @@ Provider::Provider(Settings settings, std::shared_ptr<ThreadPool> pool)
   };
 }
 
-Status Provider::claim(const OrtGraph* graph, OrtEpGraphSupportInfo* info) const {
-  PBATCH_ASSIGN_OR_RETURN(const std::vector<NodeGroup> groups,
-                          choose_groups(Ort::ConstGraph(graph), settings_));
+Status Provider::claim(const OrtGraph* graph, OrtEpGraphSupportInfo* info) {
+  Result<std::vector<NodeGroup>> chosen = choose_groups(Ort::ConstGraph(graph), settings_);
+  if (!chosen && wrong_) wrong_ = chosen.status();
+  PBATCH_ASSIGN_OR_RETURN(const std::vector<NodeGroup> groups, std::move(chosen));
   OrtNodeFusionOptions options{};
   options.ort_version_supported = kApiVersion;
   options.drop_constant_initializers = true;
@@ -87,6 +92,7 @@ Status Provider::claim(const OrtGraph* graph, OrtEpGraphSupportInfo* info) const
 }
 
 Status Provider::compile(const OrtGraph* graph, const OrtNode* fused, OrtNodeComputeInfo** made) {
+  PBATCH_RETURN_IF_ERROR(wrong_);
   PBATCH_ASSIGN_OR_RETURN(
       std::unique_ptr<CompiledGroup> group,
       CompiledGroup::create(Ort::ConstGraph(graph), Ort::ConstNode(fused), settings_, pool_));
@@ -96,6 +102,7 @@ Status Provider::compile(const OrtGraph* graph, const OrtNode* fused, OrtNodeCom
 }
 
 Status Provider::begin(const OrtRunOptions* options) const {
+  PBATCH_RETURN_IF_ERROR(wrong_);
   PBATCH_ASSIGN_OR_RETURN(Precision precision, read_run_precision(options, settings_.precision));
   for (const auto& [name, bits] : precision.layers) {
     if (layers_.contains(name)) continue;

@@ -10,6 +10,7 @@ from conftest import assert_same_bits, plugin_session, run_at
 from networks import Network, encoder
 
 import pbatch
+import pbatch.ort
 
 
 def test_threads_of_one_session_have_widths_of_their_own():
@@ -39,7 +40,7 @@ def test_asynchronous_runs_have_widths_of_their_own():
     network = encoder()
     session = plugin_session(network.model)
     wanted = {b: run_at(session, network.feeds, bits=b) for b in range(1, 9)}
-    results, problems = {}, []
+    results, problems, kept = {}, [], []   # options must outlive their runs
     left = threading.Semaphore(0)
 
     def done(values, bits, error):
@@ -51,6 +52,7 @@ def test_asynchronous_runs_have_widths_of_their_own():
     for bits in wanted:
         options = onnxruntime.RunOptions()
         options.add_run_config_entry("pbatch.bits", str(bits))
+        kept.append(options)
         session.run_async(None, network.feeds, done, bits, options)
     for _ in wanted:
         assert left.acquire(timeout=60)
@@ -59,20 +61,24 @@ def test_asynchronous_runs_have_widths_of_their_own():
         assert_same_bits(results[bits], values)
 
 
-def test_parallel_execution_is_refused_or_right():
+def test_parallel_execution_is_refused():
     """Nodes in other threads than their run's do not know its precision."""
     network = encoder()
-    wanted = run_at(plugin_session(network.model), network.feeds, bits=3)
+    parallel = onnxruntime.ExecutionMode.ORT_PARALLEL
     options = onnxruntime.SessionOptions()
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
-    options.inter_op_num_threads = 4
-    session = plugin_session(network.model, options)
+    options.execution_mode = parallel
+    with pytest.raises(pbatch.UnsupportedError, match="set it to ORT_SEQUENTIAL"):
+        pbatch.ort.register(options)
+    options = pbatch.ort.register(onnxruntime.SessionOptions())
+    options.execution_mode = parallel   # behind the back of register()
+    session = onnxruntime.InferenceSession(network.model.SerializeToString(), options)
+    wanted = run_at(plugin_session(network.model), network.feeds, bits=3)
     for _ in range(5):
         try:
             given = run_at(session, network.feeds, bits=3)
         except Exception as error:
             assert "set SessionOptions.execution_mode to ORT_SEQUENTIAL" in str(error)
-        else:
+        else:   # all of it may happen to run in the calling thread
             assert_same_bits(given, wanted)
 
 

@@ -93,7 +93,8 @@ def register(
 
     Raises:
         NotFoundError: onnxruntime or onnxruntime-ep-pbatch is not installed.
-        UnsupportedError: this onnxruntime is older than 1.23.
+        UnsupportedError: this onnxruntime is older than 1.23, or the options' execution_mode is
+            ORT_PARALLEL.
         InvalidArgumentError: a layer's name cannot be written as an option. Other bad values are
             refused by onnxruntime when the session is opened.
     """
@@ -101,6 +102,11 @@ def register(
     plugin = _import("onnxruntime_ep_pbatch", "onnxruntime-ep-pbatch")
     devices = _register_library(onnxruntime, plugin)
     options = onnxruntime.SessionOptions() if session_options is None else session_options
+    if options.execution_mode == onnxruntime.ExecutionMode.ORT_PARALLEL:
+        raise UnsupportedError(
+            "with execution_mode ORT_PARALLEL nodes do not know the precision of their run",
+            remedy="set it to ORT_SEQUENTIAL",
+        )
     given = {
         "bits": bits,
         "abits": abits,
