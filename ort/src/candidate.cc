@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,28 @@ Ort::ConstValueInfo followed_value(const Ort::ConstNode& node) {
   const bool first = inputs[0].IsConstantInitializer(), second = inputs[1].IsConstantInitializer();
   if (first == second) return none;
   return first ? inputs[1] : inputs[0];
+}
+
+bool is_connector(const Ort::ConstNode& node) {
+  static const std::set<std::string> known{
+      "Add",        "Concat",    "Div",      "Erf",
+      "Flatten",    "Gelu",      "Identity", "LayerNormalization",
+      "LeakyRelu",  "MatMul",    "Mul",      "Pow",
+      "ReduceMean", "Relu",      "Reshape",  "Sigmoid",
+      "Softmax",    "Sqrt",      "Squeeze",  "Sub",
+      "Tanh",       "Transpose", "Unsqueeze"};
+  if (!node.GetDomain().empty() || !known.contains(node.GetOperatorType())) return false;
+  const std::vector<Ort::ConstValueInfo> inputs = node.GetInputs(), outputs = node.GetOutputs();
+  if (!is_float(inputs, 0)) return false;
+  for (std::size_t i = 1; i < inputs.size(); ++i) {
+    if (is_present(inputs, i) && !is_float(inputs, i) && !inputs[i].IsConstantInitializer()) {
+      return false;
+    }
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (is_present(outputs, i) && !is_float(outputs, i)) return false;
+  }
+  return true;
 }
 
 }  // namespace pbatch::ort

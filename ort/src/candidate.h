@@ -17,4 +17,9 @@ Result<bool> is_candidate(const Ort::ConstNode& node, const Settings& settings);
 /// Null for any other node, else the one value that it reads and that is no constant.
 Ort::ConstValueInfo followed_value(const Ort::ConstNode& node);
 
+/// A float operator that the library computes as well, so that layers on both sides of it can be
+/// one group: elementwise ones, normalizations, products of two values, changes of shape. What it
+/// reads besides floats is constant.
+bool is_connector(const Ort::ConstNode& node);
+
 }  // namespace pbatch::ort

@@ -85,11 +85,37 @@ Result<std::vector<bool>> choose_nodes(const Order& order, const Settings& setti
   return chosen;
 }
 
-// How often a path to the node comes back from a node that runs elsewhere to one that runs here.
-// Two nodes of one depth that run here have none that runs elsewhere between them.
+// Connectors with layers on both sides of them, other connectors in between perhaps.
+void connect(const Order& order, std::vector<bool>* chosen) {
+  const std::size_t count = order.nodes.size();
+  std::vector<bool> may(count), behind(count, false), before(count, false);
+  for (std::size_t n = 0; n < count; ++n) {
+    may[n] = !(*chosen)[n] && is_connector(order.nodes[n]);
+    if (!may[n]) continue;
+    for (const Ort::ConstValueInfo& value : order.inputs[n]) {
+      const std::size_t maker = order.maker(value);
+      if (maker != kNone && ((*chosen)[maker] || behind[maker])) behind[n] = true;
+    }
+  }
+  for (std::size_t n = count; n-- > 0;) {
+    if (!(*chosen)[n] && !before[n]) continue;
+    for (const Ort::ConstValueInfo& value : order.inputs[n]) {
+      const std::size_t maker = order.maker(value);
+      if (maker != kNone && may[maker]) before[maker] = true;
+    }
+  }
+  for (std::size_t n = 0; n < count; ++n) {
+    if (behind[n] && before[n]) (*chosen)[n] = true;
+  }
+}
+
+// How often the paths to a node went from one that runs here to others and back; -1 where none of
+// them has a node that runs here. Two nodes of one depth that run here have none that runs
+// elsewhere between them.
 std::vector<int> depths_of(const Order& order, const std::vector<bool>& chosen) {
-  std::vector<int> depths(order.nodes.size(), 0);
+  std::vector<int> depths(order.nodes.size(), -1);
   for (std::size_t n = 0; n < order.nodes.size(); ++n) {
+    if (chosen[n]) depths[n] = 0;
     for (const Ort::ConstValueInfo& value : order.inputs[n]) {
       const std::size_t maker = order.maker(value);
       if (maker == kNone) continue;
@@ -104,7 +130,8 @@ std::vector<int> depths_of(const Order& order, const std::vector<bool>& chosen) 
 Result<std::vector<NodeGroup>> choose_groups(const Ort::ConstGraph& graph,
                                              const Settings& settings) {
   const Order order(graph);
-  PBATCH_ASSIGN_OR_RETURN(const std::vector<bool> chosen, choose_nodes(order, settings));
+  PBATCH_ASSIGN_OR_RETURN(std::vector<bool> chosen, choose_nodes(order, settings));
+  if (settings.connect) connect(order, &chosen);
   const std::vector<int> depths = depths_of(order, chosen);
   Sets sets(order.nodes.size());
   std::map<std::pair<std::string, int>, std::size_t> readers;  // by value and depth

@@ -141,6 +141,9 @@ Result<Settings> read_settings(const OrtSessionOptions* options) {
   PBATCH_RETURN_IF_ERROR(
       read_quantization(lookup, settings.precision.all.weight_bits, &settings.quantize));
   PBATCH_RETURN_IF_ERROR(read_number(lookup, "threads", 0, 1024, &settings.threads));
+  int connect = 1;
+  PBATCH_RETURN_IF_ERROR(read_number(lookup, "connect", 0, 1, &connect));
+  settings.connect = connect != 0;
   settings.cache = lookup("cache").value_or(std::string());
   return settings;
 }

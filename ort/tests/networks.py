@@ -10,8 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 class Network(NamedTuple):
     model: onnx.ModelProto
     feeds: dict
-    claimed: dict  # operator -> how many nodes run in the plug-in, as onnxruntime has them
+    claimed: dict  # operator -> how many nodes of layers run in the plug-in; linear: MatMul or Gemm
     whole: bool = False  # all of it runs there
+    mixed: bool = False  # onnxruntime computes something that a layer reads
 
 
 class Builder:
@@ -150,6 +151,16 @@ def projections():
     return Network(b.model(), feeds, {"Gather": 1, "linear": 3}, whole=True)
 
 
+def skip():
+    """A layer behind an operator that is not the plug-in's, and a way around both."""
+    b = Builder(7)
+    first = b.linear(b.input("x", TensorProto.FLOAT, ["batch", 64]), "fc0", 64, 96)
+    other = b.linear(b.node("Cos", [first], "cos"), "fc1", 96, 96)
+    b.output(b.linear(b.node("Add", [first, other], "sum"), "fc2", 96, 64), ["batch", 64])
+    feeds = {"x": b.rng.standard_normal((3, 64)).astype(np.float32)}
+    return Network(b.model(), feeds, {"linear": 3}, mixed=True)
+
+
 def norm(b, name, a, c, width):
     total = b.node("Add", [a, c], f"{name}.sum")
     b.constant(f"{name}.scale", np.ones(width, np.float32))
@@ -173,4 +184,5 @@ NETWORKS = {
     "rnn": rnn,
     "encoder": encoder,
     "projections": projections,
+    "skip": skip,
 }

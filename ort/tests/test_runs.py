@@ -15,7 +15,7 @@ import pbatch.ort
 
 def test_threads_of_one_session_have_widths_of_their_own():
     network = encoder()
-    session = plugin_session(network.model)
+    session = plugin_session(network.model, connect=False)   # many nodes
     wanted = {b: run_at(session, network.feeds, bits=b, abits=8) for b in range(1, 9)}
     default = session.run(None, network.feeds)
     problems = []
@@ -69,10 +69,10 @@ def test_parallel_execution_is_refused():
     options.execution_mode = parallel
     with pytest.raises(pbatch.UnsupportedError, match="set it to ORT_SEQUENTIAL"):
         pbatch.ort.register(options)
-    options = pbatch.ort.register(onnxruntime.SessionOptions())
+    options = pbatch.ort.register(onnxruntime.SessionOptions(), connect=False)
     options.execution_mode = parallel   # behind the back of register()
     session = onnxruntime.InferenceSession(network.model.SerializeToString(), options)
-    wanted = run_at(plugin_session(network.model), network.feeds, bits=3)
+    wanted = run_at(plugin_session(network.model, connect=False), network.feeds, bits=3)
     for _ in range(5):
         try:
             given = run_at(session, network.feeds, bits=3)

@@ -73,6 +73,7 @@ def register(
     exclude: Sequence[str] = (),
     floor: int | None = None,
     threads: int | None = None,
+    connect: bool | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Any:
     """Makes sessions of these options run their layers on bit-layers; returns the options.
@@ -89,6 +90,8 @@ def register(
         planes, group, min_elements, exclude, floor: as in ``pbatch.quantize``, for a float network.
         threads: at work on one node, the calling one included; default: the options'
             ``intra_op_num_threads``. 0: one per CPU.
+        connect: whether operators between layers run here too, where the library has them, so that
+            more of the network is one piece; default True.
         cache: a folder that keeps what was quantized for the next time.
 
     Raises:
@@ -118,6 +121,7 @@ def register(
         "exclude": ";".join(exclude) or None,
         "floor": floor,
         "threads": options.intra_op_num_threads if threads is None else threads,
+        "connect": None if connect is None else int(connect),
         "cache": None if cache is None else os.fspath(cache),
     }
     # For the checker, which wants to know the operators of a quantized file.
