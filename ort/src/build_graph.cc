@@ -21,7 +21,7 @@ bool is_there(const Ort::ConstValueInfo& value) {
 class Builder {
  public:
   Result<Graph> build(const Ort::ConstGraph& from, const Ort::ConstNode& fused) {
-    graph_.name = fused.GetName();
+    graph_.name = "group";  // ONNX Runtime's name depends on where the file lies, a cache must not
     model_path_ = from.GetModelPath();
     for (const Ort::OperatorSet& set : from.GetOperatorSets()) {
       graph_.opsets[set.domain == "ai.onnx" ? "" : set.domain] = static_cast<int>(set.version);

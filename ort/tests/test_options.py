@@ -88,6 +88,13 @@ def test_a_cache_is_made_once_and_gives_the_same(mlp: Network, tmp_path):
     assert layers == ["fc0", "fc1", "fc2"]
 
 
+def test_a_cache_knows_a_network_wherever_it_lies(mlp: Network, tmp_path):
+    for place in ("a.onnx", "b.onnx"):
+        onnx.save(mlp.model, place)
+        plugin_session(place, cache=tmp_path / "cache")
+    assert len(list((tmp_path / "cache").glob("*.onnx"))) == 1
+
+
 def test_other_weights_and_settings_get_other_files(mlp: Network, tmp_path):
     plugin_session(mlp.model, cache=tmp_path)
     plugin_session(mlp.model, cache=tmp_path, planes=4)
