@@ -1,4 +1,4 @@
-# make test | demo | lint | wheel | install PREFIX=/usr/local | clean
+# make test | demo | lint | wheel | ort-wheel | install PREFIX=/usr/local | clean
 # Everything else is CMake: see CMakePresets.json and CONTRIBUTING.md.
 
 JOBS ?= $(shell nproc)
@@ -9,7 +9,7 @@ BUILD := build/release
 DEMO := build/demo
 FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
 
-.PHONY: all build configure test demo lint wheel install clean
+.PHONY: all build configure test demo lint wheel ort-wheel install clean
 
 all: build
 
@@ -22,6 +22,7 @@ build: configure
 
 test:
 	@scripts/install-deps test
+	@ort/fetch-headers $(BUILD)/ort/headers || [ $$? -eq 77 ]
 	@$(MAKE) --no-print-directory build
 	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
 
@@ -49,6 +50,14 @@ wheel:
 	@cmake --preset release $(CONFIGURE)
 	@cmake --build $(BUILD) --parallel $(JOBS) --target pbatch_shared pbatch_static pbatch_cli
 	@python/make-wheel $(BUILD) dist
+
+# The plug-in for ONNX Runtime.
+ort-wheel:
+	@scripts/install-deps wheel
+	@ort/fetch-headers $(BUILD)/ort/headers
+	@cmake --preset release $(CONFIGURE)
+	@cmake --build $(BUILD) --parallel $(JOBS) --target pbatch_onnxruntime
+	@ort/make-wheel $(BUILD) dist
 
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)
