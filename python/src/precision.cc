@@ -14,6 +14,9 @@ namespace {
                 "write {name: bits} or {name: (bits, abits)}");
 }
 
+// ContextVar.get, which the stable ABI has no function for; it lives as long as the process.
+PyObject* get_block = nullptr;
+
 LayerPrecision read_layer(nb::handle name, nb::handle value, int default_abits) {
   LayerPrecision read{0, default_abits};
   if (nb::try_cast(value, read.weight_bits)) return read;
@@ -40,6 +43,25 @@ void apply(const PrecisionParts& parts, Precision* precision) {
     if (!nb::try_cast(name, key)) raise_bad_layer(name);
     precision->layers[key] = read_layer(name, value, precision->all.activation_bits);
   }
+}
+
+Precision precision_of_block() {
+  Precision precision;
+  const nb::object block = nb::steal(PyObject_CallNoArgs(get_block));
+  if (!block.is_valid()) nb::raise_python_error();
+  if (block.is_none()) return precision;
+  const nb::tuple parts = nb::cast<nb::tuple>(block);
+  apply({nb::cast<std::optional<int>>(parts[0]), nb::cast<std::optional<int>>(parts[1]), parts[2]},
+        &precision);
+  return precision;
+}
+
+void bind_precision(nb::module_& m) {
+  const nb::object variable =
+      nb::module_::import_("contextvars")
+          .attr("ContextVar")("pbatch.precision", nb::arg("default") = nb::none());
+  m.attr("_precision") = variable;
+  get_block = nb::object(variable.attr("get")).release().ptr();
 }
 
 }  // namespace pbatch::python

@@ -19,4 +19,10 @@ struct PrecisionParts {
 /// Overwrites what `parts` has in `precision`. Raises if `layers` is none of these.
 void apply(const PrecisionParts& parts, Precision* precision);
 
+/// The precision of the `with pbatch.precision(...)` around the caller; else the default.
+Precision precision_of_block();
+
+/// _precision: the context variable that such a block sets to (bits, abits, layers).
+void bind_precision(nanobind::module_& m);
+
 }  // namespace pbatch::python

@@ -69,6 +69,15 @@ std::string entry(const RunOptions& options, const std::string& key) {
 
 }  // namespace
 
+void apply(const RunOptions& options, Precision* precision) {
+  const auto says = [&](const char* key) { return options.entries.contains(key); };
+  const Precision& said = options.precision;
+  if (says("pbatch.bits")) precision->all.weight_bits = said.all.weight_bits;
+  if (says("pbatch.abits")) precision->all.activation_bits = said.all.activation_bits;
+  if (says("pbatch.exact")) precision->exact = said.exact;
+  if (says("pbatch.layers")) precision->layers = said.layers;
+}
+
 void bind_run_options(nb::module_& m) {
   nb::class_<RunOptions> c(
       m, "RunOptions",
@@ -78,11 +87,11 @@ void bind_run_options(nb::module_& m) {
       "\"3\")\n"
       ">>> y, = session.run(None, {\"x\": x}, options)");
   c.def(nb::init<>());
-  c.def(
-      "add_run_config_entry", &set_entry, nb::arg("key"), nb::arg("value"),
-      "\"pbatch.bits\", \"pbatch.abits\", \"pbatch.layers\" (\"fc1=3,8;fc2=4\") or\n\"pbatch.exact\" "
-      "(\"1\": no convolution in float because that is faster). Other keys are "
-      "kept and have no\neffect. Raises InvalidArgumentError for a value that is none.");
+  c.def("add_run_config_entry", &set_entry, nb::arg("key"), nb::arg("value"),
+        "\"pbatch.bits\", \"pbatch.abits\", \"pbatch.layers\" (\"fc1=3,8;fc2=4\") "
+        "or\n\"pbatch.exact\" "
+        "(\"1\": no convolution in float because that is faster). Other keys are "
+        "kept and have no\neffect. Raises InvalidArgumentError for a value that is none.");
   c.def("get_run_config_entry", &entry, nb::arg("key"), "The entry as it was added.");
   const char* const kept = "Kept for programs of onnxruntime; it has no effect.";
   c.def_rw("log_severity_level", &RunOptions::log_severity_level, kept);
