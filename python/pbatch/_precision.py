@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
-from ._core import _precision
+from ._core import _read_blocks_by
 from .errors import InvalidArgumentError
 
 Layers = dict[str, int | tuple[int, int]]
+
+#: (bits, abits, layers) of the innermost block; None outside of all.
+block: ContextVar[tuple[int | None, int | None, Layers] | None] = ContextVar(
+    "pbatch.precision", default=None
+)
+_read_blocks_by(block.get)
 
 
 def check_bits(bits: int | None, abits: int | None) -> None:
@@ -38,15 +45,15 @@ def precision(
     Raises InvalidArgumentError for bits that no run can have.
     """
     check_bits(bits, abits)
-    outer = _precision.get() or (None, None, None)
-    token = _precision.set(
+    outer = block.get() or (None, None, {})
+    token = block.set(
         (
             outer[0] if bits is None else bits,
             outer[1] if abits is None else abits,
-            {**(outer[2] or {}), **(layers or {})},
+            {**outer[2], **(layers or {})},
         )
     )
     try:
         yield
     finally:
-        _precision.reset(token)
+        block.reset(token)

@@ -14,7 +14,8 @@ namespace {
                 "write {name: bits} or {name: (bits, abits)}");
 }
 
-// ContextVar.get, which the stable ABI has no function for; it lives as long as the process.
+// ContextVar.get of pbatch/_precision.py, for which the stable ABI has no function. It lives as
+// long as the process.
 PyObject* get_block = nullptr;
 
 LayerPrecision read_layer(nb::handle name, nb::handle value, int default_abits) {
@@ -47,6 +48,7 @@ void apply(const PrecisionParts& parts, Precision* precision) {
 
 Precision precision_of_block() {
   Precision precision;
+  if (get_block == nullptr) return precision;
   const nb::object block = nb::steal(PyObject_CallNoArgs(get_block));
   if (!block.is_valid()) nb::raise_python_error();
   if (block.is_none()) return precision;
@@ -57,11 +59,13 @@ Precision precision_of_block() {
 }
 
 void bind_precision(nb::module_& m) {
-  const nb::object variable =
-      nb::module_::import_("contextvars")
-          .attr("ContextVar")("pbatch.precision", nb::arg("default") = nb::none());
-  m.attr("_precision") = variable;
-  get_block = nb::object(variable.attr("get")).release().ptr();
+  m.def(
+      "_read_blocks_by",
+      [](const nb::object& get) {
+        Py_XDECREF(get_block);
+        get_block = nb::object(get).release().ptr();
+      },
+      nb::arg("get"));
 }
 
 }  // namespace pbatch::python

@@ -22,7 +22,7 @@ void apply(const PrecisionParts& parts, Precision* precision);
 /// The precision of the `with pbatch.precision(...)` around the caller; else the default.
 Precision precision_of_block();
 
-/// _precision: the context variable that such a block sets to (bits, abits, layers).
+/// _read_blocks_by(get): what tells (bits, abits, layers) of the block around its caller, or None.
 void bind_precision(nanobind::module_& m);
 
 }  // namespace pbatch::python

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .._core import _precision
+from .._precision import block as precision_block
 from ..errors import InvalidArgumentError
 
 _modules: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -38,17 +38,17 @@ def run(inputs: Sequence[torch.Tensor], module: int) -> list[torch.Tensor]:
     found = _module(module)
     feeds = found.feeds(inputs)
     session = found.network.session
-    block = _precision.get()
+    block = precision_block.get()
     if block is None or not block[2]:
         arrays = session.run(found.outputs, feeds, bits=found.bits, abits=found.abits)
     else:  # layers of other modules are not for this one's session
         names = {layer.name for layer in session.layers}
         mine = {name: value for name, value in block[2].items() if name in names}
-        token = _precision.set((block[0], block[1], mine))
+        token = precision_block.set((block[0], block[1], mine))
         try:
             arrays = session.run(found.outputs, feeds, bits=found.bits, abits=found.abits)
         finally:
-            _precision.reset(token)
+            precision_block.reset(token)
     return [torch.from_numpy(array) for array in arrays]
 
 

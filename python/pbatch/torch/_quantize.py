@@ -11,7 +11,7 @@ from torch import nn
 
 from .._core import Model
 from .._quantize import quantize
-from ..errors import UnsupportedError
+from ..errors import Error, NotFiniteError, UnsupportedError
 from ._embedding import Embedding
 from ._linear import Linear
 from ._module import BitModule
@@ -20,10 +20,10 @@ from ._recurrent import GRU, LSTM, RNN
 from ._recurrent_network import recurrent_network
 from ._shared import shared_network
 
-_RECURRENT: dict[type[nn.Module], type[BitModule]] = {nn.LSTM: LSTM, nn.GRU: GRU, nn.RNN: RNN}
+_RECURRENT: dict[type[nn.Module], type[LSTM] | type[GRU] | type[RNN]] = {nn.LSTM: LSTM, nn.GRU: GRU, nn.RNN: RNN}
 
 Filter = Callable[[nn.Module, str], bool]
-Found = list[tuple[str, nn.Module]]
+Found = list[tuple[str, Any]]
 
 
 def quantize_(
@@ -70,7 +70,12 @@ def quantize_(
             floor=floor,
         )
         assert isinstance(model, Model)
-        return Network.of(model) if any(layer.quantized for layer in report.layers) else None
+        if any(layer.quantized for layer in report.layers):
+            return Network.of(model)
+        for layer in report.layers:
+            if layer.rows * layer.cols >= min_elements:
+                raise UnsupportedError(layer.reason, node=layer.name)
+        return None
 
     made: list[tuple[nn.Module, BitModule]] = []
     for name, child in found:
@@ -110,16 +115,21 @@ def _check(name: str, module: nn.Module) -> None:
     elif getattr(module, "max_norm", None) is not None:
         reason = "it changes its weights when it runs (max_norm)"
     for key, parameter in module.named_parameters():
+        if reason:
+            break
         if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
             reason = f"its {key} is {parameter.dtype} on {parameter.device}, not float32 on the CPU"
+        elif not parameter.isfinite().all():
+            raise _refusal(NotFiniteError, name, module, f"its {key} holds a NaN or an infinity")
     if reason:
-        raise UnsupportedError(
-            f"{type(module).__name__} cannot be in bit-layers: {reason}",
-            remedy="convert it, or leave it out with filter_fn",
-            node=name,
-            line=f"{name or 'the module'}: {type(module).__name__} cannot be in bit-layers: "
-            f"{reason}; convert it, or leave it out with filter_fn",
-        )
+        raise _refusal(UnsupportedError, name, module, reason)
+
+
+def _refusal(kind: type[Error], name: str, module: nn.Module, reason: str) -> Error:
+    message = f"{type(module).__name__} cannot be in bit-layers: {reason}"
+    remedy = "convert it, or leave it out with filter_fn"
+    line = f"{name or 'the module'}: {message}; {remedy}"
+    return kind(message, remedy=remedy, node=name, line=line)
 
 
 def _become(module: nn.Module, other: BitModule) -> None:

@@ -16,7 +16,7 @@ from ._op import run
 
 
 class _Recurrent(BitModule):
-    _states = ("h",)
+    _states: tuple[str, ...] = ("h",)
 
     def __init__(self, module: nn.RNNBase, network: Network) -> None:
         super().__init__(network, ["y", *(f"{s}_n" for s in self._states)])

@@ -35,7 +35,7 @@ def shared_network(members: Sequence[tuple[str, nn.Linear | nn.Embedding]]) -> M
                 constants.append(constant(f"bias{i}", module.bias))
                 operands.append(f"bias{i}")
             nodes.append(helper.make_node("Gemm", operands, [y], name=name, transB=1))
-            shape = [f"n{i}", weight.shape[1]]
+            shape: list[Any] = [f"n{i}", weight.shape[1]]
             inputs.append(helper.make_tensor_value_info(x, TensorProto.FLOAT, shape))
         width = weight.shape[1] if isinstance(module, nn.Embedding) else weight.shape[0]
         outputs.append(helper.make_tensor_value_info(y, TensorProto.FLOAT, [f"n{i}", width]))
