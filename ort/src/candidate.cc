@@ -9,8 +9,11 @@
 #include "graph/graph.h"
 #include "isa/isa.h"
 #include "layer_name.h"
+#include "pack/layout.h"
+#include "pbatch/quantize.h"
 #include "plan/float_convolution.h"
 #include "quantize/name_pattern.h"
+#include "quantize/quantize_matrix.h"
 #include "values.h"
 
 namespace pbatch::ort {
@@ -51,11 +54,15 @@ bool is_recurrent(const std::string& op) { return op == "RNN" || op == "LSTM" ||
 
 Result<bool> bits_pay(const Shape& weights, const Precision& precision) {
   PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
-  std::int64_t taps = 1;
-  for (std::size_t d = 2; d < weights.size(); ++d) taps *= weights[d];
-  return !float_convolution_is_faster(weights[0], weights[1] * taps, taps,
-                                      precision.all.weight_bits, precision.all.activation_bits,
-                                      isa);
+  ConvolutionShape shape;
+  shape.rows = weights[0];
+  shape.channels = weights[1];
+  for (std::size_t d = 2; d < weights.size(); ++d) shape.taps *= weights[d];
+  shape.kernel_rows = shape.taps / std::max<std::int64_t>(weights.back(), 1);
+  const int group = group_for(kAutoGroup, element_count(weights));
+  shape.run_blocks = group / int{kBlockCols};
+  return !float_convolution_is_faster(shape, precision.all.weight_bits,
+                                      precision.all.activation_bits, isa.best);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ from ._core import (  # noqa: E402
     PlanStep,
     RunOptions,
     SessionOptions,
+    StepTime,
     ThreadPool,
     WeightMemory,
     active_isa,
@@ -35,6 +36,7 @@ from ._onnxruntime import (  # noqa: E402
     get_available_providers,
     get_device,
 )
+from ._precision import precision  # noqa: E402
 from ._quantize import Quantized, QuantizeReport, quantize  # noqa: E402
 from ._session import InferenceSession  # noqa: E402
 from ._sweep import SweepReport, sweep  # noqa: E402
@@ -77,6 +79,7 @@ __all__ = [
     "RunOptions",
     "SessionOptions",
     "ShapeMismatchError",
+    "StepTime",
     "SweepReport",
     "ThreadPool",
     "UnsupportedError",
@@ -87,6 +90,7 @@ __all__ = [
     "get_available_providers",
     "get_device",
     "limit_weight_memory",
+    "precision",
     "quantize",
     "sweep",
     "weight_memory",

@@ -108,6 +108,14 @@ void bind_session(nb::module_& m) {
       nb::arg("bits").none(), nb::arg("abits").none(), nb::arg("layers").none(),
       nb::arg("shapes").none());
   c.def(
+      "_profile",
+      [](const PySession& self, nb::handle input_feed, Bits bits, Bits abits, nb::handle layers,
+         int runs) {
+        return self.profile(input_feed, {bits, abits, nb::borrow(layers)}, runs);
+      },
+      nb::arg("input_feed"), nb::arg("bits").none(), nb::arg("abits").none(),
+      nb::arg("layers").none(), nb::arg("runs"));
+  c.def(
       "_time_runs",
       [](const PySession& self, nb::handle input_feed, Bits bits, Bits abits, int times) {
         return self.time_runs(input_feed, {bits, abits, nb::none()}, times);

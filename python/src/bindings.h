@@ -12,6 +12,7 @@ void bind_node_arg(nanobind::module_& m);
 void bind_plan_step(nanobind::module_& m);
 void bind_quantize(nanobind::module_& m);
 void bind_session(nanobind::module_& m);
+void bind_step_time(nanobind::module_& m);
 void bind_thread_pool(nanobind::module_& m);
 void bind_weight_memory(nanobind::module_& m);
 

@@ -6,6 +6,7 @@
 #include "bindings.h"
 #include "gil.h"
 #include "pbatch/isa.h"
+#include "precision.h"
 #include "run_options.h"
 #include "session_options.h"
 #include "status.h"
@@ -21,9 +22,11 @@ NB_MODULE(_core, m) {
   bind_layer_report(m);
   bind_node_arg(m);
   bind_plan_step(m);
+  bind_step_time(m);
   bind_thread_pool(m);
   bind_session_options(m);
   bind_run_options(m);
+  bind_precision(m);
   bind_model(m);
   bind_quantize(m);
   bind_session(m);

@@ -14,6 +14,10 @@ namespace {
                 "write {name: bits} or {name: (bits, abits)}");
 }
 
+// ContextVar.get of pbatch/_precision.py, for which the stable ABI has no function. It lives as
+// long as the process.
+PyObject* get_block = nullptr;
+
 LayerPrecision read_layer(nb::handle name, nb::handle value, int default_abits) {
   LayerPrecision read{0, default_abits};
   if (nb::try_cast(value, read.weight_bits)) return read;
@@ -40,6 +44,28 @@ void apply(const PrecisionParts& parts, Precision* precision) {
     if (!nb::try_cast(name, key)) raise_bad_layer(name);
     precision->layers[key] = read_layer(name, value, precision->all.activation_bits);
   }
+}
+
+Precision precision_of_block() {
+  Precision precision;
+  if (get_block == nullptr) return precision;
+  const nb::object block = nb::steal(PyObject_CallNoArgs(get_block));
+  if (!block.is_valid()) nb::raise_python_error();
+  if (block.is_none()) return precision;
+  const nb::tuple parts = nb::cast<nb::tuple>(block);
+  apply({nb::cast<std::optional<int>>(parts[0]), nb::cast<std::optional<int>>(parts[1]), parts[2]},
+        &precision);
+  return precision;
+}
+
+void bind_precision(nb::module_& m) {
+  m.def(
+      "_read_blocks_by",
+      [](const nb::object& get) {
+        Py_XDECREF(get_block);
+        get_block = nb::object(get).release().ptr();
+      },
+      nb::arg("get"));
 }
 
 }  // namespace pbatch::python

@@ -19,4 +19,10 @@ struct PrecisionParts {
 /// Overwrites what `parts` has in `precision`. Raises if `layers` is none of these.
 void apply(const PrecisionParts& parts, Precision* precision);
 
+/// The precision of the `with pbatch.precision(...)` around the caller; else the default.
+Precision precision_of_block();
+
+/// _read_blocks_by(get): what tells (bits, abits, layers) of the block around its caller, or None.
+void bind_precision(nanobind::module_& m);
+
 }  // namespace pbatch::python

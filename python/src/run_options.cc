@@ -69,6 +69,15 @@ std::string entry(const RunOptions& options, const std::string& key) {
 
 }  // namespace
 
+void apply(const RunOptions& options, Precision* precision) {
+  const auto says = [&](const char* key) { return options.entries.contains(key); };
+  const Precision& said = options.precision;
+  if (says("pbatch.bits")) precision->all.weight_bits = said.all.weight_bits;
+  if (says("pbatch.abits")) precision->all.activation_bits = said.all.activation_bits;
+  if (says("pbatch.exact")) precision->exact = said.exact;
+  if (says("pbatch.layers")) precision->layers = said.layers;
+}
+
 void bind_run_options(nb::module_& m) {
   nb::class_<RunOptions> c(
       m, "RunOptions",

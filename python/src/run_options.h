@@ -18,6 +18,9 @@ struct RunOptions {
   std::string logid;
 };
 
+/// Overwrites what the entries say in `precision`.
+void apply(const RunOptions& options, Precision* precision);
+
 void bind_run_options(nanobind::module_& m);
 
 }  // namespace pbatch::python

@@ -53,7 +53,8 @@ std::vector<std::size_t> find_outputs(const std::vector<PortInfo>& ports, nb::ha
 }
 
 Precision precision_of(const RunOptions* options, const PrecisionParts& parts) {
-  Precision precision = options == nullptr ? Precision{} : options->precision;
+  Precision precision = precision_of_block();
+  if (options != nullptr) apply(*options, &precision);
   apply(parts, &precision);
   return precision;
 }
@@ -189,6 +190,14 @@ std::vector<PlanStep> PySession::plan(const PrecisionParts& parts, nb::handle sh
   const Precision precision = precision_of(nullptr, parts);
   const std::vector<InputShape> given = read_shapes(*session, shapes);
   return take(without_gil([&] { return session->plan(precision, given); }));
+}
+
+std::vector<StepTime> PySession::profile(nb::handle input_feed, const PrecisionParts& parts,
+                                         int runs) const {
+  const std::shared_ptr<const Session> session = open();
+  const Precision precision = precision_of(nullptr, parts);
+  const Feeds feeds = read_feed(*session, input_feed);
+  return take(without_gil([&] { return session->profile(feeds.tensors, precision, runs); }));
 }
 
 std::int64_t PySession::weight_bytes(const PrecisionParts& parts) const {

@@ -26,6 +26,8 @@ class PySession {
   nanobind::object call(const nanobind::args& inputs, const nanobind::kwargs& named) const;
   void prepare(const PrecisionParts& precision, nanobind::handle shapes) const;
   std::vector<PlanStep> plan(const PrecisionParts& precision, nanobind::handle shapes) const;
+  std::vector<StepTime> profile(nanobind::handle input_feed, const PrecisionParts& precision,
+                                int runs) const;
   std::int64_t weight_bytes(const PrecisionParts& precision) const;
 
   /// Seconds that `times` runs take in C++, for the benchmark of what Python adds.

@@ -75,9 +75,13 @@ def test_everything_public_is_documented():
     assert not lacking
 
 
-@pytest.mark.parametrize("page", ["python.md", "from-onnxruntime.md", "in-a-notebook.md"])
+@pytest.mark.parametrize(
+    "page", ["python.md", "from-onnxruntime.md", "from-torch.md", "in-a-notebook.md"]
+)
 def test_examples_of_the_pages_run(page, session, tmp_path, folder):
     """Blocks of Python run one after another, where net.onnx and x are."""
+    if page == "from-torch.md":
+        pytest.importorskip("torch", reason="torch is not installed")
     text = (ROOT / "docs" / page).read_text()
     blocks = [b.split("```")[0] for b in text.split("```python\n")[1:]]
     assert blocks
