@@ -53,7 +53,7 @@ std::int64_t element_count(const Shape& shape) {
 bool is_recurrent(const std::string& op) { return op == "RNN" || op == "LSTM" || op == "GRU"; }
 
 Result<bool> bits_pay(const Shape& weights, const Precision& precision) {
-  PBATCH_ASSIGN_OR_RETURN(const Isa isa, select_isa());
+  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
   ConvolutionShape shape;
   shape.rows = weights[0];
   shape.channels = weights[1];
