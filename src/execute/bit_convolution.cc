@@ -77,7 +77,7 @@ void sum_numbers(const std::int32_t* q, std::int64_t blocks, int run_blocks, int
 Result<ConvColumns> conv_columns(const Node& node) {
   PBATCH_ASSIGN_OR_RETURN(const std::string order, node.string_attr(kColumnOrder, ""));
   if (order.empty()) return ConvColumns::channels_first;
-  if (order == kChannelsLast) return ConvColumns::channels_last;
+  if (order == kChannelBlocks) return ConvColumns::channel_blocks;
   return Status(ErrorCode::unsupported, "unknown order of columns '" + order + "'",
                 "update pbatch or make the model anew");
 }
@@ -102,7 +102,8 @@ BitConvolution::BitConvolution(const ConvGeometry& geometry, Layout x_layout, La
     : geometry_(geometry),
       x_layout_(geometry.channels == 1 ? Layout::channels_last : x_layout),
       y_layout_(y_layout),
-      columns_(geometry.kernel_size() == 1 ? ConvColumns::channels_last : columns),
+      columns_(geometry.kernel_size() == 1 ? ConvColumns::channel_blocks : columns),
+      order_{geometry.channels, geometry.kernel_size()},
       layer_(layer),
       matrix_(std::move(matrix)),
       isa_(isa),
@@ -137,7 +138,7 @@ std::int64_t BitConvolution::tile_of(const ConvGeometry& geometry) {
 // Digits of the strip are copied to the windows as they are.
 bool BitConvolution::is_direct() const {
   return matrix_->kernel->activations == kActivationDigits &&
-         columns_ == ConvColumns::channels_last;
+         columns_ == ConvColumns::channel_blocks;
 }
 
 // The strip's digits are those of the windows, one vector behind the other.
@@ -307,12 +308,14 @@ void BitConvolution::gather(const ImageStrip& strip, const From* pixels, To outs
       },
       [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
         const From* from = pixels + (pixel - strip.pixel_begin) * channels;
-        if (columns_ == ConvColumns::channels_last) {
-          std::copy_n(from, count * channels, window + tap * channels);
-          return;
-        }
         for (std::int64_t t = tap; t < tap + count; ++t) {
-          for (std::int64_t c = 0; c < channels; ++c) window[c * taps + t] = *from++;
+          for (std::int64_t c = 0; c < channels; ++c) {
+            const std::int64_t block = c / ConvColumnOrder::kBlock;
+            const std::int64_t column = columns_ == ConvColumns::channel_blocks
+                                            ? order_.column(block, t) + c % ConvColumnOrder::kBlock
+                                            : c * taps + t;
+            window[column] = *from++;
+          }
         }
       });
 }
@@ -348,17 +351,30 @@ void BitConvolution::gather_digits(const ImageStrip& strip, std::int64_t begin, 
       if (!inside && outside != 0) fill(0, cols, outside);
       fill(outside != 0 ? cols : inside ? filled : 0, stride, 0);
     };
-    windows_.visit(
-        begin, end, start, [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
-          const std::int64_t first = (pixel - strip.pixel_begin) * channels;
-          if (whole) {
-            // What it copies too much is overwritten by the next part, or by zeros.
-            copy_in_steps(memory.strip + first, window + tap * channels, count * channels);
-            if (tap + count == taps) fill(cols, stride, 0);
-          } else {
-            copy_digits(memory.strip, first, window, tap * channels, count * channels, bytes);
-          }
-        });
+    const auto copy = [&](std::int64_t first, std::int64_t column, std::int64_t count) {
+      if (whole) {
+        // What it copies too much is overwritten by the next part, or by zeros.
+        copy_in_steps(memory.strip + first, window + column, count);
+      } else {
+        copy_digits(memory.strip, first, window, column, count, bytes);
+      }
+    };
+    windows_.visit(begin, end, start,
+                   [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
+                     const std::int64_t first = (pixel - strip.pixel_begin) * channels;
+                     if (order_.blocks() == 1 || taps == 1) {
+                       copy(first, tap * channels, count * channels);
+                     } else {
+                       for (std::int64_t b = 0; b < order_.blocks(); ++b) {
+                         const std::int64_t width = order_.width(b);
+                         for (std::int64_t t = 0; t < count; ++t) {
+                           copy(first + t * channels + b * ConvColumnOrder::kBlock,
+                                order_.column(b, tap + t), width);
+                         }
+                       }
+                     }
+                     if (whole && tap + count == taps) fill(cols, stride, 0);
+                   });
   }
   const RunSumsFn sum_runs = run_sums_for(isa_).run;
   for (std::int64_t i = 0; i < end - begin; ++i) {

@@ -15,13 +15,14 @@
 #include "execute/step.h"
 #include "graph/graph.h"
 #include "isa/isa.h"
+#include "pack/conv_columns.h"
 
 namespace pbatch {
 
 /// In which order a matrix of weights has its columns.
 enum class ConvColumns {
   channels_first,  ///< [channel][kernel], as ONNX's weights; of files of format version 1
-  channels_last,   ///< [kernel][channel]: neighbours of an image that has its channels last
+  channel_blocks,  ///< ConvColumnOrder
 };
 
 /// Of a BitConv.
@@ -71,6 +72,7 @@ class BitConvolution {
   ConvGeometry geometry_;
   Layout x_layout_, y_layout_;
   ConvColumns columns_;
+  ConvColumnOrder order_;
   BitGemmCall layer_;
   std::shared_ptr<const PreparedMatrix> matrix_;
   Isa isa_;

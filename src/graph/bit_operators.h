@@ -24,8 +24,8 @@ inline constexpr const char* kMinWeightBits = "min_weight_bits";
 /// The attribute of a BitConv that says in which order its matrix has its columns; without it
 /// [channel][kernel], as ONNX's weights.
 inline constexpr const char* kColumnOrder = "column_order";
-/// Its only value: [kernel][channel], neighbours of an image that has its channels last.
-inline constexpr const char* kChannelsLast = "channels_last";
+/// Its only value: ConvColumnOrder.
+inline constexpr const char* kChannelBlocks = "channel_blocks";
 
 /// Null for any other operator. Of domain pbatch.
 constexpr const BitOperator* find_bit_operator(std::string_view op_type) {

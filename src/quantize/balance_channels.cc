@@ -25,7 +25,7 @@ std::optional<LayerKind> kind_of(const Node& node) {
   return std::nullopt;
 }
 
-// A layer with constant weights; column c of its matrix belongs to channel c % channels().
+// A layer with constant weights; column c of its matrix belongs to channel_of(c).
 struct Layer {
   LayerKind kind = LayerKind::linear;
   const Tensor* weights = nullptr;  // [channel][row] of a Linear, [row][channel][tap] of a Conv
@@ -33,6 +33,7 @@ struct Layer {
 
   std::int64_t taps() const { return view.taps; }
   std::int64_t channels() const { return view.channels(); }
+  std::int64_t channel_of(std::int64_t column) const { return view.order().channel_of(column); }
 };
 
 std::optional<Layer> layer_of(const Graph& graph, const Node& node) {
@@ -95,11 +96,8 @@ std::vector<double> relative_sizes(const Layer& layer) {
     view.copy_rows(begin, end, rows.data());
     for (std::int64_t r = 0; r < end - begin; ++r) {
       const float* w = rows.data() + r * view.cols;
-      for (std::int64_t t = 0; t < layer.taps(); ++t) {
-        for (double& squares : sizes) {
-          squares += double{*w} * double{*w};
-          ++w;
-        }
+      for (std::int64_t c = 0; c < view.cols; ++c) {
+        sizes[static_cast<std::size_t>(layer.channel_of(c))] += double{w[c]} * double{w[c]};
       }
     }
   });
@@ -132,7 +130,7 @@ struct ColumnScales {
   ColumnScales(const Layer& layer, const Exponents& exponents, std::int64_t group_cols)
       : gain(static_cast<std::size_t>((layer.view.cols + group_cols - 1) / group_cols), 0) {
     for (std::int64_t c = 0; c < layer.view.cols; ++c) {
-      const int exponent = exponents[static_cast<std::size_t>(c % layer.channels())];
+      const int exponent = exponents[static_cast<std::size_t>(layer.channel_of(c))];
       inverse.push_back(std::ldexp(1.0F, -exponent));
       gain[static_cast<std::size_t>(c / group_cols)] += std::ldexp(1.0, 2 * exponent);
     }

@@ -147,7 +147,7 @@ Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMat
     const Shape& shape = c.weight->shape();
     bits.attributes["kernel_shape"] = std::vector<std::int64_t>(shape.begin() + 2, shape.end());
   }
-  if (c.view.taps > 1) bits.attributes[kColumnOrder] = std::string(kChannelsLast);
+  if (c.view.taps > 1) bits.attributes[kColumnOrder] = std::string(kChannelBlocks);
   bits.matrix = std::move(matrix);
   return bits;
 }

@@ -3,12 +3,13 @@
 
 #include <cstdint>
 
+#include "pack/conv_columns.h"
 #include "pbatch/tensor.h"
 
 namespace pbatch {
 
-/// Element (r, c) is data[r * row_stride + c * col_stride]; of a convolution, whose columns are
-/// [tap][channel] here and [channel][tap] in memory, data[r * row_stride + place_of(c)].
+/// Element (r, c) is data[r * row_stride + place_of(c)], place_of(c) = c * col_stride but for
+/// convolutions, whose columns have a ConvColumnOrder here and are [channel][tap] in memory.
 struct WeightView {
   const float* data = nullptr;
   std::int64_t rows = 0, cols = 0;
@@ -16,8 +17,9 @@ struct WeightView {
   std::int64_t taps = 1;  ///< of a convolution's kernel; more than one only with col_stride 1
 
   std::int64_t channels() const { return cols / taps; }
+  ConvColumnOrder order() const { return {channels(), taps}; }
   std::int64_t place_of(std::int64_t c) const {
-    return taps == 1 ? c * col_stride : c % channels() * taps + c / channels();
+    return taps == 1 ? c * col_stride : order().channel_of(c) * taps + order().tap_of(c);
   }
 
   /// Copies rows begin .. end - 1 to out[end - begin][cols]. Takes the rows of
@@ -28,7 +30,10 @@ struct WeightView {
         const float* from = data + r * row_stride;
         float* const to = out + (r - begin) * cols;
         for (std::int64_t channel = 0; channel < channels(); ++channel) {
-          for (std::int64_t t = 0; t < taps; ++t) to[t * channels() + channel] = *from++;
+          const std::int64_t block = channel / ConvColumnOrder::kBlock;
+          for (std::int64_t t = 0; t < taps; ++t) {
+            to[order().column(block, t) + channel % ConvColumnOrder::kBlock] = *from++;
+          }
         }
       }
       return;

@@ -167,6 +167,20 @@ double affine_value(double x, double low, double high) {
   return double{scale} * (std::min(round(x) - zero, 127.0) + zero);
 }
 
+// Counted out: blocks of 16 channels, in each the taps, for each tap the channels of the block.
+std::int64_t blocked_column(std::int64_t channels, std::int64_t taps, std::int64_t channel,
+                            std::int64_t tap) {
+  std::int64_t column = 0;
+  for (std::int64_t first = 0; first < channels; first += 16) {
+    for (std::int64_t t = 0; t < taps; ++t) {
+      for (std::int64_t c = first; c < std::min(first + 16, channels); ++c, ++column) {
+        if (c == channel && t == tap) return column;
+      }
+    }
+  }
+  return -1;
+}
+
 // The order of columns, the code of activations and the strips, written out. Of 8 bits the code is
 // affine, of others q = round(x qmax / max), from the extremes over the rows of pixels that a strip
 // of windows lies on.
@@ -212,8 +226,9 @@ std::vector<double> quantized_conv(const BitConvCase& c, const BitMatrix& m, Con
             for (std::int64_t t = 0; t < taps; ++t) {
               const double value = pixel(ch, i * c.stride + t / c.kernel * c.dilation - c.pads[0],
                                          j * c.stride + t % c.kernel * c.dilation - c.pads[1]);
-              const std::int64_t column =
-                  columns == ConvColumns::channels_last ? t * c.channels + ch : ch * taps + t;
+              const std::int64_t column = columns == ConvColumns::channel_blocks
+                                              ? blocked_column(c.channels, taps, ch, t)
+                                              : ch * taps + t;
               sum += coded(value) * weights.data<float>()[f * m.cols + column];
             }
           }
@@ -252,7 +267,7 @@ TEST(BitConvolution, IsThatOfTheDefinition) {
     const Result<ConvGeometry> geometry = make_geometry(window, shape, {c.kernel, c.kernel});
     ASSERT_TRUE(geometry) << geometry.status().to_line();
     const Shape y_shape = geometry->output_shape(c.filters);
-    for (const ConvColumns columns : {ConvColumns::channels_last, ConvColumns::channels_first}) {
+    for (const ConvColumns columns : {ConvColumns::channel_blocks, ConvColumns::channels_first}) {
       for (const auto& [weight_bits, activation_bits] :
            {std::pair{1, 8}, {4, 8}, {8, 8}, {12, 8}, {3, 16}, {12, 16}, {5, 32}}) {
         const Result<Tensor> codes = dequantize(m, weight_bits, false);

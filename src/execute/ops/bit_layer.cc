@@ -3,20 +3,22 @@
 #include <algorithm>
 
 #include "execute/bit_convolution.h"
+#include "pack/conv_columns.h"
 #include "quantize/dequantize.h"
 
 namespace pbatch {
 namespace {
 
-// [rows][taps][channels] to [rows][channels][taps].
+// From the columns of ConvColumnOrder to [rows][channels][taps].
 Result<Tensor> channels_first(const Tensor& weight, std::int64_t taps) {
-  const std::int64_t rows = weight.dim(0), cols = weight.dim(1), channels = cols / taps;
+  const std::int64_t rows = weight.dim(0), cols = weight.dim(1);
+  const ConvColumnOrder order{cols / taps, taps};
   PBATCH_ASSIGN_OR_RETURN(Tensor turned, Tensor::create(DType::f32, {rows, cols}));
   const float* from = weight.data<float>();
   for (std::int64_t r = 0; r < rows; ++r) {
     float* const to = turned.mutable_data<float>() + r * cols;
-    for (std::int64_t t = 0; t < taps; ++t) {
-      for (std::int64_t c = 0; c < channels; ++c) to[c * taps + t] = *from++;
+    for (std::int64_t c = 0; c < cols; ++c) {
+      to[order.channel_of(c) * taps + order.tap_of(c)] = *from++;
     }
   }
   return turned;
@@ -113,7 +115,7 @@ Result<BitLayer::Twin> BitLayer::build_float_twin(int planes) const {
     for (const std::int64_t k : kernel) taps *= k;
     taps = std::max<std::int64_t>(taps, 1);
     PBATCH_ASSIGN_OR_RETURN(const ConvColumns columns, conv_columns(node_));
-    if (columns == ConvColumns::channels_last) {
+    if (columns == ConvColumns::channel_blocks) {
       PBATCH_ASSIGN_OR_RETURN(weight, channels_first(weight, taps));
     }
     Shape shape{matrix().rows, matrix().cols / taps};
