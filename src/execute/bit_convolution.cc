@@ -359,22 +359,27 @@ void BitConvolution::gather_digits(const ImageStrip& strip, std::int64_t begin, 
         copy_digits(memory.strip, first, window, column, count, bytes);
       }
     };
-    windows_.visit(begin, end, start,
-                   [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
-                     const std::int64_t first = (pixel - strip.pixel_begin) * channels;
-                     if (order_.blocks() == 1 || taps == 1) {
-                       copy(first, tap * channels, count * channels);
-                     } else {
-                       for (std::int64_t b = 0; b < order_.blocks(); ++b) {
-                         const std::int64_t width = order_.width(b);
-                         for (std::int64_t t = 0; t < count; ++t) {
-                           copy(first + t * channels + b * ConvColumnOrder::kBlock,
-                                order_.column(b, tap + t), width);
-                         }
-                       }
-                     }
-                     if (whole && tap + count == taps) fill(cols, stride, 0);
-                   });
+    windows_.visit(
+        begin, end, start, [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
+          const std::int64_t first = (pixel - strip.pixel_begin) * channels;
+          if (order_.blocks() == 1 || taps == 1) {
+            copy(first, tap * channels, count * channels);
+          } else {
+            for (std::int64_t b = 0; b < order_.blocks(); ++b) {
+              const std::int64_t width = order_.width(b);
+              std::int64_t from = first + b * ConvColumnOrder::kBlock;
+              std::int64_t to_column = order_.column(b, tap);
+              for (std::int64_t t = 0; t < count; ++t, from += channels, to_column += width) {
+                if (whole) {
+                  std::memcpy(window + to_column, memory.strip + from, ConvColumnOrder::kBlock);
+                } else {
+                  copy(from, to_column, width);
+                }
+              }
+            }
+          }
+          if (whole && tap + count == taps) fill(cols, stride, 0);
+        });
   }
   const RunSumsFn sum_runs = run_sums_for(isa_).run;
   for (std::int64_t i = 0; i < end - begin; ++i) {
