@@ -92,6 +92,8 @@ class BitConv final : public Op {
     shape.rows = m.rows;
     for (const std::int64_t k : window_.kernel) shape.taps *= k;
     shape.channels = m.cols / shape.taps;
+    // Windows of the older order are gathered number by number, which no product makes up for.
+    if (shape.taps > 1 && columns_ == ConvColumns::channels_first) return true;
     shape.kernel_rows = shape.taps / window_.kernel.back();
     shape.run_blocks = run_blocks_of(m);
     return float_convolution_is_faster(shape, precision.weight_bits, precision.activation_bits,
