@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string_view>
 
 #include "execute/program.h"
 #include "execute/simplify.h"
@@ -66,7 +67,7 @@ std::int64_t tiled_row(const RecurrentCase& c, std::int64_t gate, std::int64_t u
   return 16 * (c.gates() * tile + gate) + unit % 16;
 }
 
-const BitMatrix& matrix_of(const Program& program, const std::string& node) {
+const BitMatrix& matrix_of(const Program& program, std::string_view node) {
   for (std::size_t i = 0; i < program.size(); ++i) {
     if (program.node(i).name == node) return *program.node(i).matrix;
   }
