@@ -145,7 +145,8 @@ def measure(network: dict, options) -> dict:
         for side in sides:
             side.measure(options.seconds / 2)
         pbatch(options.pbatch, "compare", path, *inputs, "--bits", "8,4", "--abits", 8, "--threads", 1,
-               "--seconds", options.seconds, "--json", folder / "compare.json")
+               "--seconds", options.seconds, "--json", folder / "compare.json",
+               *(["--exact"] if options.exact else []))
         for side in sides:
             side.measure(options.seconds / 2)
         row = {"name": network["name"], "kind": network["kind"], "onnxruntime_us": float_side.median(),
@@ -199,6 +200,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names, separated by commas")
     parser.add_argument("--seconds", type=float, default=0.5, help="timed work per row, about")
     parser.add_argument("--int8", action="store_true", help="ONNX Runtime's dynamic int8 too")
+    parser.add_argument("--exact", action="store_true", help="bit-layers everywhere: no convolution in float")
     parser.add_argument("--json", type=pathlib.Path, help="write the rows")
     options = parser.parse_args()
     networks = json.loads((HERE / "networks.json").read_text())

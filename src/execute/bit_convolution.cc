@@ -16,8 +16,7 @@
 namespace pbatch {
 namespace {
 
-// ConvWindows of a product: enough for the batched kernels, and their digits stay in the first
-// caches.
+// Windows of a product: enough for the batched kernels, and their digits stay in the first caches.
 constexpr std::int64_t kTileWindows = 64;
 constexpr int kMaxRunBlocks = int{kMaxRunCols} / int{kBlockCols};
 
@@ -50,10 +49,25 @@ void copy_digits(const std::uint8_t* from, std::int64_t first, std::uint8_t* to,
 }
 
 // Copies at least `count` bytes, in steps that leave nothing to a call; up to kOverrun more.
-constexpr std::int64_t kOverrun = 15;
+constexpr std::int64_t kOverrun = ConvColumnOrder::kBlock - 1;
 void copy_in_steps(const std::uint8_t* from, std::uint8_t* to, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += kOverrun + 1)
     std::memcpy(to + i, from + i, kOverrun + 1);
+}
+
+// The bytes of `count` neighbouring pixels, under the kernel's elements from `tap` on, to their
+// columns of the window; up to kOverrun more behind each pixel's last block. By value: a byte that
+// is stored may be a part of anything that is referred to.
+void copy_blocks(const std::uint8_t* pixels, std::uint8_t* window, ConvColumnOrder order,
+                 std::int64_t tap, std::int64_t count) {
+  for (std::int64_t b = 0; b < order.blocks(); ++b) {
+    const std::int64_t width = order.width(b);
+    const std::uint8_t* from = pixels + b * ConvColumnOrder::kBlock;
+    std::uint8_t* to = window + order.column(b, tap);
+    for (std::int64_t t = 0; t < count; ++t, from += order.channels, to += width) {
+      std::memcpy(to, from, ConvColumnOrder::kBlock);
+    }
+  }
 }
 
 // RunSumsFn of a vector of numbers.
@@ -84,9 +98,9 @@ Result<ConvColumns> conv_columns(const Node& node) {
 
 // Of one thread: where everything that a strip needs is.
 struct BitConvolution::Memory {
-  float* pixels = nullptr;             // [pixels][channels] of a plain image
-  std::uint8_t* strip = nullptr;       // the same, quantized: a vector of digits or numbers
-  std::int32_t* strip_sums = nullptr;  // of that vector, which nobody needs
+  float* pixels = nullptr;        // [pixels][channels] of a plain image
+  std::uint8_t* strip = nullptr;  // the same, quantized: bytes, or a vector of digits or numbers
+  std::int32_t* strip_sums = nullptr;  // what the symmetric quantizer also writes
   void* packed = nullptr;              // of a tile
   void* product = nullptr;
   std::int32_t* numbers = nullptr;  // of one window
@@ -106,11 +120,17 @@ BitConvolution::BitConvolution(const ConvGeometry& geometry, Layout x_layout, La
       order_{geometry.channels, geometry.kernel_size()},
       layer_(layer),
       matrix_(std::move(matrix)),
-      isa_(isa),
+      quantize_affine_(affine_quantizer_for(isa).run),
+      quantize_symmetric_(quantizer_for(isa).run),
+      sum_runs_(run_sums_for(isa).run),
+      pack_(packer_for(isa, matrix_->kernel->activations).run),
       windows_(geometry),
       strips_(geometry),
       tile_(tile_of(geometry)),
-      most_pixels_(strips_.most_pixels()) {
+      most_pixels_(strips_.most_pixels()),
+      direct_(matrix_->kernel->activations == kActivationDigits &&
+              columns_ == ConvColumns::channel_blocks),
+      vectors_(direct_ && windows_are_vectors()) {
   for (const std::int64_t d : geometry.in) pixels_ *= d;
 }
 
@@ -135,15 +155,9 @@ std::int64_t BitConvolution::tile_of(const ConvGeometry& geometry) {
   return std::min(geometry.positions(), kTileWindows);
 }
 
-// Digits of the strip are copied to the windows as they are.
-bool BitConvolution::is_direct() const {
-  return matrix_->kernel->activations == kActivationDigits &&
-         columns_ == ConvColumns::channel_blocks;
-}
-
-// The strip's digits are those of the windows, one vector behind the other.
+// Whether the bytes of a pixel are a packed vector, and there is a window for each.
 bool BitConvolution::windows_are_vectors() const {
-  if (!is_direct() || layer_.activation_bits != 8 || geometry_.kernel_size() != 1) return false;
+  if (!is_affine() || geometry_.kernel_size() != 1) return false;
   if (packed_bytes(kActivationDigits, col_blocks(geometry_.channels), 8) != geometry_.channels) {
     return false;
   }
@@ -163,17 +177,18 @@ BitConvolution::Memory BitConvolution::memory_at(void* scratch) const {
   };
   const int bits = layer_.activation_bits;
   const std::int64_t elements = most_pixels_ * geometry_.channels, blocks = col_blocks(elements);
-  const ActivationLayout layout =
-      is_direct() || is_affine() ? kActivationDigits : kActivationNumbers;
+  const ActivationLayout layout = direct_ || is_affine() ? kActivationDigits : kActivationNumbers;
   if (x_layout_ == Layout::plain) m.pixels = static_cast<float*>(take(float_bytes(elements)));
   m.strip = static_cast<std::uint8_t*>(
       take(static_cast<std::size_t>(packed_bytes(layout, blocks, bits) + kOverrun)));
-  m.strip_sums = static_cast<std::int32_t*>(
-      take(static_cast<std::size_t>(activation_halves(bits) * (blocks / kMaxRunBlocks + 1)) *
-           sizeof(std::int32_t)));
+  if (!is_affine()) {
+    m.strip_sums = static_cast<std::int32_t*>(
+        take(static_cast<std::size_t>(activation_halves(bits) * (blocks / kMaxRunBlocks + 1)) *
+             sizeof(std::int32_t)));
+  }
   m.packed = take(packed_buffer_bytes(BitProduct::key_of(*matrix_, tile_, bits)));
   m.product = take(BitProduct::scratch_bytes(*matrix_, tile_, bits));
-  if (!is_direct()) {
+  if (!direct_) {
     m.numbers = static_cast<std::int32_t*>(
         take(static_cast<std::size_t>(col_blocks(matrix_->matrix->cols) * kBlockCols) *
              sizeof(std::int32_t)));
@@ -224,7 +239,7 @@ Status BitConvolution::run_strip(const StepCall& step, std::int64_t i, void* scr
   Memory memory = memory_at(scratch);
   const std::int64_t image = channels * pixels_;
   const float* const pixels =
-      last_channels_of(step.input<float>(0) + n * image, strip, memory.pixels);
+      channels_last_pixels(step.input<float>(0) + n * image, strip, memory.pixels);
   if (InputObserver* const observer = ObserveInputs::of_this_thread()) {
     observe(*observer, pixels, strip);
   }
@@ -240,13 +255,13 @@ Status BitConvolution::run_strip(const StepCall& step, std::int64_t i, void* scr
   float* const target = step.output<float>(0) + n * rows * positions;
   for (std::int64_t begin = strip.window_begin; begin < strip.window_end; begin += tile_) {
     const std::int64_t end = std::min(begin + tile_, strip.window_end);
-    if (windows_are_vectors()) {
+    if (vectors_) {
       packed.activations = memory.strip + (begin - strip.pixel_begin) * channels;
     }
     {
       const PhaseTimer timer(step.phases == nullptr ? nullptr : &step.phases->quantize);
-      is_direct() ? gather_digits(strip, begin, end, memory, packed)
-                  : gather_numbers(strip, begin, end, memory, packed);
+      direct_ ? gather_digits(strip, begin, end, memory, packed)
+              : gather_numbers(strip, begin, end, memory, packed);
     }
     BitProduct product(*matrix_, tile_, bits, packed, memory.product, step.buffers);
     product.time_parts(step.phases);
@@ -267,8 +282,8 @@ Status BitConvolution::run_strip(const StepCall& step, std::int64_t i, void* scr
 }
 
 // The strip's pixels [pixels][channels].
-const float* BitConvolution::last_channels_of(const float* image, const ImageStrip& strip,
-                                              float* to) const {
+const float* BitConvolution::channels_last_pixels(const float* image, const ImageStrip& strip,
+                                                  float* to) const {
   const std::int64_t channels = geometry_.channels;
   if (x_layout_ == Layout::channels_last) return image + strip.pixel_begin * channels;
   const std::int64_t count = strip.pixel_end - strip.pixel_begin;
@@ -282,14 +297,13 @@ const float* BitConvolution::last_channels_of(const float* image, const ImageStr
 Status BitConvolution::quantize(const float* pixels, std::int64_t count, Memory* memory) const {
   int finite = 0;
   if (is_affine()) {
-    finite =
-        affine_quantizer_for(isa_).run(pixels, count, reinterpret_cast<std::int8_t*>(memory->strip),
-                                       &memory->scale, &memory->zero);
+    finite = quantize_affine_(pixels, count, reinterpret_cast<std::int8_t*>(memory->strip),
+                              &memory->scale, &memory->zero);
   } else {
-    finite = quantizer_for(isa_).run(pixels, count, col_blocks(count), kMaxRunBlocks,
-                                     layer_.activation_bits,
-                                     is_direct() ? kActivationDigits : kActivationNumbers,
-                                     memory->strip, memory->strip_sums, &memory->scale);
+    finite =
+        quantize_symmetric_(pixels, count, col_blocks(count), kMaxRunBlocks, layer_.activation_bits,
+                            direct_ ? kActivationDigits : kActivationNumbers, memory->strip,
+                            memory->strip_sums, &memory->scale);
   }
   return finite == 0 ? input_is_not_finite() : Status::ok();
 }
@@ -338,7 +352,7 @@ void BitConvolution::gather_digits(const ImageStrip& strip, std::int64_t begin, 
   const int bits = layer_.activation_bits, bytes = bits / 8;
   const std::int64_t blocks = col_blocks(cols), filled = cols / kBlockCols * kBlockCols * bytes;
   const int outside = is_affine() ? -memory.zero : 0;
-  if (!windows_are_vectors()) {
+  if (!vectors_) {
     std::uint8_t* window = nullptr;
     bool whole = false;
     const auto fill = [&](std::int64_t from, std::int64_t until, int value) {
@@ -359,32 +373,27 @@ void BitConvolution::gather_digits(const ImageStrip& strip, std::int64_t begin, 
         copy_digits(memory.strip, first, window, column, count, bytes);
       }
     };
-    windows_.visit(
-        begin, end, start, [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
-          const std::int64_t first = (pixel - strip.pixel_begin) * channels;
-          if (order_.blocks() == 1 || taps == 1) {
-            copy(first, tap * channels, count * channels);
-          } else {
-            for (std::int64_t b = 0; b < order_.blocks(); ++b) {
-              const std::int64_t width = order_.width(b);
-              std::int64_t from = first + b * ConvColumnOrder::kBlock;
-              std::int64_t to_column = order_.column(b, tap);
-              for (std::int64_t t = 0; t < count; ++t, from += channels, to_column += width) {
-                if (whole) {
-                  std::memcpy(window + to_column, memory.strip + from, ConvColumnOrder::kBlock);
-                } else {
-                  copy(from, to_column, width);
-                }
-              }
-            }
-          }
-          if (whole && tap + count == taps) fill(cols, stride, 0);
-        });
+    windows_.visit(begin, end, start,
+                   [&](std::int64_t tap, std::int64_t count, std::int64_t pixel) {
+                     const std::int64_t first = (pixel - strip.pixel_begin) * channels;
+                     if (order_.blocks() == 1 || taps == 1) {
+                       copy(first, tap * channels, count * channels);
+                     } else if (whole) {
+                       copy_blocks(memory.strip + first, window, order_, tap, count);
+                     } else {
+                       for (std::int64_t b = 0; b < order_.blocks(); ++b) {
+                         for (std::int64_t t = 0; t < count; ++t) {
+                           copy(first + t * channels + b * ConvColumnOrder::kBlock,
+                                order_.column(b, tap + t), order_.width(b));
+                         }
+                       }
+                     }
+                     if (whole && tap + count == taps) fill(cols, stride, 0);
+                   });
   }
-  const RunSumsFn sum_runs = run_sums_for(isa_).run;
   for (std::int64_t i = 0; i < end - begin; ++i) {
     const PackedVectors one = to.from(i);
-    sum_runs(one.activations, blocks, matrix_->run_blocks, bits, one.run_sums);
+    sum_runs_(one.activations, blocks, matrix_->run_blocks, bits, one.run_sums);
   }
 }
 
@@ -393,7 +402,6 @@ void BitConvolution::gather_numbers(const ImageStrip& strip, std::int64_t begin,
                                     const Memory& memory, const PackedVectors& to) const {
   const std::int64_t cols = matrix_->matrix->cols, blocks = col_blocks(cols);
   const int bits = layer_.activation_bits;
-  const PackFn pack = packer_for(isa_, matrix_->kernel->activations).run;
   for (std::int64_t p = begin; p < end; ++p) {
     const PackedVectors one = to.from(p - begin);
     if (is_affine()) {
@@ -405,7 +413,7 @@ void BitConvolution::gather_numbers(const ImageStrip& strip, std::int64_t begin,
     }
     std::fill(memory.numbers + cols, memory.numbers + blocks * kBlockCols, 0);
     sum_numbers(memory.numbers, blocks, matrix_->run_blocks, bits, one.run_sums);
-    pack(memory.numbers, blocks, bits, one.activations);
+    pack_(memory.numbers, blocks, bits, one.activations);
   }
 }
 

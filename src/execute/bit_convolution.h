@@ -15,6 +15,7 @@
 #include "execute/step.h"
 #include "graph/graph.h"
 #include "isa/isa.h"
+#include "kernel/kernel.h"
 #include "pack/conv_columns.h"
 
 namespace pbatch {
@@ -44,7 +45,7 @@ class BitConvolution {
 
   std::size_t scratch_bytes() const;
   /// x [batch, channels, in...] is input 0, y [batch, rows, out...] output 0, both in their layout.
-  /// not_finite if x holds a NaN or an infinity that a window lies on.
+  /// not_finite if x holds a NaN or an infinity on the rows of pixels of a strip.
   Status run(const StepCall& step) const;
 
  private:
@@ -54,11 +55,10 @@ class BitConvolution {
                  ConvColumns columns, const BitGemmCall& layer,
                  std::shared_ptr<const PreparedMatrix> matrix, Isa isa);
   bool is_affine() const { return layer_.activation_bits == 8; }
-  bool is_direct() const;
   bool windows_are_vectors() const;
   Memory memory_at(void* scratch) const;
   Status run_strip(const StepCall& step, std::int64_t strip, void* scratch, ThreadPool* pool) const;
-  const float* last_channels_of(const float* image, const ImageStrip& strip, float* to) const;
+  const float* channels_last_pixels(const float* image, const ImageStrip& strip, float* to) const;
   void observe(InputObserver& observer, const float* pixels, const ImageStrip& strip) const;
   Status quantize(const float* pixels, std::int64_t count, Memory* memory) const;
   void gather_digits(const ImageStrip& strip, std::int64_t begin, std::int64_t end,
@@ -75,10 +75,15 @@ class BitConvolution {
   ConvColumnOrder order_;
   BitGemmCall layer_;
   std::shared_ptr<const PreparedMatrix> matrix_;
-  Isa isa_;
+  AffineQuantizeFn quantize_affine_;
+  QuantizeFn quantize_symmetric_;
+  RunSumsFn sum_runs_;
+  PackFn pack_;
   ConvWindows windows_;
   ImageStrips strips_;
   std::int64_t tile_, most_pixels_;  // of a product; of a strip
+  bool direct_;                      // digits of a strip are copied to the windows as they are
+  bool vectors_;                     // and are those of the windows, one behind the other
   std::int64_t pixels_ = 1;          // of an image
   std::vector<float> ones_;          // BitProduct::sum_columns(), of affine codes
 };

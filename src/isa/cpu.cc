@@ -38,13 +38,12 @@ Cpu read_cpu() {
 
 }  // namespace
 
-bool cpu_is_amd() {
+std::string_view cpu_maker() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  return __builtin_cpu_is("amd") != 0;
-#else
-  return false;
+  if (__builtin_cpu_is("amd") != 0) return "amd";
 #endif
+  return {};
 }
 
 std::string cpu_name() { return read_cpu().name; }

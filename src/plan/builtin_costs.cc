@@ -2,6 +2,7 @@
 
 #include <array>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "isa/cpu.h"
@@ -25,9 +26,8 @@ struct OfMaker {
   std::string_view maker, text;
 };
 
-constexpr OfMaker kOfMakers[] = {
-    {Isa::generic, "", ""},  // there is at least one on every architecture
 #if defined(__x86_64__)
+constexpr OfMaker kOfMakers[] = {
     {
         Isa::avx2,
         "amd",
@@ -38,8 +38,11 @@ constexpr OfMaker kOfMakers[] = {
         "amd",
 #include "plan/maker_costs/avx512_amd.inc"
     },
-#endif
 };
+std::span<const OfMaker> tables_of_makers() { return kOfMakers; }
+#else
+std::span<const OfMaker> tables_of_makers() { return {}; }
+#endif
 
 using Tables = std::array<std::shared_ptr<const KernelCosts>, std::size(kBuiltins) + 1>;
 
@@ -63,7 +66,7 @@ std::string_view builtin_costs_text(Isa isa) {
 }
 
 std::string_view builtin_costs_text(Isa isa, std::string_view maker) {
-  for (const OfMaker& table : kOfMakers) {
+  for (const OfMaker& table : tables_of_makers()) {
     if (table.isa == isa && table.maker == maker) return table.text;
   }
   return {};
@@ -72,8 +75,8 @@ std::string_view builtin_costs_text(Isa isa, std::string_view maker) {
 std::shared_ptr<const KernelCosts> builtin_costs_here(Isa isa) {
   static const std::map<Isa, std::shared_ptr<const KernelCosts>> tables = [] {
     std::map<Isa, std::shared_ptr<const KernelCosts>> made;
-    for (const OfMaker& table : kOfMakers) {
-      if (table.maker != "amd" || !cpu_is_amd()) continue;
+    for (const OfMaker& table : tables_of_makers()) {
+      if (table.maker != cpu_maker()) continue;
       Result<KernelCosts> costs = parse_costs(table.text);
       if (costs) made[table.isa] = std::make_shared<const KernelCosts>(*std::move(costs));
     }

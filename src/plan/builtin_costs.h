@@ -1,4 +1,5 @@
-// The tables of kernel costs that are part of the program: src/plan/costs/<isa>.inc.
+// The tables of kernel costs that are part of the program: src/plan/costs/<isa>.inc, and those of
+// makers of processors, src/plan/maker_costs/<isa>_<maker>.inc.
 #pragma once
 
 #include <memory>
@@ -12,14 +13,15 @@ namespace pbatch {
 /// The table of an ISA; an empty one if it has none. Parsed at the first call.
 std::shared_ptr<const KernelCosts> builtin_costs(Isa isa);
 
+/// Its text; empty if there is none.
+std::string_view builtin_costs_text(Isa isa);
+
 /// The table to choose kernels by on this processor: that of its maker, src/plan/maker_costs, if
 /// there is one for the ISA, else builtin_costs(). Results do not depend on it.
 std::shared_ptr<const KernelCosts> builtin_costs_here(Isa isa);
 
-/// The text of a table in src/plan/maker_costs, e.g. of the maker "amd".
+/// The text of a table in src/plan/maker_costs, of a maker as cpu_maker() names it; empty if there
+/// is none.
 std::string_view builtin_costs_text(Isa isa, std::string_view maker);
-
-/// Its text; empty if there is none.
-std::string_view builtin_costs_text(Isa isa);
 
 }  // namespace pbatch

@@ -11,8 +11,10 @@ namespace {
 constexpr std::int64_t kWindows = 64;  // of a product
 
 // Picoseconds, in the time of the processor that the built-in table of the instruction set comes
-// from; processors differ in speed, less so in the ratio of floats to bits. Measured on Zen 4 and
-// Zen 3 (docs/networks.md), scaled to the table.
+// from; processors differ in speed, less so in the ratio of floats to bits. Fitted to what 'pbatch
+// run --profile' says of the convolutions of open_nsfw, mtcnn and ddddocr (docs/networks.md) on
+// Zen 4, on bits and in float, for AVX2 with that forced on both sides; scaled to the table. Those
+// without vectors, and of ARM, are estimates that nobody has measured.
 struct Costs {
   double multiply_add;  // in float
   double float_output;

@@ -25,23 +25,29 @@ std::optional<LayerKind> kind_of(const Node& node) {
   return std::nullopt;
 }
 
-// A layer with constant weights; column c of its matrix belongs to channel_of(c).
+// A layer with constant weights.
 struct Layer {
   LayerKind kind = LayerKind::linear;
   const Tensor* weights = nullptr;  // [channel][row] of a Linear, [row][channel][tap] of a Conv
   WeightView view;
+  std::vector<std::int32_t> channel_of;  // by column
 
   std::int64_t taps() const { return view.taps; }
   std::int64_t channels() const { return view.channels(); }
-  std::int64_t channel_of(std::int64_t column) const { return view.order().channel_of(column); }
 };
 
 std::optional<Layer> layer_of(const Graph& graph, const Node& node) {
   const std::optional<LayerKind> kind = kind_of(node);
   const Tensor* const weights = kind ? float_constant(graph, node, 1) : nullptr;
   if (weights == nullptr || weights->rank() < 2 || weights->size() == 0) return std::nullopt;
-  return Layer{*kind, weights,
-               *kind == LayerKind::conv ? conv_weight_view(*weights) : weight_view(*weights, true)};
+  Layer layer{*kind,
+              weights,
+              *kind == LayerKind::conv ? conv_weight_view(*weights) : weight_view(*weights, true),
+              {}};
+  for (std::int64_t c = 0; c < layer.view.cols; ++c) {
+    layer.channel_of.push_back(static_cast<std::int32_t>(layer.view.order().channel_of(c)));
+  }
+  return layer;
 }
 
 // A layer whose outputs may be scaled row by row: without activation or with Relu.
@@ -97,7 +103,9 @@ std::vector<double> relative_sizes(const Layer& layer) {
     for (std::int64_t r = 0; r < end - begin; ++r) {
       const float* w = rows.data() + r * view.cols;
       for (std::int64_t c = 0; c < view.cols; ++c) {
-        sizes[static_cast<std::size_t>(layer.channel_of(c))] += double{w[c]} * double{w[c]};
+        const auto channel =
+            static_cast<std::size_t>(layer.channel_of[static_cast<std::size_t>(c)]);
+        sizes[channel] += double{w[c]} * double{w[c]};
       }
     }
   });
@@ -130,7 +138,8 @@ struct ColumnScales {
   ColumnScales(const Layer& layer, const Exponents& exponents, std::int64_t group_cols)
       : gain(static_cast<std::size_t>((layer.view.cols + group_cols - 1) / group_cols), 0) {
     for (std::int64_t c = 0; c < layer.view.cols; ++c) {
-      const int exponent = exponents[static_cast<std::size_t>(layer.channel_of(c))];
+      const auto channel = static_cast<std::size_t>(layer.channel_of[static_cast<std::size_t>(c)]);
+      const int exponent = exponents[channel];
       inverse.push_back(std::ldexp(1.0F, -exponent));
       gain[static_cast<std::size_t>(c / group_cols)] += std::ldexp(1.0, 2 * exponent);
     }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "isa/cpu.h"
 #include "plan/builtin_costs.h"
 #include "plan/costs_text.h"
 #include "plan/product_time.h"
@@ -177,6 +178,15 @@ TEST(ChooseKernel, TablesOfAMakerDiffer) {
                  isa == Isa::avx2 ? "fields_avx2" : "fields_avx512");
   }
   EXPECT_TRUE(builtin_costs_text(Isa::avx512, "unknown").empty());
+}
+
+TEST(ChooseKernel, TheTableOfThisProcessorIsThatOfItsMaker) {
+  for (const Isa isa : {Isa::generic, Isa::avx2, Isa::avx512}) {
+    const std::string_view own = builtin_costs_text(isa, cpu_maker());
+    const Result<KernelCosts> wanted = parse_costs(own.empty() ? builtin_costs_text(isa) : own);
+    ASSERT_TRUE(wanted) << wanted.status().to_line();
+    EXPECT_EQ(builtin_costs_here(isa)->header.cpu, wanted->header.cpu) << isa_name(isa);
+  }
 }
 #endif
 
