@@ -141,30 +141,58 @@ class Undo {
 
   bool adds_rounded_bias(const Node& add, const Node& product) const {
     if (!is_onnx(add, "Add") || add.inputs.size() != 2) return false;
-    const ValueId bias = add.inputs[add.inputs[0] == product.outputs[0] ? 1 : 0];
-    return bias != product.outputs[0] && !rounding_of(bias).empty() && result_is_cast(add);
+    const ValueId bias = bias_of(add, product);
+    if (bias == product.outputs[0]) return false;
+    const RoundedBias rounded = rounding_of(bias);
+    return !rounded.nodes.empty() && is_divided_by_scales(rounded.of, product) &&
+           result_is_cast(add);
   }
 
-  // The nodes that make integers of a bias of floats, none of which anything else reads: a Cast to
-  // int32 and the rounding before it, shapes changed behind. Empty if it is not made so.
-  std::vector<std::int32_t> rounding_of(ValueId bias) const {
-    std::vector<std::int32_t> rounding;
-    bool cast = false;
-    while (true) {
+  static ValueId bias_of(const Node& add, const Node& product) {
+    return add.inputs[add.inputs[0] == product.outputs[0] ? 1 : 0];
+  }
+
+  // What makes integers of a bias of floats.
+  struct RoundedBias {
+    std::vector<std::int32_t> nodes;  // a Cast to int32 and the rounding before it; empty: neither
+    ValueId of = kNoValue;            // the floats
+  };
+
+  // Follows the bias up through changes of its shape, as long as nothing else reads it.
+  RoundedBias rounding_of(ValueId bias) const {
+    RoundedBias rounded;
+    while (bias != kNoValue && uses_.sole_consumer(bias) >= 0) {
       const std::int32_t n = producers_[static_cast<std::size_t>(bias)];
-      if (n < 0 || uses_.sole_consumer(bias) < 0)
-        return cast ? rounding : std::vector<std::int32_t>();
+      if (n < 0) break;
       const Node& node = node_at(n);
-      const bool rounds = is_onnx(node, "Floor") || is_onnx(node, "Round");
-      const bool shapes = is_onnx(node, "Reshape") || is_onnx(node, "Unsqueeze");
-      if (cast ? !rounds : !shapes && !is_cast_to(node, DType::i32)) {
-        return cast ? rounding : std::vector<std::int32_t>();
-      }
-      if (!shapes) rounding.push_back(n);
-      cast = cast || !shapes;
-      if (rounds) return rounding;
-      bias = node.inputs[0];
+      const bool is_cast = !rounded.nodes.empty();
+      const bool goes_on = is_cast ? is_onnx(node, "Floor") || is_onnx(node, "Round")
+                                   : is_onnx(node, "Reshape") || is_onnx(node, "Unsqueeze");
+      if (!goes_on && (is_cast || !is_cast_to(node, DType::i32))) break;
+      if (is_cast || !goes_on) rounded.nodes.push_back(n);
+      bias = rounded.of = node.inputs[0];
     }
+    return rounded;
+  }
+
+  // Whether the bias is in steps of the product: divided by the scale of each operand that was
+  // quantized while running. These scales become 1, there as behind the product.
+  bool is_divided_by_scales(ValueId bias, const Node& product) const {
+    const std::int32_t n = producers_[static_cast<std::size_t>(bias)];
+    if (n < 0 || !is_onnx(node_at(n), "Div")) return false;
+    std::vector<ValueId> factors{node_at(n).inputs[1]};
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      const std::int32_t maker = producers_[static_cast<std::size_t>(factors[i])];
+      if (maker < 0 || !is_onnx(node_at(maker), "Mul")) continue;
+      factors.insert(factors.end(), node_at(maker).inputs.begin(), node_at(maker).inputs.end());
+    }
+    for (const std::size_t operand : {0, 1}) {
+      const std::int32_t quantizer = quantizer_of(product.inputs[operand]);
+      if (quantizer < 0) continue;
+      const ValueId scale = node_at(quantizer).outputs[1];
+      if (std::count(factors.begin(), factors.end(), scale) != 1) return false;
+    }
+    return true;
   }
 
   Status rewrite_product(Node& node) {
@@ -187,8 +215,7 @@ class Undo {
 
   // The sum of floats, and of a bias that is not rounded.
   void leave_bias_float(const Node& add, const Node& product) {
-    const ValueId bias = add.inputs[add.inputs[0] == product.outputs[0] ? 1 : 0];
-    for (const std::int32_t n : rounding_of(bias)) {
+    for (const std::int32_t n : rounding_of(bias_of(add, product)).nodes) {
       make_identity(graph_.nodes[static_cast<std::size_t>(n)]);
     }
     for (const std::int32_t n : users(add.outputs[0])) {

@@ -43,26 +43,34 @@ class QuantizedMaker : public GraphMaker {
 };
 
 // As a quantizer writes a convolution with a bias: the bias is rounded to steps of both scales.
-void expect_undone(const char* rounding, const std::string& wanted) {
+// Or, if `of_weights`, of the weights alone, which is another number at every other input.
+void expect_undone(const char* rounding, bool of_weights, const std::string& wanted,
+                   double tolerance) {
   QuantizedMaker m;
   const std::vector<ValueId> x = m.quantized(m.input("x"));
   const ValueId w_scale = m.constant(tensor_of({}, {0.01F}));
   const ValueId scale = m.add("Mul", {x[1], w_scale});
-  ValueId bias = m.add("Div", {m.floats({4}, 2), scale});
+  ValueId bias = m.add("Div", {m.floats({4}, 2), of_weights ? w_scale : scale});
   if (rounding[0] != '\0') bias = m.add(rounding, {bias});
   bias = m.add("Cast", {bias}, {{"to", kInt32}});
   bias = m.add("Reshape", {bias, m.integers({1, 4, 1, 1})});
   const ValueId conv = m.add("ConvInteger", {x[0], m.bytes({4, 3, 3, 3}), x[2]});
   const ValueId sum = m.add("Cast", {m.add("Add", {conv, bias})}, {{"to", kFloat}});
-  Graph& graph = m.graph({m.add("Mul", {sum, m.add("Mul", {x[1], w_scale})})});
+  Graph& graph = m.graph({m.add("Mul", {sum, scale})});
   expect_same_function(graph, undo_dynamic_quantization,
-                       tensor_of({1, 3, 8, 9}, random_floats(216, 3)), wanted, 0.1);
+                       tensor_of({1, 3, 8, 9}, random_floats(216, 3)), wanted, tolerance);
 }
 
 TEST(UndoDynamicQuantization, TakesTheRoundingOfABiasAlong) {
-  expect_undone("Floor", "Mul Div Identity Identity Reshape Conv Add Identity Mul Mul");
-  expect_undone("Round", "Mul Div Identity Identity Reshape Conv Add Identity Mul Mul");
-  expect_undone("", "Mul Div Identity Reshape Conv Add Identity Mul Mul");
+  const double steps = 0.1;  // of the activations' codes, 27 of which are added up
+  expect_undone("Floor", false, "Mul Div Identity Identity Reshape Conv Add Identity Mul", steps);
+  expect_undone("Round", false, "Mul Div Identity Identity Reshape Conv Add Identity Mul", steps);
+  expect_undone("", false, "Mul Div Identity Reshape Conv Add Identity Mul", steps);
+}
+
+TEST(UndoDynamicQuantization, LeavesABiasInOtherSteps) {
+  expect_undone("Floor", true,
+                "DynamicQuantizeLinear Mul Div Floor Cast Reshape ConvInteger Add Cast Mul", 0);
 }
 
 // Integers that something else makes are no rounded bias: all stays.
