@@ -38,9 +38,9 @@ bool is_per_channel(const Tensor& c, const Layer& layer) {
   return c.rank() + 1 >= layer.rank && c.dim(c.rank() + 1 - layer.rank) == layer.channels;
 }
 
-// The same of a constant beside a result whose channels are its last dimension.
-bool is_per_last(const Tensor& c, const Layer& layer) {
-  if (c.rank() > layer.rank) return false;
+// The same of a constant beside a result of `rank` dimensions, whose channels are the last one.
+bool is_per_last(const Tensor& c, const Layer& layer, std::size_t rank) {
+  if (c.rank() > rank) return false;
   return c.size() == 1 || (c.size() == layer.channels && c.dim(c.rank() - 1) == layer.channels);
 }
 
@@ -69,24 +69,28 @@ class ScaleFolder {
     std::int32_t n = uses_.sole_consumer(node.outputs[0]);
     if (n < 0) return false;
     Node* before = &node;
+    std::size_t rank = 0;  // of a result whose channels are its last dimension
     if (layer.conv && is_onnx(node_at(n), "Transpose")) {
       before = &node_at(n);
       PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> perm, before->ints_attr("perm", {}));
       if (!moves_channels_last(perm, layer.rank) || before->outputs.size() != 1) return false;
       n = uses_.sole_consumer(before->outputs[0]);
-      if (n >= 0 && keeps_last_dimension(node_at(n), layer.rank)) {
+      rank = layer.rank;
+      const std::size_t squeezed = n < 0 ? 0 : squeezed_before_last(node_at(n), rank);
+      if (squeezed > 0) {
+        rank -= squeezed;
         before = &node_at(n);
         n = uses_.sole_consumer(before->outputs[0]);
       }
     }
-    return n < 0 ? Result<bool>(false) : take(node, layer, *before, n, before != &node);
+    return n < 0 ? Result<bool>(false) : take(node, layer, *before, n, rank);
   }
 
   Node& node_at(std::int32_t n) { return graph_.nodes[static_cast<std::size_t>(n)]; }
 
-  // Whether the node squeezes named dimensions, not the last one of `rank`.
-  bool keeps_last_dimension(const Node& node, std::size_t rank) const {
-    if (!is_onnx(node, "Squeeze") || node.outputs.size() != 1) return false;
+  // How many named dimensions, not the last one of `rank`, the node squeezes; 0 if it does not.
+  std::size_t squeezed_before_last(const Node& node, std::size_t rank) const {
+    if (!is_onnx(node, "Squeeze") || node.outputs.size() != 1) return 0;
     std::vector<std::int64_t> axes;
     const Tensor* const input = graph_.constant(input_or_none(node, 1));
     if (input != nullptr && input->dtype() == DType::i64) {
@@ -94,9 +98,10 @@ class ScaleFolder {
     } else if (const Result<std::vector<std::int64_t>> named = node.ints_attr("axes", {})) {
       axes = *named;
     }
-    return !axes.empty() && std::none_of(axes.begin(), axes.end(), [&](std::int64_t axis) {
+    const bool last = std::any_of(axes.begin(), axes.end(), [&](std::int64_t axis) {
       return axis == -1 || axis == static_cast<std::int64_t>(rank) - 1;
     });
+    return last ? 0 : axes.size();
   }
 
   static bool moves_channels_last(const std::vector<std::int64_t>& perm, std::size_t rank) {
@@ -107,8 +112,10 @@ class ScaleFolder {
     return true;
   }
 
-  // Takes over node n, which reads output 0 of `before`: the layer, or its Transpose.
-  Result<bool> take(Node& node, const Layer& layer, Node& before, std::int32_t n, bool last) {
+  // Takes over node n, which reads output 0 of `before`: the layer, or what moved its channels last
+  // of `last_of` dimensions; else that is 0.
+  Result<bool> take(Node& node, const Layer& layer, Node& before, std::int32_t n,
+                    std::size_t last_of) {
     const Node& next = graph_.nodes[static_cast<std::size_t>(n)];
     PBATCH_ASSIGN_OR_RETURN(const bool is_nothing, casts_to_float(next));
     if (is_nothing) {
@@ -122,7 +129,8 @@ class ScaleFolder {
     const bool first = next.inputs[0] == before.outputs[0];
     if (!first && (divides || subtracts)) return false;
     const Tensor* c = float_constant(graph_, next, first ? 1 : 0);
-    if (c == nullptr || !(last ? is_per_last(*c, layer) : is_per_channel(*c, layer))) return false;
+    if (c == nullptr) return false;
+    if (!(last_of > 0 ? is_per_last(*c, layer, last_of) : is_per_channel(*c, layer))) return false;
     const Tensor* bias = float_constant(graph_, node, 2);
     const bool has_bias = input_or_none(node, 2) != kNoValue;
     if (has_bias && (bias == nullptr || bias->shape() != Shape{layer.channels})) return false;

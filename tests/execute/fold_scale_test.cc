@@ -59,6 +59,12 @@ TEST(FoldScale, BehindATransposeThatMovesTheChannelsLast) {
   w = squeezed.add("Mul", {w, squeezed.floats({kChannels}, 5)});
   w = squeezed.add("Add", {w, squeezed.floats({1, kChannels}, 6)});
   expect_folded(squeezed.graph({squeezed.add("Elu", {w})}), "Conv Transpose Squeeze Elu");
+  GraphMaker widened;  // the constant gives the squeezed dimension back
+  ValueId u =
+      widened.add("Transpose", {convolution(widened, true)}, {{"perm", IntList{0, 2, 3, 1}}});
+  u = widened.add("Squeeze", {u, widened.integers({0})});
+  u = widened.add("Mul", {u, widened.floats({1, 1, 1, kChannels}, 5)});
+  expect_folded(widened.graph({u}), "Conv Transpose Squeeze Mul");
   GraphMaker other;  // height and width change places
   ValueId v = other.add("Transpose", {convolution(other, true)}, {{"perm", IntList{0, 3, 2, 1}}});
   v = other.add("Mul", {v, other.floats({1}, 5)});
