@@ -181,10 +181,12 @@ class Undo {
     const std::int32_t n = producers_[static_cast<std::size_t>(bias)];
     if (n < 0 || !is_onnx(node_at(n), "Div")) return false;
     std::vector<ValueId> factors{node_at(n).inputs[1]};
-    for (std::size_t i = 0; i < factors.size(); ++i) {
+    // A chain of squares would have 2^n factors; scales are few.
+    constexpr std::size_t kMaxFactors = 16;
+    for (std::size_t i = 0; i < factors.size() && factors.size() < kMaxFactors; ++i) {
       const std::int32_t maker = producers_[static_cast<std::size_t>(factors[i])];
       if (maker < 0 || !is_onnx(node_at(maker), "Mul")) continue;
-      factors.insert(factors.end(), node_at(maker).inputs.begin(), node_at(maker).inputs.end());
+      for (const ValueId factor : node_at(maker).inputs) factors.push_back(factor);
     }
     for (const std::size_t operand : {0, 1}) {
       const std::int32_t quantizer = quantizer_of(product.inputs[operand]);
