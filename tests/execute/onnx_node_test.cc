@@ -144,7 +144,6 @@ class Runner {
       if (!fs::exists(path)) return tensors;
       const std::string bytes = read_file(path);
       PBATCH_ASSIGN_OR_RETURN(Tensor tensor, import_tensor_proto(bytes.data(), bytes.size()));
-      has_other_floats_ = has_other_floats_ || is_other_float(tensor.dtype());
       tensors.push_back(std::move(tensor));
     }
   }
@@ -207,7 +206,6 @@ class Runner {
     Result<Graph> graph = import_model(model);
     if (!graph) return graph.status().to_line();
     if (Status s = expand(*graph); !s) return s.to_line();
-    has_other_floats_ = false;
     Result<std::vector<Tensor>> inputs = read_tensors(data, "input");
     if (!inputs) return inputs.status().to_line();
     Result<std::vector<Tensor>> wanted = read_tensors(data, "output");
@@ -215,7 +213,7 @@ class Runner {
     retag_bfloat16(*graph, graph->inputs, *inputs);
     retag_bfloat16(*graph, graph->outputs, *wanted);
     Result<std::vector<Tensor>> got = run(*graph, *inputs);
-    if (!got && got.status().code() == ErrorCode::unsupported && has_other_floats_) {
+    if (!got && got.status().code() == ErrorCode::unsupported) {
       // As a session runs it: in float32.
       Graph widened = *graph;
       if (Status s = widen_to_float32(widened); !s) return s.to_line();
@@ -278,7 +276,6 @@ class Runner {
   BufferPool buffers_;
   const Precision precision_ = Precision::f32();
   RunContext context_{pool_, buffers_, precision_, FloatBackend::openblas};
-  bool has_other_floats_ = false;
 };
 
 class OnnxNodeTest : public ::testing::TestWithParam<std::string> {};
