@@ -103,8 +103,7 @@ Result<InputSets> AllocateCommand::error_inputs(const Networks& nets,
   PBATCH_RETURN_IF_ERROR(flags.load_samples(network.file));
   Result<RecordedInputs> made = record_inputs(network.file, flags.options, *nets.options.pool);
   if (made && !made->sets.empty()) {
-    *note = fmt::format("errors: on {}, {} runs\n", statistics_name(made->statistics),
-                        made->sets.size());
+    *note = std::string("on ") + statistics_name(made->statistics);
     return std::move(made->sets);
   }
   if (!made && !flags.options.samples.empty()) return made.status();
@@ -244,8 +243,9 @@ Status AllocateCommand::run() const {
   json["allocation"] = allocation_file;
   json["target"] = target;
   json["inputs"] = note.substr(0, note.size() - 1);
-  json["error_inputs"] = error_note.empty() ? json["inputs"].get<std::string>()
-                                            : error_note.substr(8, error_note.size() - 9);
+  if (error_note.empty()) error_note = json["inputs"].get<std::string>();
+  error_note += fmt::format(", {} runs", result->error_runs);
+  json["error_inputs"] = error_note;
   json["result"] = allocation_row_json(result->chosen);
   json["is_uniform"] = result->is_uniform;
   json["uniform"] = nlohmann::json::array();
@@ -262,8 +262,8 @@ Status AllocateCommand::run() const {
   return deliver(
       output,
       items_table(*result) + row_text(result->chosen) + "\n" + comparison_text(*result) +
-          error_note + (error_note.empty() ? note : "times: on " + note.substr(8)) +
-          float_side_line(*nets) + conditions_line(conditions) +
+          "errors: " + error_note + "\ntimes: " + note + float_side_line(*nets) +
+          conditions_line(conditions) +
           (allocation_file.empty() ? "" : "allocation: " + printable(allocation_file) + "\n"),
       json, files);
 }

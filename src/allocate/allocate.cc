@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "allocate/fit_inputs.h"
 #include "allocate/knapsack.h"
 #include "allocate/layer_times.h"
 #include "allocate/network_error.h"
@@ -39,7 +40,7 @@ class Allocator {
   Result<BitAllocationResult> run();
 
  private:
-  Status measure_layers();
+  Status prepare();
   Status measure_uniform();
   Status search();
   Status search_errors();
@@ -66,7 +67,7 @@ class Allocator {
 
   const Session& session_;
   const Contender& reference_;
-  const InputSets& sets_;
+  InputSets sets_;
   const std::vector<NamedTensor>& timed_;
   const AllocationRequest& request_;
   Progress& progress_;
@@ -88,8 +89,13 @@ class Allocator {
   std::optional<Measured> best_;  // of those that were not uniform
 };
 
-Status Allocator::measure_layers() {
-  PBATCH_RETURN_IF_ERROR(measure_sensitivity(session_, sets_, request_.seconds, items_, progress_));
+// As many inputs as there is time for, and times of layers, which take no run.
+Status Allocator::prepare() {
+  const double abits = double(request_.widths.activation_bits.size());
+  const double widths = double(request_.widths.weight_bits.size()) * abits;
+  const double layers = double(items_.size()) * (1 + abits);  // two widths at least
+  PBATCH_ASSIGN_OR_RETURN(sets_, fit_inputs(session_, Precision::f32(), std::move(sets_),
+                                            widths + layers + kMostRounds, request_.seconds));
   std::vector<InputShape> shapes;
   for (const NamedTensor& input : timed_) shapes.push_back({input.name, input.tensor.shape()});
   return predict_times(session_, shapes, request_.widths.exact, items_);
@@ -310,13 +316,19 @@ Status Allocator::finish(BitAllocationResult* result) {
     PBATCH_ASSIGN_OR_RETURN(result->uniform[*best].us, time_of(uniform_[*best].chosen));
   }
   result->items = std::move(items_);
+  result->error_runs = sets_.size();
   return Status::ok();
 }
 
 Result<BitAllocationResult> Allocator::run() {
-  PBATCH_RETURN_IF_ERROR(measure_layers());
+  PBATCH_RETURN_IF_ERROR(prepare());
   PBATCH_RETURN_IF_ERROR(measure_uniform());
-  PBATCH_RETURN_IF_ERROR(search());
+  // Where all bits are too far away, no layer needs to be looked at.
+  if (request_.limit != Limit::error || errors_.sum_at(request_.most) > 0) {
+    PBATCH_RETURN_IF_ERROR(
+        measure_sensitivity(session_, sets_, request_.seconds, items_, progress_));
+    PBATCH_RETURN_IF_ERROR(search());
+  }
   BitAllocationResult result;
   PBATCH_RETURN_IF_ERROR(finish(&result));
   return result;

@@ -31,7 +31,8 @@ struct AllocationRequest {
   double most = 0;
   Least least = Least::time;
   WidthRange widths;
-  double seconds = 8;    ///< that single layers are measured for, about
+  double seconds = 8;    ///< about half of what runs for errors take; fewer inputs where that
+                         ///< is not enough for all
   TimingOptions timing;  ///< of runs that are timed
 };
 
@@ -51,7 +52,9 @@ struct BitAllocationResult {
   bool is_uniform = false;             ///< no mixture of widths is better than one for all layers
   std::vector<AllocationRow> uniform;  ///< the same width in all layers, but for least widths
   std::optional<std::size_t> best_uniform;  ///< of those that keep the limit; none may
-  std::vector<LayerItem> items;             ///< what is known of each layer
+  std::vector<LayerItem> items;             ///< what is known of each layer; no errors where
+                                            ///< all bits are too far from float
+  std::size_t error_runs = 0;               ///< inputs that errors were measured on
 };
 
 /// The allocation for `session` that keeps the limit and is best in what is left. Errors are

@@ -17,7 +17,7 @@ namespace pbatch {
 namespace {
 
 constexpr std::size_t kSets = 8;
-constexpr double kMostRecordWork = 2e9;  // multiply-adds
+constexpr double kMostRecordWork = 5e8;  // multiply-adds
 constexpr std::uint64_t kRecordSeed = 3;
 
 // Planes that all matrices have; 0: there are no matrices.
