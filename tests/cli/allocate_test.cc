@@ -145,6 +145,38 @@ TEST_F(AllocationFiles, WhatDoesNotFitIsNamed) {
   expect_failure(1, run_with("n.npy", {"--allocation", path("none.json")}), "none.json");
 }
 
+TEST_F(AllocationFiles, SweepShowsThemBesideWhatItPlans) {
+  const auto json = run_json({"sweep", path("model.onnx"), "--bits", "2,3,4", "--allocation",
+                              path("a.json"), "-o", path("page.html"), "--seconds", "0"});
+  ASSERT_EQ(json["results"].size(), 5U);  // float, three widths, the file
+  EXPECT_EQ(json["results"][4]["allocation"], path("a.json"));
+  for (const auto& row : json["planned"]) {
+    const std::string name = row["allocation"];
+    ASSERT_EQ(name.rfind("planned ", 0), 0U);
+    const int bits = std::stoi(name.substr(8));
+    EXPECT_LE(row["weight_bytes"], json["results"][std::size_t(bits) - 1]["weight_bytes"]);
+  }
+  EXPECT_NE(read(path("page.html")).find("a width for each layer"), std::string::npos);
+}
+
+TEST_F(AllocateCommand, QuantizeSaysWhatToRun) {
+  write_network();
+  const std::vector<std::string> command{"quantize", path("net.onnx"), "-o", path("model.onnx")};
+  const auto json = run_json(command);
+  ASSERT_EQ(json["advice"]["rel_error"].size(), 8U);
+  EXPECT_EQ(json["advice"]["inputs"], "noise");
+  for (const auto& target : json["advice"]["targets"]) {
+    const int bits = target["weight_bits"];
+    if (bits == 0) continue;
+    EXPECT_LE(json["advice"]["rel_error"][std::size_t(bits) - 1], target["max_error"]);
+  }
+  const Outcome said = run(command);
+  EXPECT_NE(said.out.find("to run at: within 10 %: "), std::string::npos) << said.out;
+  std::vector<std::string> silent = command;
+  silent.push_back("--no-advice");
+  EXPECT_FALSE(run_json(silent).contains("advice"));
+}
+
 TEST_F(AllocateCommand, WrongUsage) {
   write_model();
   const std::string model = path("model.onnx");
