@@ -262,7 +262,7 @@ Status AllocateCommand::run() const {
   return deliver(
       output,
       items_table(*result) + row_text(result->chosen) + "\n" + comparison_text(*result) +
-          "errors: " + error_note + "\ntimes: " + note + float_side_line(*nets) +
+          "errors: " + error_note + "\ntimes: " + note.substr(8) + float_side_line(*nets) +
           conditions_line(conditions) +
           (allocation_file.empty() ? "" : "allocation: " + printable(allocation_file) + "\n"),
       json, files);

@@ -13,7 +13,7 @@
 namespace pbatch::cli {
 namespace {
 
-constexpr double kPlanSeconds = 8;
+constexpr double kPlanSeconds = 4;
 
 struct SweepCommand {
   NetworkFlags network;

@@ -31,7 +31,7 @@ struct AllocationRequest {
   double most = 0;
   Least least = Least::time;
   WidthRange widths;
-  double seconds = 8;    ///< about half of what runs for errors take; fewer inputs where that
+  double seconds = 4;    ///< about half of what runs for errors take; fewer inputs where that
                          ///< is not enough for all
   TimingOptions timing;  ///< of runs that are timed
 };

@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "tests/support/networks.h"
 #include "tests/support/scratch.h"
+#include "tests/support/step_networks.h"
 
 namespace pbatch {
 namespace {
@@ -50,6 +52,28 @@ TEST_F(RecordInputs, NoiseForANetworkOnFloats) {
 TEST_F(RecordInputs, AModelIsFedAsItsFloatNetwork) {
   ASSERT_TRUE(quantize_file(path("net.onnx"), path("q.onnx"), {.planes = 5}));
   expect_same(record(path("q.onnx")).sets, record(path("net.onnx")).sets);
+}
+
+TEST_F(RecordInputs, ALanguageModelCarriesItsStates) {
+  write_onnx(testing::running_sum_net(200, 64, /*time_first=*/false, /*state=*/true),
+             path("lm.onnx"));
+  const RecordedInputs made = record(path("lm.onnx"));
+  EXPECT_EQ(made.statistics, Statistics::own_text);
+  ASSERT_GE(made.sets.size(), 8U);
+  for (std::size_t i = 0; i < made.sets.size(); ++i) {
+    double state = 0;
+    for (const NamedTensor& input : made.sets[i]) {
+      for (std::int64_t e = 0; e < input.tensor.size(); ++e) {
+        if (input.name == "h0") {
+          state += std::abs(input.tensor.data<float>()[e]);
+        } else {
+          EXPECT_LT(input.tensor.data<std::int64_t>()[e], 200);
+          EXPECT_GE(input.tensor.data<std::int64_t>()[e], 0);
+        }
+      }
+    }
+    EXPECT_EQ(state > 0, i > 0);  // zero at the start of the text only
+  }
 }
 
 TEST_F(RecordInputs, SamplesComeAsTheyAre) {
