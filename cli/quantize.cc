@@ -16,6 +16,9 @@
 namespace pbatch::cli {
 namespace {
 
+// Of matrices as floats, of which the advice holds two more copies.
+constexpr std::int64_t kMostAdvisedBytes = std::int64_t{1} << 30;
+
 struct QuantizeCommand {
   std::string input, output_path;
   ThreadFlags threads;
@@ -192,7 +195,10 @@ Status QuantizeCommand::run() const {
   const bool has_layers = std::any_of(report.layers.begin(), report.layers.end(),
                                       [](const LayerReport& layer) { return layer.quantized; });
   if (has_layers && !no_advice) {
-    const Result<Advice> advice = advise(report, input, options, bar);
+    const Result<Advice> advice =
+        report.float_bytes <= kMostAdvisedBytes
+            ? advise(report, input, options, bar)
+            : Status(ErrorCode::out_of_memory, "it is large; 'pbatch compare' tells its errors");
     if (advice) {
       json["advice"] = advice_json(*advice);
       text += advice_text(*advice);
