@@ -103,6 +103,12 @@ std::vector<int> parse_cpus(const std::string& text) {
   return list;
 }
 
+CLI::Option* add_allocation_option(CLI::App& command, std::string& file) {
+  return command
+      .add_option("--allocation", file, "In place of --bits: a file of 'pbatch allocate'")
+      ->type_name("FILE");
+}
+
 void LayerOverrides::add_to(CLI::App& command) {
   command
       .add_option("--layer", texts, "Precision of one layer, whatever --bits says; may be repeated")
@@ -135,6 +141,14 @@ Status LayerOverrides::check(const Session& session) const {
     }
   }
   return Status::ok();
+}
+
+Result<Precision> precision_of_allocation(const std::string& file, const Session& session,
+                                          const LayerOverrides& overrides) {
+  PBATCH_ASSIGN_OR_RETURN(Precision precision, Precision::from_allocation(file, session));
+  for (const auto& [name, bits] : overrides.layers) precision.layers[name] = bits;
+  precision.exact = overrides.exact;
+  return precision;
 }
 
 std::string width_name(const Precision& precision) {

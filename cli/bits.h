@@ -23,6 +23,9 @@ std::vector<int> parse_counts(const std::string& text, const std::string& option
 /// Numbers of CPUs, "0,2" or "0:3,8", in the order given.
 std::vector<int> parse_cpus(const std::string& text);
 
+/// --allocation FILE, in place of --bits.
+CLI::Option* add_allocation_option(CLI::App& command, std::string& file);
+
 /// --layer NAME=W[,A], repeated, and --exact.
 struct LayerOverrides {
   std::vector<std::string> texts;
@@ -35,6 +38,10 @@ struct LayerOverrides {
   /// An error that lists the layers if one is unknown.
   Status check(const Session& session) const;
 };
+
+/// The bits that the allocation `file` gives the layers of `session`, but for `overrides`.
+Result<Precision> precision_of_allocation(const std::string& file, const Session& session,
+                                          const LayerOverrides& overrides);
 
 /// "4-bit" or "float"; "4-bit + layers" with overrides.
 std::string width_name(const Precision& precision);

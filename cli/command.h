@@ -22,6 +22,7 @@ void add_run(CLI::App& app, Work& work);
 void add_eval(CLI::App& app, Work& work);
 void add_compare(CLI::App& app, Work& work);
 void add_sweep(CLI::App& app, Work& work);
+void add_allocate(CLI::App& app, Work& work);
 void add_bench(CLI::App& app, Work& work);
 void add_plan(CLI::App& app, Work& work);
 

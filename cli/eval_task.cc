@@ -166,6 +166,11 @@ void EvalFlags::parse() {
       throw CLI::ValidationError(o.option->get_name(), "--task " + task + " does not take it");
     }
   }
+  if (task == "seq2seq" && !network.allocations.empty()) {
+    throw CLI::ValidationError("--allocation",
+                               "--task seq2seq runs two networks, and an allocation is for one; "
+                               "name the layers with --layer");
+  }
   if (task == "classify") data.parse();
   if (task != "classify" && data.data.size() > 1) {
     throw CLI::ValidationError("--data", "--task " + task + " takes one file");

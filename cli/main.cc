@@ -38,7 +38,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Work work;
   for (const auto add : {add_quantize, add_inspect, add_run, add_eval, add_compare, add_sweep,
-                         add_bench, add_plan}) {
+                         add_allocate, add_bench, add_plan}) {
     add(app, work);
   }
   try {

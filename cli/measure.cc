@@ -117,16 +117,19 @@ void add_seconds_option(CLI::App& command, TimingOptions& timing) {
 
 namespace {
 
-// A row that is not ours says whose it is.
-void name_baseline(const Contender& c, nlohmann::json& row) {
+// A row that is not ours says whose it is, one of an allocation which.
+void name_row(const Contender& c, nlohmann::json& row) {
   if (!c.baseline.empty()) row["baseline"] = c.baseline;
+  if (!c.allocation.empty()) row["allocation"] = c.allocation;
 }
 
 std::string weights_column(const Contender& c) {
+  if (!c.allocation.empty()) return c.allocation;
   return c.baseline.empty() ? width_name(c.precision) : c.baseline;
 }
 
 std::string activations_column(const Contender& c) {
+  if (!c.allocation.empty()) return "by layer";
   return c.precision.all.weight_bits == 32
              ? "float"
              : std::to_string(c.precision.all.activation_bits) + "-bit";
@@ -143,7 +146,7 @@ nlohmann::json row_json(const Contender& c, const std::string& metric, double va
                       {"latency_us", cost.latency_us},
                       {"speedup_vs_f32", cost.speedup_vs_f32},
                       {"weight_bytes", cost.weight_bytes}};
-  name_baseline(c, json);
+  name_row(c, json);
   return json;
 }
 
@@ -210,7 +213,7 @@ nlohmann::json compare_row_json(const Contender& c, const CompareRow& row) {
     json["outputs"].push_back(output_error_json(row.errors[o]));
     json["outputs"].back()["name"] = ports[o].name;
   }
-  name_baseline(c, json);
+  name_row(c, json);
   return json;
 }
 

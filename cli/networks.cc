@@ -73,6 +73,11 @@ Status add_contenders(const NetworkFlags& flags, Networks* nets) {
       nets->contenders.push_back(c);
     }
   }
+  for (const std::string& file : flags.allocations) {
+    PBATCH_ASSIGN_OR_RETURN(Precision precision,
+                            precision_of_allocation(file, quantized, flags.overrides));
+    nets->contenders.push_back({&quantized, std::move(precision), {}, file});
+  }
   return Status::ok();
 }
 
@@ -83,6 +88,9 @@ std::vector<std::string> Networks::files() const {
   for (const std::optional<Session>* session : {&quantized, &float_net}) {
     if (!*session) continue;
     all.insert(all.end(), (*session)->files().begin(), (*session)->files().end());
+  }
+  for (const Contender& c : contenders) {
+    if (!c.allocation.empty()) all.push_back(c.allocation);
   }
   return all;
 }
@@ -123,12 +131,13 @@ void QuantizeFlags::add_to(CLI::App& command) {
               "How weights become codes")
           ->check(CLI::IsMember({"auto", "plain", "compensated"}))
           ->default_str("auto"));
-  add(command
-          .add_option("--samples", sample_files,
-                      "Inputs to take statistics of for compensated codes, .npy or IDX; no labels; "
-                      "may be repeated")
-          ->type_name("[INPUT=]FILE")
-          ->allow_extra_args(false));
+  samples_flag_ = command
+                      .add_option("--samples", sample_files,
+                                  "Inputs to take statistics of, .npy or IDX; no labels; may be "
+                                  "repeated")
+                      ->type_name("[INPUT=]FILE")
+                      ->allow_extra_args(false);
+  add(samples_flag_);
   add(command
           .add_option("--exclude", options.exclude,
                       "Node that stays float; '*' matches anything; may be repeated")
@@ -150,11 +159,25 @@ Status QuantizeFlags::load_samples(const std::string& file) {
 }
 
 bool QuantizeFlags::given() const {
-  return std::any_of(flags_.begin(), flags_.end(),
-                     [](const CLI::Option* option) { return option->count() > 0; });
+  return std::any_of(flags_.begin(), flags_.end(), [this](const CLI::Option* option) {
+    const bool is_run = samples_are_run && option == samples_flag_;
+    return option->count() > 0 && !is_run;
+  });
 }
 
 void NetworkFlags::add_to(CLI::App& command) {
+  add_network_to(command);
+  command.add_flag("--int8", int8,
+                   "Beside them the float network with its linear layers in int8, by oneDNN");
+  command
+      .add_option(
+          "--allocation", allocations,
+          "A file of 'pbatch allocate': beside them each layer at its width; may be repeated")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+}
+
+void NetworkFlags::add_network_to(CLI::App& command) {
   command.add_option("file", file, "A pbatch model, or a float ONNX network to quantize in memory")
       ->required();
   bits_option =
@@ -168,8 +191,6 @@ void NetworkFlags::add_to(CLI::App& command) {
       ->capture_default_str();
   overrides.add_to(command);
   command.add_option("--float", float_file, "The float network to compare with")->type_name("ONNX");
-  command.add_flag("--int8", int8,
-                   "Beside them the float network with its linear layers in int8, by oneDNN");
   quantize.add_to(command);
 }
 

@@ -22,11 +22,14 @@ struct QuantizeFlags {
   void add_to(CLI::App& command);
   /// Reads the samples for the network `file`. Errors of reading.
   Status load_samples(const std::string& file);
-  /// Whether any was given.
+  /// Whether any was given that says how to quantize.
   bool given() const;
+  /// The samples also are what the command runs, so that quantized networks take them, too.
+  bool samples_are_run = false;
 
  private:
   std::vector<CLI::Option*> flags_;
+  CLI::Option* samples_flag_ = nullptr;
 };
 
 struct NetworkFlags {
@@ -38,8 +41,11 @@ struct NetworkFlags {
   bool int8 = false;  ///< oneDNN's int8 beside the others
   CLI::Option* bits_option = nullptr;
   LayerOverrides overrides;
+  std::vector<std::string> allocations;  ///< files
 
   void add_to(CLI::App& command);
+  /// The same less what others it is compared with: --int8 and --allocation.
+  void add_network_to(CLI::App& command);
   /// Checks the texts; throws CLI::ValidationError.
   void parse();
 
@@ -63,10 +69,12 @@ struct Networks {
   const Session& quantized_on_cpu() const { return twin_on_cpu ? *twin_on_cpu : *quantized; }
   std::optional<Session> twin_on_cpu;  ///< there if `quantized` is not on the CPU
 
-  /// The float network first, then each width with each activation width.
+  /// The float network first, then each width with each activation width, then others.
   std::vector<Contender> contenders;
+  std::size_t planned = 0;   ///< of the contenders, the last ones: widths that sweep chose
+  std::string no_plan_note;  ///< a line that says why there are none
 
-  /// Files that the sessions were loaded from.
+  /// Files that the sessions were loaded from, and allocations.
   std::vector<std::string> files() const;
 };
 

@@ -14,7 +14,7 @@ namespace pbatch::cli {
 namespace {
 
 struct PlanCommand {
-  std::string file, bits_text;
+  std::string file, bits_text, allocation;
   std::int64_t batch = 1;
   ShapeFlags shapes;
   ThreadFlags threads;
@@ -31,7 +31,10 @@ void PlanCommand::parse() {
   threads.parse();
   device.parse();
   shapes.parse();
-  bits = parse_precision(bits_text, "--bits");
+  if (bits_text.empty() == allocation.empty()) {
+    throw CLI::ValidationError("--bits", "give --bits or --allocation");
+  }
+  if (!bits_text.empty()) bits = parse_precision(bits_text, "--bits");
   overrides.parse();
 }
 
@@ -103,14 +106,17 @@ nlohmann::json steps_json(const std::vector<PlanStep>& steps) {
 }
 
 Status PlanCommand::run() const {
-  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {file}));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {file, allocation}));
   PBATCH_ASSIGN_OR_RETURN(SessionOptions options, threads.session_options());
   options.device = device.device;
   PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, options));
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, session.files()));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
-  const Precision precision{bits, overrides.layers, overrides.exact};
+  Precision precision{bits, overrides.layers, overrides.exact};
+  if (!allocation.empty()) {
+    PBATCH_ASSIGN_OR_RETURN(precision, precision_of_allocation(allocation, session, overrides));
+  }
   const Result<Planned> planned = plan_that_fits(session, precision, shapes.parse(), batch);
   if (!planned) return planned.status().in_file(file);
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t bytes, session.weight_bytes(precision));
@@ -126,8 +132,9 @@ Status PlanCommand::run() const {
   json["file"] = file;
   json["inputs"] = inputs;
   json["kernel_costs"] = session.kernel_costs();
-  json["weight_bits"] = bits.weight_bits;
-  json["activation_bits"] = bits.activation_bits;
+  json["weight_bits"] = precision.all.weight_bits;
+  json["activation_bits"] = precision.all.activation_bits;
+  if (!allocation.empty()) json["allocation"] = allocation;
   json["weight_bytes"] = bytes;
   json["prepared_bytes"] = session.prepared_bytes();
   json["steps"] = steps_json(planned->steps);
@@ -150,9 +157,8 @@ void add_plan(CLI::App& app, Work& work) {
   auto command = std::make_shared<PlanCommand>();
   CLI::App* sub = app.add_subcommand("plan", "Print what a run would do, node by node");
   sub->add_option("file", command->file, "A pbatch model or a float ONNX network")->required();
-  sub->add_option("--bits", command->bits_text, "Weight and activation bits")
-      ->type_name("W[,A]")
-      ->required();
+  sub->add_option("--bits", command->bits_text, "Weight and activation bits")->type_name("W[,A]");
+  add_allocation_option(*sub, command->allocation);
   command->overrides.add_to(*sub);
   command->shapes.add_to(*sub, "Shape of an input with free dimensions");
   sub->add_option("--batch", command->batch, "Free first dimensions that no --shape gives")

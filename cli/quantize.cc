@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <memory>
+
+#include "allocate/advise.h"
+#include "calibrate/record_inputs.h"
 #include "cli/command.h"
 #include "cli/networks.h"
 #include "cli/progress_bar.h"
@@ -11,10 +16,14 @@
 namespace pbatch::cli {
 namespace {
 
+// Of matrices as floats, of which the advice holds two more copies.
+constexpr std::int64_t kMostAdvisedBytes = std::int64_t{1} << 30;
+
 struct QuantizeCommand {
   std::string input, output_path;
   ThreadFlags threads;
   QuantizeFlags flags;
+  bool no_advice = false;
   OutputOptions output;
 
   Status run() const;
@@ -105,6 +114,63 @@ std::string to_text(const QuantizeReport& report) {
                      human_bytes(double(report.float_bytes)));
 }
 
+// What widths do to the outputs of the model that was written, and on which inputs.
+struct Advice {
+  WidthAdvice widths;
+  std::string inputs;
+};
+
+Result<Advice> advise(const QuantizeReport& report, const std::string& float_file,
+                      const QuantizeOptions& options, Progress& progress) {
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<ThreadPool> pool,
+                          make_thread_pool({.threads = options.threads}));
+  const SessionOptions shared{.pool = pool};
+  PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(report.model_path, shared));
+  PBATCH_ASSIGN_OR_RETURN(const Session of_floats, Session::load(float_file, shared));
+  PBATCH_ASSIGN_OR_RETURN(const RecordedInputs fed,
+                          record_inputs(report.model_path, options, *pool));
+  Advice advice{{}, statistics_name(fed.statistics)};
+  PBATCH_ASSIGN_OR_RETURN(
+      advice.widths,
+      advise_widths(session, {&of_floats, Precision::f32(), {}, {}}, fed.sets, progress));
+  return advice;
+}
+
+nlohmann::json advice_json(const Advice& advice) {
+  nlohmann::json targets = nlohmann::json::array(), layers = nlohmann::json::array();
+  for (const auto& [error, bits] : advice.widths.targets) {
+    targets.push_back({{"max_error", error}, {"weight_bits", bits}});
+  }
+  for (const auto& [name, share] : advice.widths.layers) {
+    layers.push_back({{"name", name}, {"share", share}});
+  }
+  return {{"inputs", advice.inputs},
+          {"rel_error", advice.widths.rel_error},
+          {"targets", targets},
+          {"layer_bits", advice.widths.layer_bits},
+          {"layers", layers}};
+}
+
+std::string advice_text(const Advice& advice) {
+  std::string text = "error of the outputs at each width, on " + advice.inputs + ":";
+  for (const double error : advice.widths.rel_error) text += " " + short_number(100 * error) + " %";
+  text += "\n";
+  std::string within;
+  for (const auto& [error, bits] : advice.widths.targets) {
+    if (bits == 0) continue;
+    within +=
+        fmt::format("{}within {:.0f} %: {} bits", within.empty() ? "" : ", ", 100 * error, bits);
+  }
+  text += within.empty() ? "no width is within 10 % of float: give it more planes\n"
+                         : "to run at: " + within + "\n";
+  if (advice.widths.layers.empty()) return text;
+  text += fmt::format("most of the error of {} bits:", advice.widths.layer_bits);
+  for (const auto& [name, share] : advice.widths.layers) {
+    text += fmt::format(" {} {:.0f} %,", printable(name), 100 * share);
+  }
+  return text + " so give these more bits than others (pbatch allocate)\n";
+}
+
 Status QuantizeCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {output_path}, {input}));
   QuantizeOptions options = flags.options;
@@ -125,7 +191,22 @@ Status QuantizeCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, kept));
   nlohmann::json json = json_head(conditions);
   json.update(to_json(report));
-  return deliver(output, to_text(report), json);
+  std::string text = to_text(report);
+  const bool has_layers = std::any_of(report.layers.begin(), report.layers.end(),
+                                      [](const LayerReport& layer) { return layer.quantized; });
+  if (has_layers && !no_advice) {
+    const Result<Advice> advice =
+        report.float_bytes <= kMostAdvisedBytes
+            ? advise(report, input, options, bar)
+            : Status(ErrorCode::out_of_memory, "it is large; 'pbatch compare' tells its errors");
+    if (advice) {
+      json["advice"] = advice_json(*advice);
+      text += advice_text(*advice);
+    } else {  // the model is there; what it needs to run is for its user to give
+      text += "no width is recommended: " + printable(advice.status().message()) + "\n";
+    }
+  }
+  return deliver(output, text, json);
 }
 
 }  // namespace
@@ -139,6 +220,8 @@ void add_quantize(CLI::App& app, Work& work) {
       ->required()
       ->type_name("FILE");
   command->flags.add_to(*sub);
+  sub->add_flag("--no-advice", command->no_advice,
+                "Do not run the model to see what its widths do");
   command->threads.add_to(*sub);
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {

@@ -20,7 +20,7 @@ namespace pbatch::cli {
 namespace {
 
 struct RunCommand {
-  std::string file, bits_text;
+  std::string file, bits_text, allocation;
   std::vector<std::string> input_texts, output_texts;
   ThreadFlags threads;
   DeviceFlag device;
@@ -57,7 +57,7 @@ void RunCommand::parse() {
 
 Result<Precision> RunCommand::precision_for(const Session& session) const {
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
-  if (session.layers().empty()) {
+  if (session.layers().empty() && allocation.empty()) {
     if (bits_option->count() > 0 && bits.weight_bits != 32) {
       return Status(ErrorCode::invalid_argument, "it is a float network, which has no bit-layers",
                     "leave --bits out, or turn it into a model with 'pbatch quantize'")
@@ -65,6 +65,7 @@ Result<Precision> RunCommand::precision_for(const Session& session) const {
     }
     return Precision::f32();
   }
+  if (!allocation.empty()) return precision_of_allocation(allocation, session, overrides);
   if (bits_option->count() > 0) return Precision{bits, overrides.layers, overrides.exact};
   return Precision{{session.max_weight_bits(), 16}, overrides.layers, overrides.exact};
 }
@@ -91,7 +92,7 @@ Status RunCommand::run() const {
   std::vector<std::string> paths;
   for (const std::string& text : output_texts) paths.push_back(unambiguous_file(text));
   if (!trace.empty()) paths.push_back(trace);
-  PBATCH_RETURN_IF_ERROR(check_output_files(output, paths, {file}));
+  PBATCH_RETURN_IF_ERROR(check_output_files(output, paths, {file, allocation}));
   PBATCH_ASSIGN_OR_RETURN(SessionOptions options, threads.session_options());
   options.device = device.device;
   PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, options));
@@ -163,8 +164,10 @@ Status RunCommand::run() const {
   json["activation_bits"] = precision.all.activation_bits;
   json["run_us"] = us;
   json["outputs"] = list;
+  if (!allocation.empty()) json["allocation"] = allocation;
   const std::string how =
-      precision.all.weight_bits == 32
+      !allocation.empty() ? "bits of " + printable(allocation)
+      : precision.all.weight_bits == 32
           ? "float"
           : fmt::format("{} weight bits, {} activation bits", precision.all.weight_bits,
                         precision.all.activation_bits);
@@ -185,6 +188,7 @@ void add_run(CLI::App& app, Work& work) {
       sub->add_option("--bits", command->bits_text,
                       "Weight and activation bits; default: all planes there are, 16")
           ->type_name("W[,A]");
+  add_allocation_option(*sub, command->allocation)->excludes(command->bits_option);
   command->overrides.add_to(*sub);
   sub->add_option("--input", command->input_texts, "A .npy or IDX file for each input")
       ->type_name("NAME=FILE")

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "allocate/frontier.h"
+#include "calibrate/record_inputs.h"
 #include "cli/command.h"
 #include "cli/measure.h"
 #include "cli/progress_bar.h"
@@ -10,6 +12,8 @@
 
 namespace pbatch::cli {
 namespace {
+
+constexpr double kPlanSeconds = 4;
 
 struct SweepCommand {
   NetworkFlags network;
@@ -21,6 +25,7 @@ struct SweepCommand {
   Status run() const;
 
  private:
+  Status add_planned(Networks* nets, Progress& progress) const;
   Status measure(const Networks& nets, SweepPage* page, std::string* text,
                  nlohmann::json* json) const;
   Status measure_labelled(const Networks& nets, Progress& progress, SweepPage* page,
@@ -38,7 +43,8 @@ SweepRow sweep_row(const Contender& c, double value, const Cost& cost) {
           cost.latency_us,
           cost.speedup_vs_f32,
           cost.weight_bytes,
-          c.baseline};
+          c.baseline,
+          c.allocation};
 }
 
 Status SweepCommand::measure_labelled(const Networks& nets, Progress& progress, SweepPage* page,
@@ -76,6 +82,43 @@ Status SweepCommand::measure_unlabelled(const Networks& nets, Progress& progress
   return Status::ok();
 }
 
+// Beside each width an allocation that reads as many bytes: more contenders.
+Status SweepCommand::add_planned(Networks* nets, Progress& progress) const {
+  QuantizeFlags flags = network.quantize;
+  if (data.given()) {
+    PBATCH_ASSIGN_OR_RETURN(const Dataset dataset, data.load());
+    for (const InputData& input : dataset.data) {
+      flags.options.samples.push_back({input.name, input.data, input.pixels});
+    }
+  } else {
+    PBATCH_RETURN_IF_ERROR(flags.load_samples(network.file));
+  }
+  Result<RecordedInputs> fed = record_inputs(network.file, flags.options, *nets->options.pool);
+  if (!fed) {
+    nets->no_plan_note = "no planned widths: " + fed.status().message() + "\n";
+    return Status::ok();
+  }
+  WidthRange widths;
+  widths.fixed = network.overrides.layers;
+  widths.exact = network.overrides.exact;
+  for (const Contender& c : nets->contenders) {
+    const LayerPrecision& p = c.precision.all;
+    if (p.weight_bits == 32 || !c.baseline.empty() || !c.allocation.empty()) continue;
+    widths.weight_bits.push_back(p.weight_bits);
+    widths.activation_bits.push_back(p.activation_bits);
+  }
+  if (widths.weight_bits.empty()) return Status::ok();
+  PBATCH_ASSIGN_OR_RETURN(
+      const std::vector<PlannedWidth> planned,
+      plan_frontier(nets->quantized_on_cpu(), fed->sets, widths, kPlanSeconds, progress));
+  for (const PlannedWidth& p : planned) {
+    nets->contenders.push_back(
+        {&*nets->quantized, p.precision, {}, fmt::format("planned {}", p.weight_bits)});
+    ++nets->planned;
+  }
+  return Status::ok();
+}
+
 Status SweepCommand::measure(const Networks& nets, SweepPage* page, std::string* text,
                              nlohmann::json* json) const {
   ProgressBar bar;
@@ -87,7 +130,7 @@ Status SweepCommand::measure(const Networks& nets, SweepPage* page, std::string*
   int activation_bits = 8;
   for (const Contender& c : nets.contenders) {
     const LayerPrecision& p = c.precision.all;
-    if (p.weight_bits == 32 || !c.baseline.empty()) continue;
+    if (p.weight_bits == 32 || !c.baseline.empty() || !c.allocation.empty()) continue;
     activation_bits = std::max(activation_bits, p.activation_bits);
     if (std::find(page->layer_widths.begin(), page->layer_widths.end(), p.weight_bits) ==
         page->layer_widths.end()) {
@@ -97,7 +140,12 @@ Status SweepCommand::measure(const Networks& nets, SweepPage* page, std::string*
   PBATCH_ASSIGN_OR_RETURN(page->layers,
                           layer_errors(nets.quantized_on_cpu(), nets.contenders[0], sample,
                                        page->layer_widths, activation_bits, bar));
+  nlohmann::json planned = nlohmann::json::array();
+  const auto first = results.end() - static_cast<std::ptrdiff_t>(nets.planned);
+  planned.insert(planned.end(), first, results.end());
+  results.erase(first, results.end());
   (*json)["results"] = results;
+  (*json)["planned"] = planned;
   (*json)["layer_widths"] = page->layer_widths;
   (*json)["layers"] = nlohmann::json::array();
   for (const LayerErrors& l : page->layers) {
@@ -120,12 +168,17 @@ Status SweepCommand::run() const {
   json["file"] = network.file;
   json["float_source"] = nets->float_source;
   json["page"] = page_file;
+  {
+    ProgressBar bar;
+    if (Status s = add_planned(nets.get(), bar); !s) return std::move(s).in_file(network.file);
+  }
   std::string text;
   if (Status s = measure(*nets, &page, &text, &json); !s) {
     return std::move(s).in_file(network.file);
   }
   return deliver(output,
-                 text + float_side_line(*nets) + device_line(network.device, *nets->quantized) +
+                 text + nets->no_plan_note + float_side_line(*nets) +
+                     device_line(network.device, *nets->quantized) +
                      conditions_line(page.conditions) + "page: " + printable(page_file) + "\n",
                  json, {{page_file, sweep_page_html(page)}});
 }

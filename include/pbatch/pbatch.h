@@ -213,6 +213,21 @@ PBATCH_API pbatch_code pbatch_outputs_get(const pbatch_outputs* outputs, size_t 
 /* NULL is allowed. */
 PBATCH_API void pbatch_outputs_free(pbatch_outputs* outputs);
 
+/* ---- Bit allocations ---- */
+
+/* The bits of every layer, as a file of `pbatch allocate` gives them. */
+typedef struct pbatch_allocation pbatch_allocation;
+
+/* Reads the file, which must have been made for the weights of the session. *allocation is NULL
+ * after an error; else free it with pbatch_allocation_free. */
+PBATCH_API pbatch_code pbatch_allocation_load(const pbatch_session* session, const char* path,
+                                              pbatch_allocation** allocation, pbatch_error* error);
+/* For runs and plans of sessions with these weights; valid until pbatch_allocation_free. NULL for
+ * NULL. */
+PBATCH_API const pbatch_precision* pbatch_allocation_precision(const pbatch_allocation* allocation);
+/* NULL is allowed. */
+PBATCH_API void pbatch_allocation_free(pbatch_allocation* allocation);
+
 /* ---- Plans ---- */
 
 /* A shape that an input will have. */

@@ -4,7 +4,12 @@
 #include <map>
 #include <string>
 
+#include "pbatch/export.h"
+#include "pbatch/status.h"
+
 namespace pbatch {
+
+class Session;
 
 /// Bits of one layer. weight_bits: 1 to 16 bit-layers, or 32 for float weights
 /// and float arithmetic. activation_bits: 8, 16 or 32; ignored with float weights.
@@ -30,6 +35,12 @@ struct Precision {
     return {{weight_bits, activation_bits}, {}, false};
   }
   static Precision f32() { return {{32, 32}, {}, false}; }
+  /// What the bit allocation `path`, a file that `pbatch allocate` wrote, gives the layers of
+  /// `session`; `all` is the greatest of it. io and not_found for the file, malformed for what is
+  /// no allocation or has bits that do not exist, invalid_argument if it was made for other
+  /// weights, precision_unavailable if the session holds fewer planes.
+  PBATCH_API static Result<Precision> from_allocation(const std::string& path,
+                                                      const Session& session);
 
   /// The precision of the layer of that name.
   const LayerPrecision& of(const std::string& layer) const {

@@ -143,6 +143,10 @@ class PBATCH_API Session {
   const std::string& kernel_costs() const;
   /// The greatest width that every layer can run at; 0 for a float network.
   int max_weight_bits() const;
+  /// What tells weights of bit-layers apart: a checksum of the names, codes and scales of all
+  /// layers, the same wherever they were loaded from or made; empty for a float network. Of a
+  /// network that was quantized in memory every call reads all its planes.
+  std::string weights_checksum() const;
   /// Path of the float network this model was made from, if the model records
   /// one and a file with the recorded checksum is there; else empty.
   std::string float_source() const;

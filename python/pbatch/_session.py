@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -11,7 +12,7 @@ from . import _core
 from ._core import PlanStep, RunOptions, SessionOptions, StepTime
 from ._io_binding import IOBinding
 from ._onnxruntime import CPU, CUDA, device_of
-from ._source import ModelLike, settle
+from ._source import ModelLike, path_of, settle
 from ._table import Table
 from .errors import InvalidArgumentError
 
@@ -129,6 +130,21 @@ class InferenceSession(_core.Session):
         ['fc1']
         """
         return Profile(self._profile(input_feed, bits, abits, layers, runs))
+
+    def read_allocation(
+        self, path: str | os.PathLike[str]
+    ) -> dict[str, int | tuple[int, int]]:
+        """The bits of every layer in a file that ``pbatch allocate`` wrote: for ``layers``.
+
+        Raises InvalidArgumentError if it was made for other weights, MalformedError for what is no
+        allocation, PrecisionUnavailableError if the model holds fewer bits, NotFoundError.
+
+        >>> layers = session.read_allocation("net.bits.json")
+        >>> list(layers)
+        ['fc1']
+        >>> y, = session.run(None, {"x": x}, layers=layers)
+        """
+        return self._read_allocation(path_of(path))
 
     def io_binding(self) -> IOBinding:
         """Inputs and outputs that stay in place over many runs."""

@@ -34,6 +34,8 @@ class SweepReport:
             "latency_us" (median of one item, microseconds), "speedup_vs_f32" and
             "weight_bytes" (read by one run); without labels also "max_abs_error",
             "mean_abs_error" and "cosine"; "baseline" in that of int8.
+        planned: the same for widths that the sweep chose layer by layer, "allocation" of which is
+            "planned N": least error with no more bytes than N bits in all layers.
         layer_widths: widths, in bits.
         layers: one dictionary for each layer: "name", and "rel_error", one for each of these
             widths: how far the outputs are from float when only this layer runs at the width.
@@ -42,6 +44,7 @@ class SweepReport:
     """
 
     results: list[dict[str, Any]]
+    planned: list[dict[str, Any]]
     layer_widths: list[int]
     layers: list[dict[str, Any]]
     conditions: dict[str, Any]
@@ -49,7 +52,8 @@ class SweepReport:
 
     def __init__(self, said: dict[str, Any], page: str) -> None:
         self.results = said.pop("results")
-        for row in self.results:
+        self.planned = said.pop("planned")
+        for row in (*self.results, *self.planned):
             if "metric" not in row:  # without labels
                 row.update(metric="rel_error", value=row.get("rel_error"))
         self.layer_widths = said.pop("layer_widths")

@@ -133,6 +133,20 @@ void bind_session(nb::module_& m) {
       "Bytes of weights, scales and float constants that one run at this precision reads.\n\n"
       ">>> session.weight_bytes(bits=2) < session.weight_bytes(bits=4)\nTrue");
   c.def(
+      "_read_allocation",
+      [](const PySession& self, const std::string& path) {
+        const std::shared_ptr<const Session> session = self.open();
+        const Precision precision =
+            take(without_gil([&] { return Precision::from_allocation(path, *session); }));
+        nb::dict layers;
+        for (const auto& [name, bits] : precision.layers) {
+          layers[name.c_str()] = nb::make_tuple(bits.weight_bits, bits.activation_bits);
+        }
+        return layers;
+      },
+      nb::arg("path"),
+      nb::sig("def _read_allocation(self, path: str) -> dict[str, int | tuple[int, int]]"));
+  c.def(
       "get_inputs", [](const PySession& self) { return self.open()->inputs(); },
       "The network's inputs.\n\n>>> session.get_inputs()\n"
       "[NodeArg(name='x', type='tensor(float)', shape=[None, 64])]");

@@ -8,6 +8,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import pbatch
+from pbatch import _program
 
 RNG = np.random.default_rng(7)
 W1 = RNG.standard_normal((64, 96)).astype(np.float32)
@@ -58,6 +59,8 @@ def folder(tmp_path_factory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("networks")
     (path / "net.onnx").write_bytes(mlp().SerializeToString())
     pbatch.quantize(path / "net.onnx", path / "net.pbatch.onnx")
+    _program.run(["allocate", str(path / "net.pbatch.onnx"), "--max-error", "5%", "--seconds", "0",
+                  "-o", str(path / "net.bits.json")])  # fmt: skip
     return path
 
 

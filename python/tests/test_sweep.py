@@ -26,6 +26,7 @@ def test_labels_give_accuracy(labelled):
                      (8, 8, "accuracy"), (8, 16, "accuracy")]  # fmt: skip
     assert report.results[0]["value"] == 1.0
     assert report.results[4]["value"] >= 0.9
+    assert report.planned == []  # one layer, which has one width
     assert report.layer_widths == [1, 8]
     assert report.layers[0]["name"] == "fc1"
     assert report.conditions["threads"] == 1

@@ -22,7 +22,8 @@ constexpr std::int64_t kTokenBatch = 16;
 constexpr double kNoise = 3;  // standard deviation of float inputs
 
 bool is_enough(const MomentCollector& collector) {
-  return collector.work() > kMostDrawWork || collector.least_vectors() > kEnoughVectors;
+  return collector.work() > collector.most_work(kMostDrawWork) ||
+         collector.least_vectors() > kEnoughVectors;
 }
 
 Status write_text(NetworkRunner& runner, const NetworkKind& kind, std::uint64_t seed,
@@ -34,7 +35,7 @@ Status write_text(NetworkRunner& runner, const NetworkKind& kind, std::uint64_t 
   for (std::int64_t& token : tokens) token = draws.below(stepper.vocabulary());
   runner.watch(&collector);
   for (std::int64_t t = 0; t < steps; ++t) {
-    if (t >= kLeastTextSteps && collector.work() > kMostDrawWork) break;
+    if (t >= kLeastTextSteps && collector.work() > collector.most_work(kMostDrawWork)) break;
     PBATCH_ASSIGN_OR_RETURN(const Tensor logits, stepper.step(tokens));
     for (std::size_t s = 0; s < tokens.size(); ++s) {
       tokens[s] =

@@ -1,6 +1,7 @@
 // Second moments of what products read, while the network runs.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -23,6 +24,9 @@ class MomentCollector final : public InputObserver {
 
   /// Multiply-adds of all products seen, wanted or not.
   double work() const { return work_; }
+  /// What those who feed the network look at: `usual`, or less.
+  double most_work(double usual) const { return usual < most_work_ ? usual : most_work_; }
+  void limit_work(double most) { most_work_ = most; }
   /// The fewest vectors, as a multiple of their length, that any matrix seen got.
   double least_vectors() const;
   /// The parts of the matrix, by rows; empty if no vector was seen.
@@ -45,7 +49,7 @@ class MomentCollector final : public InputObserver {
   ThreadPool& pool_;
   std::map<Part, Sum> sums_;
   std::map<Part, Seen> seen_;
-  double work_ = 0;
+  double work_ = 0, most_work_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace pbatch

@@ -37,7 +37,8 @@ Status feed_tokens(TokenStepper& stepper, const Tensor& data, SamplePart part,
   const Range range = range_of(part, length);
   std::vector<std::int64_t> tokens(static_cast<std::size_t>(streams));
   const std::int64_t there = std::min(streams, rows * cut);
-  for (std::int64_t t = range.begin; t < range.end && collector.work() < kMostWork; ++t) {
+  for (std::int64_t t = range.begin;
+       t < range.end && collector.work() < collector.most_work(kMostWork); ++t) {
     for (std::int64_t s = 0; s < streams; ++s) {
       const std::int64_t stream = s % there;
       const std::int64_t at = stream / cut * steps + stream % cut * length + t;
@@ -103,7 +104,8 @@ Status feed_stream(NetworkRunner& runner, const StepPorts& ports,
     fed.push_back({inputs[i].name, std::move(value)});
   }
   const Range range = range_of(part, shape[0]);
-  for (std::int64_t i = range.begin; i < range.end && collector.work() < kMostWork; ++i) {
+  for (std::int64_t i = range.begin;
+       i < range.end && collector.work() < collector.most_work(kMostWork); ++i) {
     PBATCH_ASSIGN_OR_RETURN(Tensor item, take_items(data, i, 1, 1, fit));
     fed[0] = {port.name, std::move(item)};
     PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, runner.run(fed));
@@ -123,7 +125,7 @@ Status feed_items(NetworkRunner& runner, const std::vector<Sample>& samples, Sam
   const Range range = range_of(part, std::min(kMostItems, feed.items()));
   const std::int64_t together = feed.batch() > 0 ? feed.batch() : kItemsTogether;
   for (std::int64_t first = range.begin; first < range.end; first += together) {
-    if (collector.work() > kMostWork) break;
+    if (collector.work() > collector.most_work(kMostWork)) break;
     const std::int64_t count = std::min(together, range.end - first);
     const std::int64_t n = feed.batch() > 0 ? feed.batch() : count;
     PBATCH_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs, feed.inputs(first, count, n));

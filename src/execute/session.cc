@@ -23,6 +23,7 @@
 #include "execute/simplify.h"
 #include "execute/step_times.h"
 #include "format/model_file.h"
+#include "format/weights_checksum.h"
 #include "graph/bit_operators.h"
 #include "graph/fallbacks.h"
 #include "graph/passes.h"
@@ -417,6 +418,9 @@ const std::vector<std::string>& Session::files() const { return impl_->program.g
 int Session::threads() const { return impl_->pool->threads(); }
 const std::string& Session::kernel_costs() const { return impl_->kernel_costs; }
 std::string Session::float_source() const { return float_source_of(impl_->program.graph()); }
+std::string Session::weights_checksum() const {
+  return checksum_of_weights(impl_->program.graph());
+}
 
 int Session::max_weight_bits() const {
   if (impl_->layers.empty()) return 0;

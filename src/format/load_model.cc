@@ -121,6 +121,11 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
   PBATCH_ASSIGN_OR_RETURN(const Planes stored,
                           read_planes(graph, node, first + kScaleInputs, *m, data, shared));
   for (const auto& plane : stored) m->planes.push_back(plane->bytes());
+  for (std::size_t i = first + kScaleInputs; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] == kNoValue) return damaged("a bit-layer is missing");
+    m->plane_checksums.push_back(
+        data.checksum(graph.values[static_cast<std::size_t>(node.inputs[i])].name));
+  }
   m->verify_planes = [stored](int n) {
     for (const auto& plane : std::span(stored).first(static_cast<std::size_t>(n))) {
       PBATCH_RETURN_IF_ERROR(plane->load());

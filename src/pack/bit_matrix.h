@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "pbatch/status.h"
@@ -39,6 +40,9 @@ struct BitMatrix {
   /// Checks the stored checksums of the first n planes, each only once;
   /// thread-safe. Empty when the planes were made in memory.
   std::function<Status(int n)> verify_planes;
+  /// CRC-32 of all planes_stored planes as the data file records them, in hexadecimal, also of
+  /// those that a cut file lacks; empty when the planes were made in memory.
+  std::vector<std::string> plane_checksums;
 
   std::int64_t groups() const { return group == 0 ? 1 : (cols + group - 1) / group; }
   int planes_available() const { return static_cast<int>(planes.size()); }

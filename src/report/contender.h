@@ -17,7 +17,8 @@ namespace pbatch {
 struct Contender {
   const Session* session = nullptr;
   Precision precision;
-  std::string baseline;  ///< name of what is not ours, e.g. "onednn_int8"; else empty
+  std::string baseline;    ///< name of what is not ours, e.g. "onednn_int8"; else empty
+  std::string allocation;  ///< name of what gave each layer a width of its own; else empty
 };
 
 /// What is the same for every row of eval and compare.

@@ -15,7 +15,19 @@ namespace {
 
 std::string row_name(const SweepRow& row) {
   if (!row.baseline.empty()) return row.baseline;
+  if (!row.allocation.empty()) return row.allocation;
   return row.weight_bits == 32 ? "float" : std::to_string(row.weight_bits) + "-bit";
+}
+
+std::string activations_name(const SweepRow& row) {
+  if (!row.allocation.empty()) return "by layer";
+  return row.weight_bits == 32 ? "float" : fmt::format("{}-bit", row.activation_bits);
+}
+
+// The line that the row's point is on.
+std::string series_name(const SweepRow& row) {
+  return row.allocation.empty() ? fmt::format("{}-bit activations", row.activation_bits)
+                                : "a width for each layer";
 }
 
 // Up to 4 digits, no more than needed: "0.5", "98.4", "1200".
@@ -86,12 +98,14 @@ Chart make_chart(const SweepPage& page, bool against_size) {
   chart.y_text = [y_unit](double v) { return tick_number(v * y_unit); };
   for (const SweepRow& row : page.rows) {
     ChartPoint point{x_of(row), row.value, row_name(row), {}};
-    point.tooltip = fmt::format(
-        "{}{}: {}, {}, {}", row_name(row),
-        row.weight_bits == 32 ? ""
-                              : fmt::format(" weights, {}-bit activations", row.activation_bits),
-        value_text(page.metric, row.value), human_time(row.latency_us),
-        human_bytes(static_cast<double>(row.weight_bytes)));
+    point.tooltip =
+        fmt::format("{}{}: {}, {}, {}", row_name(row),
+                    row.weight_bits == 32 ? ""
+                    : !row.allocation.empty()
+                        ? ", a width for each layer"
+                        : fmt::format(" weights, {}-bit activations", row.activation_bits),
+                    value_text(page.metric, row.value), human_time(row.latency_us),
+                    human_bytes(static_cast<double>(row.weight_bytes)));
     if (row.weight_bits == 32) {
       chart.reference = point;
       continue;
@@ -100,7 +114,7 @@ Chart make_chart(const SweepPage& page, bool against_size) {
       chart.others.push_back(point);
       continue;
     }
-    const std::string name = std::to_string(row.activation_bits);
+    const std::string name = series_name(row);
     auto series = std::find_if(chart.series.begin(), chart.series.end(),
                                [&](const ChartSeries& s) { return s.name == name; });
     if (series == chart.series.end()) {
@@ -117,8 +131,7 @@ Chart make_chart(const SweepPage& page, bool against_size) {
 std::string legend(const Chart& chart) {
   std::string html = "<p class=\"legend\">";
   for (std::size_t s = 0; s < chart.series.size(); ++s) {
-    html += fmt::format("<span>{} {}-bit activations</span> ", legend_mark(s % 3),
-                        chart.series[s].name);
+    html += fmt::format("<span>{} {}</span> ", legend_mark(s % 3), chart.series[s].name);
   }
   for (const ChartPoint& other : chart.others) {
     html += "<span>" + legend_mark(4) + " " + escape_html(other.label) + "</span> ";
@@ -144,9 +157,8 @@ std::string results_table(const SweepPage& page) {
         "<tr{}><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{:.2f}×</td>"
         "<td>{}</td></tr>\n",
         row.weight_bits == 32 || !row.baseline.empty() ? " class=\"other\"" : "",
-        escape_html(row_name(row)),
-        row.weight_bits == 32 ? "float" : fmt::format("{}-bit", row.activation_bits),
-        value_text(page.metric, row.value), human_time(row.latency_us), row.speedup_vs_f32,
+        escape_html(row_name(row)), activations_name(row), value_text(page.metric, row.value),
+        human_time(row.latency_us), row.speedup_vs_f32,
         human_bytes(static_cast<double>(row.weight_bytes)));
   }
   return html + "</tbody></table></div>\n";
@@ -179,23 +191,79 @@ std::string layer_table(const SweepPage& page) {
   return html + "</tbody></table></div>\n";
 }
 
-// The narrowest width that keeps what float has, in a sentence.
-std::string headline(const SweepPage& page) {
-  if (page.metric != SweepMetric::accuracy || page.rows.size() < 2) return {};
-  const SweepRow& base = page.rows[0];
+// "<b>4-bit weights with 8-bit activations</b>".
+std::string bold_name(const SweepRow& row) {
+  return row.allocation.empty()
+             ? fmt::format("<b>{} weights with {}-bit activations</b>", row_name(row),
+                           row.activation_bits)
+             : fmt::format("<b>{}, a width for each layer</b>", escape_html(row.allocation));
+}
+
+// The fastest of our rows whose value is at least, or at most, the limit; null: none.
+const SweepRow* fastest_within(const SweepPage& page, double limit) {
+  const bool higher = page.metric == SweepMetric::accuracy;
   const SweepRow* best = nullptr;
   for (const SweepRow& row : page.rows) {
-    if (row.weight_bits == 32 || !row.baseline.empty() || row.value < base.value - 0.005) continue;
+    const bool is_within = higher ? row.value >= limit : row.value <= limit;
+    if (row.weight_bits == 32 || !row.baseline.empty() || !is_within) continue;
     if (best == nullptr || row.latency_us < best->latency_us) best = &row;
   }
-  if (best == nullptr) return {};
+  return best;
+}
+
+std::string headline_of(const SweepPage& page, const SweepRow& row, const std::string& within) {
   return fmt::format(
-      "<p class=\"headline\">Fastest within half a point of float ({}): <b>{} weights with {}-bit "
-      "activations</b>, {}, {:.1f} times the speed, {} of {} in weights.</p>\n",
-      value_text(page.metric, base.value), row_name(*best), best->activation_bits,
-      value_text(page.metric, best->value), best->speedup_vs_f32,
-      human_bytes(static_cast<double>(best->weight_bytes)),
-      human_bytes(static_cast<double>(base.weight_bytes)));
+      "<p class=\"headline\">Fastest within {}: {}, {}, {:.1f} times the speed, {} of {} in "
+      "weights.</p>\n",
+      within, bold_name(row), value_text(page.metric, row.value), row.speedup_vs_f32,
+      human_bytes(static_cast<double>(row.weight_bytes)),
+      human_bytes(static_cast<double>(page.rows[0].weight_bytes)));
+}
+
+// What a user should run, in a sentence for each limit.
+std::string headline(const SweepPage& page) {
+  if (page.rows.size() < 2) return {};
+  if (page.metric == SweepMetric::accuracy) {
+    const SweepRow& base = page.rows[0];
+    const SweepRow* const best = fastest_within(page, base.value - 0.005);
+    if (best == nullptr) return {};
+    return headline_of(
+        page, *best,
+        fmt::format("half a point of float ({})", value_text(page.metric, base.value)));
+  }
+  if (page.metric != SweepMetric::rel_error) return {};
+  std::string html;
+  for (const double limit : {0.01, 0.1}) {
+    const SweepRow* const best = fastest_within(page, limit);
+    if (best != nullptr) html += headline_of(page, *best, value_text(page.metric, limit));
+  }
+  return html;
+}
+
+// The layers that cost most at the widths shown, if some stand out.
+std::string worst_layers(const SweepPage& page) {
+  if (page.layers.size() < 2 || page.layer_widths.empty()) return {};
+  const std::size_t width = page.layer_widths.size() / 2;
+  std::vector<const LayerErrors*> sorted;
+  double squares = 0;
+  for (const LayerErrors& layer : page.layers) {
+    if (!std::isfinite(layer.rel_error[width])) return {};
+    squares += layer.rel_error[width] * layer.rel_error[width];
+    sorted.push_back(&layer);
+  }
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const LayerErrors* a, const LayerErrors* b) {
+    return a->rel_error[width] > b->rel_error[width];
+  });
+  std::string names;
+  double named = 0;
+  for (const LayerErrors* layer : sorted) {
+    if (named > 0.5 * squares) break;
+    named += layer->rel_error[width] * layer->rel_error[width];
+    names += (names.empty() ? "" : ", ") + escape_html(layer->layer);
+  }
+  if (squares <= 0 || sorted.size() < 3) return {};
+  return fmt::format("<p>Most of the error of {} bits comes from {}.</p>\n",
+                     page.layer_widths[width], names);
 }
 
 std::string conditions(const SweepPage& page) {
@@ -227,9 +295,9 @@ std::string sweep_page_html(const SweepPage& page) {
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
          name + " at every precision</title>\n<style>\n" + kSweepStyle +
          "</style>\n</head>\n<body>\n<main>\n<h1>" + name + " at every precision</h1>\n" +
-         headline(page) + legend(latency) + "<div class=\"charts\">\n" + figure(latency) +
-         figure(size) + "</div>\n<h2>Results</h2>\n" + results_table(page) + layer_table(page) +
-         conditions(page) + "</main>\n</body>\n</html>\n";
+         headline(page) + worst_layers(page) + legend(latency) + "<div class=\"charts\">\n" +
+         figure(latency) + figure(size) + "</div>\n<h2>Results</h2>\n" + results_table(page) +
+         layer_table(page) + conditions(page) + "</main>\n</body>\n</html>\n";
 }
 
 }  // namespace pbatch

@@ -15,7 +15,8 @@ struct SweepRow {
   double value = 0;  ///< of the metric
   double latency_us = 0, speedup_vs_f32 = 1;
   std::int64_t weight_bytes = 0;
-  std::string baseline;  ///< name of what is not ours, e.g. "onednn_int8"; else empty
+  std::string baseline;    ///< name of what is not ours, e.g. "onednn_int8"; else empty
+  std::string allocation;  ///< name of what gave each layer a width of its own; else empty
 };
 
 enum class SweepMetric { accuracy, mse, rel_error };

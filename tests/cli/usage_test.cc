@@ -25,7 +25,7 @@ TEST_F(Usage, HelpAndVersion) {
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.code, 0);
   for (const char* command :
-       {"quantize", "inspect", "run", "eval", "compare", "sweep", "bench", "plan"}) {
+       {"quantize", "inspect", "run", "eval", "compare", "sweep", "allocate", "bench", "plan"}) {
     EXPECT_NE(help.out.find(command), std::string::npos);
     const Outcome of = run({command, "--help"});
     EXPECT_EQ(of.code, 0);

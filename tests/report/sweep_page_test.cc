@@ -33,6 +33,25 @@ TEST(SweepPageTest, ShowsEveryRowAndLayer) {
   EXPECT_NE(html.find(">other_int8</text>"), std::string::npos);
 }
 
+TEST(SweepPageTest, ShowsWidthsByLayerAndWhatToRun) {
+  SweepPage p = page();
+  p.rows.push_back({4, 16, 0.9839, 60, 15, 9'000'000, {}, "planned <4>"});
+  const std::string html = sweep_page_html(p);
+  EXPECT_NE(html.find("planned &lt;4&gt;"), std::string::npos);
+  EXPECT_NE(html.find("a width for each layer</span>"), std::string::npos);
+  EXPECT_NE(html.find("half a point of float (98.40 %): <b>planned &lt;4&gt;"), std::string::npos);
+
+  p.metric = SweepMetric::rel_error;  // lower is better
+  p.rows = {{32, 32, 0, 900, 1, 80'000'000, {}},
+            {4, 8, 0.08, 70, 12.9, 10'000'000, {}},
+            {8, 8, 0.009, 110, 8, 20'000'000, {}}};
+  p.layers = {{"a", {0.5, 0.001}}, {"<b>", {0.6, 0.02}}, {"c", {0.5, 0.001}}};
+  const std::string errors = sweep_page_html(p);
+  EXPECT_NE(errors.find("within 1.00 %: <b>8-bit weights"), std::string::npos);
+  EXPECT_NE(errors.find("within 10.0 %: <b>4-bit weights"), std::string::npos);
+  EXPECT_NE(errors.find("error of 4 bits comes from &lt;b&gt;.<"), std::string::npos);
+}
+
 TEST(SweepPageTest, IsSelfContainedAndEscaped) {
   const std::string html = sweep_page_html(page());
   for (const char* text :
