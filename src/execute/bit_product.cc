@@ -210,7 +210,7 @@ void BitProduct::run_kernel(int d, const Part& part) const {
   BitKernelArgs args = {};
   std::copy(digit.planes.begin(), digit.planes.end(), args.planes);
   args.n_planes = digit.n_planes;
-  args.field_bits = field_bits(digit.n_planes, row_blocks(matrix_->matrix->rows));
+  args.row_blocks = row_blocks(matrix_->matrix->rows);
   args.col_blocks = col_blocks(matrix_->matrix->cols);
   args.run_blocks = matrix_->run_blocks;
   args.scales = matrix_->scales.get();

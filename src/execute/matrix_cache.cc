@@ -7,6 +7,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "base/aligned_buffer.h"
@@ -14,6 +15,7 @@
 #include "execute/bit_gemm.h"
 #include "execute/runs.h"
 #include "execute/weight_store.h"
+#include "kernel/joined_planes.h"
 #include "kernel/repack.h"
 #include "pack/layout.h"
 
@@ -48,9 +50,9 @@ struct MatrixCache::Impl final : WeightStore::Holder {
   std::shared_ptr<const BitMatrix> matrix;
   std::mutex mutex;
   std::map<std::pair<const BitKernel*, int>, Entry> prepared;
-  std::map<int, Part> scales;                            // by row of the codebook
-  std::map<std::pair<PlaneLayout, int>, Part> repacked;  // by layout and plane
-  std::map<std::pair<int, int>, Part> fields;            // by first plane and number of planes
+  std::map<int, Part> scales;                                // by row of the codebook
+  std::map<std::pair<PlaneLayout, int>, Part> repacked;      // by layout and plane
+  std::map<std::tuple<PlaneLayout, int, int>, Part> joined;  // first plane and number of planes
 
   std::optional<std::uint64_t> oldest() override;
   std::shared_ptr<const void> give_up() override;
@@ -61,7 +63,7 @@ struct MatrixCache::Impl final : WeightStore::Holder {
   Result<std::shared_ptr<const PreparedMatrix>> prepare(const BitKernel& kernel, int weight_bits);
   Result<Bytes> scales_of(int weight_bits);
   Result<Bytes> plane_in(PlaneLayout layout, int plane);
-  Result<Bytes> fields_of(int first_plane, int n_planes);
+  Result<Bytes> joined_in(PlaneLayout layout, int first_plane, int n_planes);
   Status fill_digit(PreparedMatrix& made, int first_plane, WeightDigit& digit);
 };
 
@@ -99,7 +101,7 @@ std::int64_t MatrixCache::Impl::bytes() {
   };
   add(scales);
   add(repacked);
-  add(fields);
+  add(joined);
   return static_cast<std::int64_t>(sum);
 }
 
@@ -128,11 +130,11 @@ Result<Bytes> MatrixCache::Impl::plane_in(PlaneLayout layout, int plane) {
   return keep(part, std::move(bytes), size);
 }
 
-Result<Bytes> MatrixCache::Impl::fields_of(int first_plane, int n_planes) {
-  Part& part = fields[{first_plane, n_planes}];
+Result<Bytes> MatrixCache::Impl::joined_in(PlaneLayout layout, int first_plane, int n_planes) {
+  Part& part = joined[{layout, first_plane, n_planes}];
   if (Bytes made = part.bytes.lock()) return made;
   const std::int64_t down = row_blocks(matrix->rows), across = col_blocks(matrix->cols);
-  const auto size = static_cast<std::size_t>(fields_bytes(down, across, n_planes));
+  const auto size = static_cast<std::size_t>(joined_bytes(layout, down, across, n_planes));
   auto bytes = std::static_pointer_cast<std::uint8_t>(allocate_aligned(size));
   if (bytes == nullptr) return no_memory();
   std::array<const std::uint8_t*, 8> planes{};
@@ -140,24 +142,25 @@ Result<Bytes> MatrixCache::Impl::fields_of(int first_plane, int n_planes) {
     planes[static_cast<std::size_t>(i)] =
         matrix->planes[static_cast<std::size_t>(first_plane + i)].data();
   }
-  repack_fields(planes.data(), n_planes, down, across, bytes.get());
+  join_planes(layout, planes.data(), n_planes, down, across, bytes.get());
   return keep(part, std::move(bytes), size);
 }
 
 // The planes from `first_plane` on, digit.n_planes of them, in the layout of made.kernel.
 Status MatrixCache::Impl::fill_digit(PreparedMatrix& made, int first_plane, WeightDigit& digit) {
-  if (made.kernel->layout == kLayoutFields) {
-    PBATCH_ASSIGN_OR_RETURN(Bytes bytes, fields_of(first_plane, digit.n_planes));
+  const PlaneLayout layout = made.kernel->layout;
+  if (joins_planes(layout)) {
+    PBATCH_ASSIGN_OR_RETURN(Bytes bytes, joined_in(layout, first_plane, digit.n_planes));
     digit.planes[0] = bytes.get();
     made.repacked.push_back(std::move(bytes));
     return Status::ok();
   }
   for (int i = 0; i < digit.n_planes; ++i) {
     const std::uint8_t*& plane = digit.planes[static_cast<std::size_t>(i)];
-    if (made.kernel->layout == kLayoutNibbles) {
+    if (layout == kLayoutNibbles) {
       plane = matrix->planes[static_cast<std::size_t>(first_plane + i)].data();
     } else {
-      PBATCH_ASSIGN_OR_RETURN(Bytes bytes, plane_in(made.kernel->layout, first_plane + i));
+      PBATCH_ASSIGN_OR_RETURN(Bytes bytes, plane_in(layout, first_plane + i));
       plane = bytes.get();
       made.repacked.push_back(std::move(bytes));
     }

@@ -1,5 +1,5 @@
-// The frame of the fields kernels with 256-bit registers, which read kLayoutFields; how products
-// are summed is the ISA's. It passes a class Method:
+// The frame of the kernels with 256-bit registers that read joined planes, kLayoutFields and
+// kLayoutDense; how products are summed is the ISA's. It passes a class Method:
 //   kPassSums, kVectors  sums that leave registers for operands; vectors of a batch that make so
 //   many kWholeHalves         true: one sum for a half of an activation; false: one for each byte
 //   digit sum_run<T, m>(t, row_half, begin, end)  for T::kPassRows halves of a row block (8 rows
@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/dense.h"
 #include "kernel/kernel.h"
 
 namespace pbatch {
@@ -36,6 +37,8 @@ struct Tile {
   typedef M Method;
   static constexpr int kFieldBits = F, kBands = NB, kDigits = NX, kVectors = NV;
   static constexpr int kMasks = 8 / F;  // row blocks in a band
+  static constexpr int kStored = stored_bits(F);
+  static constexpr int64_t kBandBytes = kStored * kBlockBytes;  // of a column block
   static constexpr int kHalves = NX == 4 ? 2 : 1;
   static constexpr int kHalfSums = M::kWholeHalves ? 1 : NX / kHalves;
   static constexpr int kColumns = NV * kHalves * kHalfSums;  // sums of a row
@@ -61,12 +64,36 @@ inline __m256i load_activations(const T& t, int64_t block, int v, int column) {
   return _mm256_set1_epi32(four);
 }
 
-// Four columns of eight rows, once for each row block of the band.
+// Four columns of eight rows, once for each row block of the band; with spare bits, or of others.
 template <class T>
-inline __m256i load_weights(const T& t, int64_t block, int v, int band, int row_half) {
-  const uint8_t* from = t.weights[band] + block * kBandBlockBytes + v * kBlockBytes;
+inline __m256i load_stored(const T& t, int64_t block, int v, int band, int row_half) {
+  const uint8_t* from = t.weights[band] + block * T::kBandBytes + v * kBlockBytes;
   if (row_half == 0) _mm_prefetch((const char*)from + kPrefetchBytes, _MM_HINT_T0);
   return _mm256_loadu_si256((const __m256i*)(from + row_half * kBlockBytes / 2));
+}
+
+// The same, put together from pieces. Loops over constants.
+template <class T>
+inline __m256i put_together(const T& t, int64_t block, int v, int band, int row_half) {
+  const DensePieces pieces = dense_pieces(T::kStored, v);
+  const uint8_t* from = t.weights[band] + block * T::kBandBytes + row_half * kBlockBytes / 2;
+  __m256i bytes = _mm256_setzero_si256();
+#pragma GCC unroll 8
+  for (int i = 0; i < pieces.count; ++i) {
+    const DensePiece piece = pieces.at[i];
+    const __m256i stored = _mm256_loadu_si256((const __m256i*)(from + piece.vector * kBlockBytes));
+    const __m256i shifted = _mm256_srli_epi16(stored, piece.shift);
+    bytes = _mm256_or_si256(bytes, _mm256_and_si256(shifted, _mm256_set1_epi8((char)piece.mask)));
+  }
+  return bytes;
+}
+
+template <class T>
+inline __m256i load_weights(const T& t, int64_t block, int v, int band, int row_half) {
+  if (v >= T::kStored) return put_together(t, block, v, band, row_half);
+  const __m256i bytes = load_stored(t, block, v, band, row_half);
+  if constexpr (T::kStored == 8 || T::kMasks > 1) return bytes;
+  return _mm256_and_si256(bytes, _mm256_set1_epi8((char)((1 << T::kStored) - 1)));
 }
 
 // The sums of a pass, while it lasts.
@@ -155,7 +182,7 @@ inline void open_tile(const BitKernelArgs* args, int64_t band, int64_t last_row_
                       int64_t first_vector, int64_t runs, T& t) {
   for (int b = 0; b < T::kBands; ++b) {
     const int64_t at = min_of(band + b, last_row_block / T::kMasks);
-    t.weights[b] = args->planes[0] + at * args->col_blocks * kBandBlockBytes;
+    t.weights[b] = args->planes[0] + at * args->col_blocks * T::kBandBytes;
     for (int m = 0; m < T::kMasks; ++m) {
       const int64_t row_block = min_of(at * T::kMasks + m, last_row_block);
       t.scales[b][m] = args->scales + row_block * runs * kBlockRows;
@@ -177,6 +204,14 @@ inline void sum_masks(T& t, int row_half, int64_t begin, int64_t end) {
   }
 }
 
+// The sum of one half of a vector, from the sums of its row.
+template <class T>
+inline __m256i half_sum(const __m256i row[T::kColumns], int half) {
+  const __m256i* sums = row + half * T::kHalfSums;
+  if constexpr (T::kHalfSums == 1) return sums[0];
+  return _mm256_add_epi32(sums[0], _mm256_slli_epi32(sums[1], 8));
+}
+
 // Scales the sums of a run and adds them to the accumulators.
 template <class T>
 inline void finish_run(int32_t top, int64_t runs, int64_t run, T& t) {
@@ -191,11 +226,7 @@ inline void finish_run(int32_t top, int64_t runs, int64_t run, T& t) {
         for (int h = 0; h < T::kHalves; ++h) {
           __m256i of_half[T::kMasks];
           for (int m = 0; m < T::kMasks; ++m) {
-            const __m256i* sums = t.sums[b][r][m] + (n * T::kHalves + h) * T::kHalfSums;
-            of_half[m] = sums[0];
-            if constexpr (T::kHalfSums == 2) {
-              of_half[m] = _mm256_add_epi32(of_half[m], _mm256_slli_epi32(sums[1], 8));
-            }
+            of_half[m] = half_sum<T>(t.sums[b][r][m], n * T::kHalves + h);
           }
           const __m256i correction = _mm256_set1_epi32(top * t.run_sums[n][h * runs + run]);
           for (int m = 0; m < T::kMasks; ++m) {

@@ -32,15 +32,17 @@
 
 namespace pbatch {
 
-/// How a kernel wants the planes of a digit. All but kLayoutFields are orders of the bits inside
-/// the 64-byte blocks of a plane; blocks are ordered the same for all of these.
+/// How a kernel wants the planes of a digit. The first three are orders of the bits inside the
+/// 64-byte blocks of a plane; blocks are ordered the same for all of these. The others join all
+/// planes of a digit in one array (joined_planes.h).
 enum PlaneLayout {
   kLayoutNibbles,      ///< the canonical one of pack/layout.h, as stored
   kLayoutRowLanes,     ///< little-endian 32-bit lane r of a block = row r, bit c = column c
   kLayoutColumnBytes,  ///< byte 16 g + r of a block = row r, bit c = column 8 g + c
-  kLayoutFields,       ///< all planes of a digit in one array, a weight in a field of 1, 2, 4 or 8
-                       ///< bits
+  kLayoutFields,       ///< a weight in a field of 1, 2, 4 or 8 bits
+  kLayoutDense,        ///< the same without spare bits: 3, 5, 6 and 7 planes fill their bytes
 };
+static constexpr bool joins_planes(PlaneLayout layout) { return layout >= kLayoutFields; }
 
 /// kLayoutFields: F bits hold one weight of p planes, a byte the weights of T = 8 / F row blocks (a
 /// band) for one row of each and one column. Bytes: [bands][col_blocks][8][16][4]; byte [v][r][j]
@@ -56,6 +58,32 @@ static constexpr int field_bits(int n_planes, int64_t row_blocks) {
   return bits;
 }
 enum { kBandBlockBytes = 8 * kBlockBytes };  ///< of one column block of a band
+
+/// kLayoutDense: no spare bits. F is 3, 5, 6 or 7 with as many planes, else that of kLayoutFields;
+/// the weights of a byte fill its lower stored_bits(F). Bytes: [bands][col_blocks][stored_bits][16]
+/// [4], byte [v][r][j] as there. The columns from 4 * stored_bits on have no bytes of their own:
+/// bit k, 0 the lowest, of what byte [v][r][j] would hold stands at dense_bit().place in byte
+/// [dense_bit().vector][r][j].
+static constexpr int dense_field_bits(int n_planes, int64_t row_blocks) {
+  if (n_planes >= 5 || (n_planes == 3 && row_blocks > 1)) return n_planes;
+  return field_bits(n_planes, row_blocks);
+}
+static constexpr int stored_bits(int field) { return field * (8 / field); }
+struct DenseBit {
+  int vector, place;
+};
+static constexpr DenseBit dense_bit(int stored, int v, int k) {
+  if (stored == 7) return {k, 7};
+  if (stored == 6) return {3 * (v - 6) + k / 2, 6 + k % 2};
+  // Of each two byte vectors three and two bits are of v = 5 or 6; the others are of v = 7.
+  if (v == 7) return k < 3 ? DenseBit{4, 5 + k} : DenseBit{2 * k - 5, 5};
+  return k < 3 ? DenseBit{2 * (v - 5), 5 + k} : DenseBit{2 * (v - 5) + 1, 3 + k};
+}
+/// F of a layout that joins planes.
+static constexpr int joined_field_bits(PlaneLayout layout, int n_planes, int64_t row_blocks) {
+  return layout == kLayoutDense ? dense_field_bits(n_planes, row_blocks)
+                                : field_bits(n_planes, row_blocks);
+}
 
 /// How a packed vector lies in memory; kernels of one layout share packed vectors. Blocks are of 32
 /// columns. A vector takes packed_bytes().
@@ -85,9 +113,9 @@ enum { kShuffleTableOffset = 512, kShuffleTableBits = 5, kShuffleTableBytes = 25
 /// One digit of the weights times a batch of packed vectors.
 struct BitKernelArgs {
   const uint8_t* planes[8];  ///< most significant first, each [row_blocks][col_blocks][64]; any
-                             ///< alignment. kLayoutFields: planes[0] holds them all
+                             ///< alignment. joins_planes: planes[0] holds them all
   int n_planes;              ///< p: 1 to 8
-  int field_bits;            ///< kLayoutFields: F
+  int64_t row_blocks;        ///< of the whole matrix
   int64_t col_blocks;        ///< blocks of 32 columns
   int run_blocks;            ///< col blocks per run: 1, 2 or 4; the last run may be shorter
   const uint8_t* scales;  ///< scale_q: [row_blocks][runs][16], runs = ceil(col_blocks / run_blocks)

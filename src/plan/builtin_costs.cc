@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "isa/caches.h"
 #include "isa/cpu.h"
 #include "plan/costs_text.h"
 
@@ -46,6 +47,11 @@ std::span<const OfMaker> tables_of_makers() { return {}; }
 
 using Tables = std::array<std::shared_ptr<const KernelCosts>, std::size(kBuiltins) + 1>;
 
+std::shared_ptr<const KernelCosts> with_caches_here(KernelCosts costs) {
+  costs.caches = cache_sizes();
+  return std::make_shared<const KernelCosts>(std::move(costs));
+}
+
 Tables parse_all() {
   Tables tables;
   for (std::size_t i = 0; i < tables.size(); ++i) {
@@ -78,7 +84,12 @@ std::shared_ptr<const KernelCosts> builtin_costs_here(Isa isa) {
     for (const OfMaker& table : tables_of_makers()) {
       if (table.maker != cpu_maker()) continue;
       Result<KernelCosts> costs = parse_costs(table.text);
-      if (costs) made[table.isa] = std::make_shared<const KernelCosts>(*std::move(costs));
+      if (costs) made[table.isa] = with_caches_here(*std::move(costs));
+    }
+    for (const Builtin& builtin : kBuiltins) {
+      if (!made.contains(builtin.isa)) {
+        made[builtin.isa] = with_caches_here(*builtin_costs(builtin.isa));
+      }
     }
     return made;
   }();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "isa/caches.h"
 #include "kernel/registry.h"
 
 namespace pbatch {
@@ -53,6 +54,7 @@ class KernelCosts {
  public:
   CostHeader header;
   std::vector<MemoryCost> memory;  ///< ascending in threads; empty: reading costs nothing
+  CacheSizes caches;               ///< where weights stay; not part of the table as text
 
   KernelCosts();
   /// Precondition for all three: the kernel is one of all_kernels(), the point within the arrays.

@@ -10,10 +10,6 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
-// The least L2 cache of a core and the least L3 cache among the processors that matter: a
-// smaller cache shows in the costs measured on the large matrix, a larger one does little harm.
-constexpr double kL2Bytes = 1 << 20, kL3Bytes = 32 << 20;
-
 // The share of computing that does not overlap with reading from memory, about; also what decides
 // between kernels that all wait for memory.
 constexpr double kNotOverlapped = 0.05;
@@ -127,9 +123,10 @@ double product_ps(const KernelCosts& costs, const BitKernel& kernel, const GemmS
   const double in_turn =
       std::max(own, own / plane * static_cast<double>(shape.network_plane_bytes));
   const double compute =
-      compute_ps(costs, kernel, shape, in_turn > kL2Bytes * std::max(shape.threads, 1)) +
+      compute_ps(costs, kernel, shape,
+                 in_turn > static_cast<double>(costs.caches.l2) * std::max(shape.threads, 1)) +
       hand_over_ps(kernel, shape);
-  if (in_turn <= kL3Bytes) return compute;
+  if (in_turn <= static_cast<double>(costs.caches.l3)) return compute;
   const double reading = own * memory_ps_per_byte(costs, shape.threads);
   return std::max(compute, reading) + kNotOverlapped * std::min(compute, reading);
 }

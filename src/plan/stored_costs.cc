@@ -77,6 +77,7 @@ Result<CostSource> parse_table(Isa isa, const std::string& text) {
                       isa_name(isa) + " is in use",
                   "measure them with 'pbatch bench --tune', or delete the file");
   }
+  costs.caches = cache_sizes();
   const std::string date = costs.header.date.empty() ? "an unknown day" : costs.header.date;
   return CostSource{std::make_shared<const KernelCosts>(std::move(costs)), "tuned on " + date};
 }

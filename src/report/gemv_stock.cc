@@ -6,7 +6,7 @@
 
 #include "base/aligned_buffer.h"
 #include "execute/matrix_cache.h"
-#include "kernel/repack.h"
+#include "kernel/joined_planes.h"
 #include "pack/layout.h"
 #include "quantize/dequantize.h"
 
@@ -16,13 +16,14 @@ namespace {
 // The planes and scales of a prepared matrix at addresses of their own.
 Result<std::shared_ptr<const PreparedMatrix>> copy_weights(const PreparedMatrix& from) {
   const BitMatrix& m = *from.matrix;
-  const bool fields = from.kernel->layout == kLayoutFields;
+  const PlaneLayout layout = from.kernel->layout;
+  const bool joined = joins_planes(layout);
   const auto plane = static_cast<std::size_t>(plane_bytes(m.rows, m.cols));
   const auto digit_bytes = [&](const WeightDigit& digit) -> std::size_t {
     if (digit.n_planes == 0) return 0;  // the second one, up to 8 bits
-    return fields ? static_cast<std::size_t>(
-                        fields_bytes(row_blocks(m.rows), col_blocks(m.cols), digit.n_planes))
-                  : static_cast<std::size_t>(digit.n_planes) * plane;
+    if (!joined) return static_cast<std::size_t>(digit.n_planes) * plane;
+    return static_cast<std::size_t>(
+        joined_bytes(layout, row_blocks(m.rows), col_blocks(m.cols), digit.n_planes));
   };
   const auto scales = static_cast<std::size_t>(row_blocks(m.rows) * from.runs * kBlockRows);
   std::size_t bytes = scales;
@@ -35,8 +36,8 @@ Result<std::shared_ptr<const PreparedMatrix>> copy_weights(const PreparedMatrix&
   auto to = std::make_shared<PreparedMatrix>(from);
   std::uint8_t* at = memory.get();
   for (WeightDigit& digit : to->digits) {
-    const int arrays = fields ? std::min(digit.n_planes, 1) : digit.n_planes;
-    const std::size_t size = fields ? digit_bytes(digit) : plane;
+    const int arrays = joined ? std::min(digit.n_planes, 1) : digit.n_planes;
+    const std::size_t size = joined ? digit_bytes(digit) : plane;
     for (int i = 0; i < arrays; ++i, at += size) {
       const std::uint8_t*& array = digit.planes[static_cast<std::size_t>(i)];
       std::memcpy(at, array, size);

@@ -24,7 +24,7 @@ constexpr double kTunedTolerance = 1e-4;  // what rounding of the float accumula
 
 // Kernels that read as many bytes of weights: only these are left out for each other. Where weights
 // come from memory the others decide by their bytes.
-std::size_t league(const BitKernel& kernel) { return kernel.layout == kLayoutFields ? 1 : 0; }
+std::size_t league(const BitKernel& kernel) { return joins_planes(kernel.layout) ? 1 : 0; }
 template <class T>
 using PerLeague = std::array<T, 2>;
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "kernel/joined_planes.h"
 #include "kernel/kernel.h"
 #include "kernel/registry.h"
 #include "kernel/repack.h"
@@ -122,12 +123,12 @@ inline std::vector<std::uint32_t> run_kernel(const BitKernel& kernel, const Prob
 
   BitKernelArgs args = {};
   std::vector<std::uint8_t> repacked(static_cast<std::size_t>(bytes));
-  if (kernel.layout == kLayoutFields) {
-    repacked.resize(
-        static_cast<std::size_t>(fields_bytes(s.row_blocks(), s.col_blocks(), s.n_planes)));
-    repack_fields(canonical.data(), s.n_planes, s.row_blocks(), s.col_blocks(), repacked.data());
+  if (joins_planes(kernel.layout)) {
+    repacked.resize(static_cast<std::size_t>(
+        joined_bytes(kernel.layout, s.row_blocks(), s.col_blocks(), s.n_planes)));
+    join_planes(kernel.layout, canonical.data(), s.n_planes, s.row_blocks(), s.col_blocks(),
+                repacked.data());
     args.planes[0] = repacked.data();
-    args.field_bits = field_bits(s.n_planes, s.row_blocks());
   } else {
     for (int i = 0; i < s.n_planes; ++i) {
       std::uint8_t* plane = canonical[static_cast<std::size_t>(i)];
@@ -137,6 +138,7 @@ inline std::vector<std::uint32_t> run_kernel(const BitKernel& kernel, const Prob
     }
   }
   args.n_planes = s.n_planes;
+  args.row_blocks = s.row_blocks();
   args.col_blocks = s.col_blocks();
   args.run_blocks = s.run_blocks;
   args.scales = p.scales.data();

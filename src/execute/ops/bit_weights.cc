@@ -114,6 +114,7 @@ PlanStep BitWeights::info(const PreparedMatrix& prepared, int activation_bits,
   if (kernel.layout == kLayoutRowLanes) step.repack = "nibbles to row lanes";
   if (kernel.layout == kLayoutColumnBytes) step.repack = "nibbles to column bytes";
   if (kernel.layout == kLayoutFields) step.repack = "planes to fields";
+  if (kernel.layout == kLayoutDense) step.repack = "planes to dense fields";
   return step;
 }
 

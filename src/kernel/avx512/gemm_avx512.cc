@@ -2,10 +2,10 @@
 // bytes, once for all vectors, and multiplied by VPDPBUSD in register tiles.
 //
 // A column is one half of one vector, of one (A = 8) or two byte digits. A tile holds the sums of
-// two row blocks times up to six digits in registers, its float accumulators beside them. Up to 7
-// planes are unpacked as 2u, and the sums of a run begin at -(2^p - 1) sum(q), so that they end as
-// S of kernel.h; 2u of 8 planes would not fit a byte: there the sums begin at -127 sum(q) and are
-// doubled.
+// four row blocks times up to three columns of one digit, or two of two, in registers, its float
+// accumulators beside them. Up to 7 planes are unpacked as 2u, and the sums of a run begin at
+// -(2^p - 1) sum(q), so that they end as S of kernel.h; 2u of 8 planes would not fit a byte: there
+// the sums begin at -127 sum(q) and are doubled.
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,7 +17,9 @@ namespace {
 
 const int kPanelRowBlocks = 4;
 const int kChunkBlocks = 16;  // column blocks of a panel: 32 KiB of bytes
-const int kTileDigits = 4;    // of activations
+// More would not leave registers for the float accumulators.
+template <int D>
+constexpr int kTileColumns = D == 1 ? 3 : 2;
 
 inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -144,7 +146,7 @@ typedef void (*TileFn)(const Product&, const Panel&, int64_t, int64_t, int64_t, 
 template <int R, int D, bool W>
 TileFn tile_of(int64_t columns) {
   static const TileFn kOneDigit[] = {run_tile<R, 1, 1, W>, run_tile<R, 2, 1, W>,
-                                     run_tile<R, 3, 1, W>, run_tile<R, 4, 1, W>};
+                                     run_tile<R, 3, 1, W>};
   static const TileFn kTwoDigits[] = {run_tile<R, 1, 2, W>, run_tile<R, 2, 2, W>};
   return D == 1 ? kOneDigit[columns - 1] : kTwoDigits[columns - 1];
 }
@@ -165,7 +167,7 @@ void run_panel(const Product& p, int64_t row_block) {
     const int64_t run_end = (end + p.args->run_blocks - 1) / p.args->run_blocks;
     unpack(p, row_block, R, begin, end, run_begin, run_end, panel);
     for (int64_t column = 0; column < columns;) {
-      const int64_t count = next_tile(columns - column, kTileDigits / D);
+      const int64_t count = next_tile(columns - column, kTileColumns<D>);
       tile_of<R, D, W>(count)(p, panel, row_block, column, begin, end, run_begin, run_end);
       column += count;
     }
@@ -188,7 +190,7 @@ void gemm_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t
                      (args->col_blocks + args->run_blocks - 1) / args->run_blocks,
                      activation_halves(args->activation_bits),
                      args->activation_bits / 8 * kBlockCols,
-                     args->field_bits,
+                     field_bits(n_planes, args->row_blocks),
                      n_planes == 8 ? 0 : 1};
   if (args->activation_bits == 8) {
     return n_planes == 8 ? run_panels<1, true>(p, row_block_begin, row_block_end)

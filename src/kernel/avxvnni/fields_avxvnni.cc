@@ -53,7 +53,7 @@ struct NestedMasks {
 
 void fields_avxvnni_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   if (row_block_begin >= row_block_end) return;
-  switch (args->field_bits) {
+  switch (field_bits(args->n_planes, args->row_blocks)) {
     case 1:
       return run_field_width<NestedMasks, 1>(args, row_block_begin, row_block_end);
     case 2:

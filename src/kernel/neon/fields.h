@@ -257,9 +257,10 @@ void run_planes(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_
 template <class M>
 void run_fields(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   if (row_block_begin >= row_block_end) return;
-  if (args->field_bits == 1) return run_planes<M, 1>(args, row_block_begin, row_block_end);
-  if (args->field_bits == 2) return run_planes<M, 2>(args, row_block_begin, row_block_end);
-  if (args->field_bits == 4) return run_planes<M, 4>(args, row_block_begin, row_block_end);
+  const int field = field_bits(args->n_planes, args->row_blocks);
+  if (field == 1) return run_planes<M, 1>(args, row_block_begin, row_block_end);
+  if (field == 2) return run_planes<M, 2>(args, row_block_begin, row_block_end);
+  if (field == 4) return run_planes<M, 4>(args, row_block_begin, row_block_end);
   if (args->n_planes == 8) return run_planes<M, 8>(args, row_block_begin, row_block_end);
   if (M::kSameForLarge || args->n_planes == 7) {
     return run_planes<M, 7>(args, row_block_begin, row_block_end);
