@@ -10,7 +10,7 @@
 #include "cli/threads.h"
 #include "cli/tune.h"
 #include "isa/isa.h"
-#include "plan/stored_costs.h"
+#include "plan/find_costs.h"
 #include "report/gemv_bench.h"
 #include "report/table.h"
 #include "report/text.h"
@@ -90,7 +90,7 @@ Status BenchCommand::run() const {
   if (!options.cpus.empty()) PBATCH_RETURN_IF_ERROR(confine_process(options.cpus));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
   PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
-  PBATCH_ASSIGN_OR_RETURN(const CostSource source, load_kernel_costs(isa.best, ""));
+  PBATCH_ASSIGN_OR_RETURN(const CostSource source, find_kernel_costs(isa, ""));
   Result<GemvBenchResult> result = [&] {
     GemvBenchOptions with_costs = options;
     with_costs.costs = source.costs;

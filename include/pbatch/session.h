@@ -38,8 +38,9 @@ struct SessionOptions {
   std::shared_ptr<ThreadPool> pool;
   /// Measured costs by which kernels are chosen: "builtin", the path of a table, or empty: what the
   /// environment variable PBATCH_KERNEL_COSTS says in the same way, else the table that
-  /// `pbatch bench --tune` left in the user's cache folder, else the built-in one. Results never
-  /// depend on it.
+  /// `pbatch bench --tune` left in the user's cache folder, else the built-in one, in line with a
+  /// few products on this machine: the first session measures them, within about 100 ms, and leaves
+  /// the result in the cache folder. Results never depend on it.
   std::string kernel_costs;
   /// On a GPU, networks of fully connected and recurrent layers run whole, with results of
   /// bit-layers that are those of the CPU, bit for bit. load() refuses others and names the node.
@@ -138,7 +139,8 @@ class PBATCH_API Session {
   const std::vector<std::string>& files() const;
   int threads() const;
   const DeviceInfo& device() const;
-  /// The table that chooses the kernels: "built-in", perhaps with a reason, or "tuned on DATE".
+  /// The table that chooses the kernels: "built-in", perhaps with a reason, "adapted on DATE" or
+  /// "tuned on DATE".
   /// Empty for a float network and on a GPU.
   const std::string& kernel_costs() const;
   /// The greatest width that every layer can run at; 0 for a float network.

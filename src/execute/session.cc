@@ -32,7 +32,7 @@
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
 #include "pbatch/quantize.h"
-#include "plan/stored_costs.h"
+#include "plan/find_costs.h"
 
 namespace pbatch {
 
@@ -361,7 +361,7 @@ Result<Session> Session::from_graph(Graph graph, const SessionOptions& options) 
   auto impl = std::make_unique<Impl>(std::move(program), std::move(pool), options.float_backend);
   impl->describe();
   if (!impl->layers.empty()) {
-    PBATCH_ASSIGN_OR_RETURN(CostSource source, load_kernel_costs(isa.best, options.kernel_costs));
+    PBATCH_ASSIGN_OR_RETURN(CostSource source, find_kernel_costs(isa, options.kernel_costs));
     impl->kernel_costs = std::move(source.origin);
     KernelPolicy policy{isa, std::move(source.costs), impl->pool->threads()};
     for (const LayerInfo& layer : impl->layers) {

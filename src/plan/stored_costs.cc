@@ -39,6 +39,10 @@ std::optional<std::string> cache_folder() {
   return std::nullopt;
 }
 
+std::string adapted_path(const std::string& folder, Isa isa) {
+  return folder + "/adapted-costs-" + isa_name(isa) + ".txt";
+}
+
 bool is_file(const std::string& path) {
   struct stat info {};
   return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
@@ -65,8 +69,8 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
-CostSource builtin(Isa isa, const std::string& why) {
-  return {builtin_costs_here(isa), why.empty() ? "built-in" : "built-in (" + why + ")"};
+CostSource builtin(Isa isa, const std::string& why, bool may_adapt) {
+  return {builtin_costs_here(isa), why.empty() ? "built-in" : "built-in (" + why + ")", may_adapt};
 }
 
 Result<CostSource> parse_table(Isa isa, const std::string& text) {
@@ -79,17 +83,18 @@ Result<CostSource> parse_table(Isa isa, const std::string& text) {
   }
   costs.caches = cache_sizes();
   const std::string date = costs.header.date.empty() ? "an unknown day" : costs.header.date;
-  return CostSource{std::make_shared<const KernelCosts>(std::move(costs)), "tuned on " + date};
+  return CostSource{std::make_shared<const KernelCosts>(std::move(costs)), "tuned on " + date,
+                    false};
 }
 
 // A table in the cache folder counts where and for what it was measured.
 Result<CostSource> parse_cached(Isa isa, const std::string& text) {
   PBATCH_ASSIGN_OR_RETURN(const CostHeader header, parse_cost_header(text));
   if (header.build != build_identity()) {
-    return builtin(isa, "the tuned table is of another build of pbatch");
+    return builtin(isa, "the tuned table is of another build of pbatch", true);
   }
   if (header.cpu != cpu_identity()) {
-    return builtin(isa, "the tuned table is of another processor");
+    return builtin(isa, "the tuned table is of another processor", true);
   }
   return parse_table(isa, text);
 }
@@ -110,11 +115,11 @@ Result<std::string> tuned_costs_path(Isa isa) {
 
 Result<CostSource> load_kernel_costs(Isa isa, const std::string& choice) {
   const std::string named = choice.empty() ? environment("PBATCH_KERNEL_COSTS") : choice;
-  if (named == kBuiltin) return builtin(isa, "");
+  if (named == kBuiltin) return builtin(isa, "", false);
   std::string path = named;
   if (path.empty()) {
     const Result<std::string> cached = tuned_costs_path(isa);
-    if (!cached || !is_file(*cached)) return builtin(isa, "");
+    if (!cached || !is_file(*cached)) return builtin(isa, "", true);
     path = *cached;
   }
   PBATCH_ASSIGN_OR_RETURN(const std::string text, read_text(path));
@@ -122,6 +127,34 @@ Result<CostSource> load_kernel_costs(Isa isa, const std::string& choice) {
   if (!source) return source.status().in_file(path);
   return source;
 }
+
+std::optional<CostSource> load_adapted_costs(Isa isa) {
+  const std::optional<std::string> folder = cache_folder();
+  if (!folder) return std::nullopt;
+  const std::string path = adapted_path(*folder, isa);
+  if (!is_file(path)) return std::nullopt;
+  const Result<std::string> text = read_text(path);
+  if (!text) return std::nullopt;
+  Result<KernelCosts> costs = parse_costs(*text);
+  if (!costs || costs->header.build != build_identity() || costs->header.cpu != cpu_identity() ||
+      costs->header.isa != isa_name(isa)) {
+    return std::nullopt;
+  }
+  costs->caches = cache_sizes();
+  std::string origin = adapted_origin(*costs);
+  return CostSource{std::make_shared<const KernelCosts>(*std::move(costs)), std::move(origin),
+                    false};
+}
+
+void store_adapted_costs(Isa isa, const KernelCosts& costs) {
+  const std::optional<std::string> folder = cache_folder();
+  if (!folder) return;
+  const std::string path = adapted_path(*folder, isa);
+  if (!prepare_tuned_costs(path)) return;
+  if (!store_kernel_costs(path, costs)) return;  // the next process measures again
+}
+
+std::string adapted_origin(const KernelCosts& costs) { return "adapted on " + costs.header.date; }
 
 Status prepare_tuned_costs(const std::string& path) {
   // Parents of what is missing first. As the specification of XDG_CACHE_HOME says, for the user

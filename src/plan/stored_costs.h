@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "pbatch/status.h"
@@ -12,6 +13,7 @@ namespace pbatch {
 struct CostSource {
   std::shared_ptr<const KernelCosts> costs;
   std::string origin;  ///< "built-in", "tuned on 2026-11-24 10:00 UTC": what plans and benches show
+  bool may_adapt = false;  ///< built-in, and nobody asked for that
 };
 
 /// The table for an ISA. `choice` is "builtin", the path of a table, or empty: then the environment
@@ -25,6 +27,16 @@ Result<CostSource> load_kernel_costs(Isa isa, const std::string& choice);
 /// kernel-costs-<isa>.txt in $XDG_CACHE_HOME/pbatch or ~/.cache/pbatch. not_found if no variable
 /// tells. With "builtin" in PBATCH_KERNEL_COSTS: where it would look without.
 Result<std::string> tuned_costs_path(Isa isa);
+
+/// The table that this processor and this build left in the cache folder with store_adapted_costs;
+/// none if there is none, it is another's, or damaged.
+std::optional<CostSource> load_adapted_costs(Isa isa);
+
+/// Leaves it there, whole or, if that cannot be, not at all.
+void store_adapted_costs(Isa isa, const KernelCosts& costs);
+
+/// "adapted on 2026-11-24 10:00 UTC"
+std::string adapted_origin(const KernelCosts& costs);
 
 /// Makes the folder of tuned_costs_path, private to the user, and checks that the file can be
 /// written.
