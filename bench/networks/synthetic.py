@@ -3,8 +3,8 @@
 
     VENV/bin/python bench/networks/synthetic.py
 
-An LSTM of 512 units over 50 steps, one of 2048 for one step, and 784-4096-4096-10 with Relu: one thread,
-batch 1, medians. ONNX Runtime runs the float network and its dynamic int8 form (QInt8 weights), before and
+An LSTM of 512 units over 50 steps, one of 2048 for one step, 784-4096-4096-10 with Relu, and single products
+for one or more vectors: one thread, medians. ONNX Runtime runs the float network and its dynamic int8 form (QInt8 weights), before and
 after pbatch. Printed are times over ONNX Runtime's int8; below 1 is faster. Needs numpy, onnx and
 onnxruntime.
 """
@@ -46,7 +46,7 @@ def lstm(units, steps, path, random) -> np.ndarray:
     return random.standard_normal((steps, 1, units)).astype(np.float32)
 
 
-def perceptron(sizes, path, random) -> np.ndarray:
+def perceptron(sizes, path, random, batch=1) -> np.ndarray:
     nodes, constants, x = [], {}, "x"
     for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
         constants[f"w{i}"] = weights(random, outputs, inputs).T.copy()
@@ -55,8 +55,8 @@ def perceptron(sizes, path, random) -> np.ndarray:
         if i + 2 < len(sizes):
             nodes.append(helper.make_node("Relu", [x], [f"r{i}"]))
             x = f"r{i}"
-    save(nodes, constants, [1, sizes[0]], x, path)
-    return random.random((1, sizes[0])).astype(np.float32)
+    save(nodes, constants, [batch, sizes[0]], x, path)
+    return random.random((batch, sizes[0])).astype(np.float32)
 
 
 def median_us(path, x, seconds) -> float:
@@ -109,6 +109,9 @@ def main() -> None:
         measure("LSTM 512, 50 steps", lambda p: lstm(512, 50, p, random), options, folder)
         measure("LSTM 2048, 1 step", lambda p: lstm(2048, 1, p, random), options, folder)
         measure("784-4096-4096-10", lambda p: perceptron((784, 4096, 4096, 10), p, random), options, folder)
+        for size, batch in ((1024, 1), (4096, 1), (4096, 16), (4096, 64), (1024, 512)):
+            measure(f"{size}x{size}, {batch} vector{'s' * (batch > 1)}",
+                    lambda p: perceptron((size, size), p, random, batch), options, folder)
 
 
 if __name__ == "__main__":
