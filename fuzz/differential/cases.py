@@ -393,7 +393,57 @@ def more():
                ["y", "a", "b"], opset=23)
 
 
+def selected():
+    x = normal(3, 2, 4)
+    lengths = np.array([2, 0, 3], np.int64)
+    yield case("ReverseSequence, time first",
+               [std("ReverseSequence", ["x", "l"], ["y"])],
+               {"x": normal(4, 3, 2), "l": lengths}, ["y"])
+    yield case("ReverseSequence, batch first",
+               [std("ReverseSequence", ["x", "l"], ["y"], time_axis=1, batch_axis=0)],
+               {"x": normal(3, 4), "l": lengths}, ["y"])
+    for axis, keep in ((None, [0, 1, 1, 0, 1]), (0, [1, 0, 1]), (-1, [0, 1, 1])):
+        extra = {} if axis is None else {"axis": axis}
+        yield case(f"Compress axis {axis}", [std("Compress", ["x", "c"], ["y"], **extra)],
+                   {"x": x, "c": np.array(keep, bool)}, ["y"])
+    v = np.array([[2, 1, 1], [0, 3, 3], [2, 1, 1], [0, 3, -1]], np.float32)
+    for axis, ordered in itertools.product((None, 0, 1), (0, 1)):
+        extra = {} if axis is None else {"axis": axis}
+        yield case(f"Unique axis {axis} sorted {ordered}",
+                   [std("Unique", ["x"], ["y", "i", "j", "c"], sorted=ordered, **extra)],
+                   {"x": v}, ["y", *[(n, T.INT64) for n in "ijc"]])
+    for axes, to in ((None, [2, 5, 4]), ([2, 0], [7, 2]), ([-2], [3])):
+        extra = {} if axes is None else {"axes": axes}
+        yield case(f"CenterCropPad axes {axes}",
+                   [std("CenterCropPad", ["x", "s"], ["y"], **extra)],
+                   {"x": normal(3, 2, 4)}, ["y"], {"s": np.array(to, np.int64)}, opset=18)
+    yield case("Det", [std("Det", ["x"], ["y"])], {"x": normal(2, 2, 4, 4)}, ["y"])
+
+
+def pools():
+    for p, extra in ((1, {}), (2, {"pads": [1, 0, 0, 1], "strides": [2, 1]}),
+                     (3, {"auto_pad": "SAME_UPPER", "strides": [2, 2]}),
+                     (2, {"dilations": [2, 1], "ceil_mode": 1, "strides": [2, 3]})):
+        yield case(f"LpPool p {p} {' '.join(extra)}",
+                   [std("LpPool", ["x"], ["y"], p=p, kernel_shape=[2, 3], **extra)],
+                   {"x": normal(1, 2, 5, 6)}, ["y"], opset=18)
+    for p in (1, 2, 3):
+        yield case(f"GlobalLpPool p {p}", [std("GlobalLpPool", ["x"], ["y"], p=p)],
+                   {"x": normal(2, 3, 4, 5)}, ["y"])
+    for shape, extra in (((1, 2, 7), {"kernel_shape": [3], "strides": [2], "pads": [1, 1]}),
+                         ((2, 2, 5, 4), {"kernel_shape": [2, 3], "pads": [1, 0, 0, 2]}),
+                         ((2, 2, 5, 4), {"kernel_shape": [2, 2], "storage_order": 1}),
+                         ((1, 2, 4, 3, 5), {"kernel_shape": [2, 2, 2], "storage_order": 1}),
+                         ((1, 1, 6, 6), {"kernel_shape": [2, 2], "dilations": [2, 3]})):
+        yield case(f"MaxPool with Indices {shape} {' '.join(extra)}",
+                   [std("MaxPool", ["x"], ["y", "i"], **extra)], {"x": normal(*shape)},
+                   ["y", ("i", T.INT64)])
+    pair = [std("MaxPool", ["x"], ["m", "i"], kernel_shape=[2, 2], strides=[2, 2]),
+            std("MaxUnpool", ["m", "i"], ["y"], kernel_shape=[2, 2], strides=[2, 2])]
+    yield case("MaxUnpool", pair, {"x": normal(2, 2, 4, 6)}, ["y"], opset=12)
+
+
 def all_cases():
     for family in (fused, normalizations, attention, rotary, quantized, calibrated, images,
-                   linear_models, sequences, more):
+                   linear_models, sequences, more, selected, pools):
         yield from family()
