@@ -443,7 +443,44 @@ def pools():
     yield case("MaxUnpool", pair, {"x": normal(2, 2, 4, 6)}, ["y"], opset=12)
 
 
+def regions():
+    x = normal(2, 2, 6, 5)
+    rois = np.array([[0.3, 0.6, 3.2, 4.1], [1, 1, 1.4, 1.2], [-2, 0, 9, 7]], np.float32)
+    batch = np.array([0, 1, 1], np.int64)
+    for mode, samples, shift in itertools.product(("avg", "max"), (0, 2),
+                                                  ("half_pixel", "output_half_pixel")):
+        yield case(f"RoiAlign {mode} {samples} {shift}",
+                   [std("RoiAlign", ["x", "r", "b"], ["y"], mode=mode, sampling_ratio=samples,
+                        coordinate_transformation_mode=shift, output_height=2, output_width=3,
+                        spatial_scale=.8)],
+                   {"x": x, "r": rois, "b": batch}, ["y"])
+    yield case("RoiAlign of opset 10",
+               [std("RoiAlign", ["x", "r", "b"], ["y"], output_height=2, output_width=2)],
+               {"x": x, "r": rois, "b": batch}, ["y"], opset=10)
+    pooled = np.array([[0, 0, 0, 3, 4], [1, 1.6, 2, 4, 5], [1, 3, 3, 3, 3]], np.float32)
+    yield case("MaxRoiPool",
+               [std("MaxRoiPool", ["x", "r"], ["y"], pooled_shape=[2, 3], spatial_scale=.9)],
+               {"x": x, "r": pooled}, ["y"])
+    for corners in (0, 1):
+        yield case(f"AffineGrid 2 d align_corners {corners}",
+                   [std("AffineGrid", ["t", "s"], ["y"], align_corners=corners)],
+                   {"t": normal(2, 2, 3)}, ["y"], {"s": np.array([2, 1, 3, 4], np.int64)},
+                   opset=20)
+        yield case(f"AffineGrid 3 d align_corners {corners}",
+                   [std("AffineGrid", ["t", "s"], ["y"], align_corners=corners)],
+                   {"t": normal(1, 3, 4), "s": np.array([1, 2, 2, 3, 2], np.int64)}, ["y"],
+                   opset=20)
+    for columns, image, block, extra in (
+            ((1, 12, 12), [4, 5], [2, 2], {}),
+            ((2, 6, 4), [5, 6], [2, 3], {"strides": [2, 2], "dilations": [2, 1]}),
+            ((1, 4, 20), [4, 5], [2, 2], {"pads": [1, 0, 0, 1]}),
+            ((1, 6, 3), [4], [2], {})):
+        yield case(f"Col2Im {image} {' '.join(extra)}",
+                   [std("Col2Im", ["x", "i", "b"], ["y"], **extra)], {"x": normal(*columns)}, ["y"],
+                   {"i": np.array(image, np.int64), "b": np.array(block, np.int64)}, opset=18)
+
+
 def all_cases():
     for family in (fused, normalizations, attention, rotary, quantized, calibrated, images,
-                   linear_models, sequences, more, selected, pools):
+                   linear_models, sequences, more, selected, pools, regions):
         yield from family()
