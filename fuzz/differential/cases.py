@@ -480,7 +480,43 @@ def regions():
                    {"i": np.array(image, np.int64), "b": np.array(block, np.int64)}, opset=18)
 
 
+def spectra():
+    for name, periodic, size in itertools.product(("Hann", "Hamming", "Blackman"), (0, 1), (6, 9)):
+        yield case(f"{name}Window {size} periodic {periodic}",
+                   [std(f"{name}Window", ["n"], ["y"], periodic=periodic)],
+                   {"n": np.array(size, np.int64)}, ["y"])
+    for bands, length, rate, low, high in ((4, 16, 8000, 0, 4000), (5, 25, 16000, 300, 7000)):
+        yield case(f"MelWeightMatrix {bands} {length}",
+                   [std("MelWeightMatrix", ["m", "n", "r", "l", "h"], ["y"])],
+                   {"m": np.array(bands, np.int64), "n": np.array(length, np.int64),
+                    "r": np.array(rate, np.int64), "l": np.array(low, np.float32),
+                    "h": np.array(high, np.float32)}, ["y"])
+    for parts, inverse, axis, length in itertools.product((1, 2), (0, 1), (1, 2), (None, 5, 10)):
+        onesided = int(parts == 1 and not inverse and length != 5)
+        constants = {} if length is None else {"n": np.array(length, np.int64)}
+        yield case(f"DFT parts {parts} inverse {inverse} axis {axis} length {length}",
+                   [std("DFT", ["x", *constants], ["y"], axis=axis, inverse=inverse,
+                        onesided=onesided)],
+                   {"x": normal(1, 7, 3, parts)}, ["y"], constants)
+    yield case("DFT of opset 20", [std("DFT", ["x", "", "a"], ["y"], onesided=1)],
+               {"x": normal(2, 6, 5, 1)}, ["y"], {"a": np.array(-3, np.int64)}, opset=20)
+    for window, length, onesided in itertools.product((None, 8), (None, 8), (0, 1)):
+        constants = {"s": np.array(3, np.int64)}
+        inputs = ["x", "s"]
+        if window is not None:
+            constants["w"] = normal(8)
+            inputs.append("w")
+        if length is not None:
+            constants["n"] = np.array(8, np.int64)
+            inputs += ["n"] if window is not None else ["", "n"]
+        if len(inputs) == 2:
+            continue
+        yield case(f"STFT window {window} length {length} onesided {onesided}",
+                   [std("STFT", inputs, ["y"], onesided=onesided)], {"x": normal(1, 14, 1)}, ["y"],
+                   constants)
+
+
 def all_cases():
     for family in (fused, normalizations, attention, rotary, quantized, calibrated, images,
-                   linear_models, sequences, more, selected, pools, regions):
+                   linear_models, sequences, more, selected, pools, regions, spectra):
         yield from family()
