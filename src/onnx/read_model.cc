@@ -14,6 +14,8 @@
 #include "graph/onnx_dtype.h"
 #include "graph/subgraphs.h"
 #include "onnx/constant_node.h"
+#include "onnx/domain.h"
+#include "onnx/inline_functions.h"
 #include "onnx/node_names.h"
 #include "onnx/read_attribute.h"
 #include "onnx/read_tensor.h"
@@ -30,11 +32,6 @@ Status malformed(const std::string& what) {
   return Status(ErrorCode::malformed, what, kExportAgain);
 }
 
-// ONNX gives its own domain two names.
-std::string canonical_domain(const std::string& domain) {
-  return domain == "ai.onnx" ? std::string() : domain;
-}
-
 bool is_declared(const onnx::ValueInfoProto& info) {
   if (info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) return false;
   return !info.type().has_tensor_type() || info.type().tensor_type().elem_type() != 0;
@@ -47,8 +44,7 @@ bool is_map(const onnx::ValueInfoProto& info) {
 
 // What all graphs of a model share.
 struct ModelContext {
-  std::map<std::string, int> opsets;                        // domain -> version
-  std::set<std::pair<std::string, std::string>> functions;  // domain, name
+  std::map<std::string, int> opsets;  // domain -> version
   ExternalData* external = nullptr;
   // Files before IR version 4 list constants as inputs, since all initializers must be there.
   bool inputs_may_have_values = true;
@@ -231,11 +227,6 @@ class GraphReader {
     node.op_type = proto.op_type();
     node.domain = canonical_domain(proto.domain());
     if (node.op_type.empty()) return malformed("a node without an operator");
-    if (context_.functions.count({node.domain, node.op_type}) != 0) {
-      return Status(ErrorCode::unsupported,
-                    "operator " + node.op_type + " is a function of the model itself",
-                    "inline the functions (onnx.inliner) and try again");
-    }
     const auto opset = context_.opsets.find(node.domain);
     if (opset == context_.opsets.end()) {
       return malformed("operator " + node.op_type + " is of domain '" + node.domain +
@@ -391,10 +382,8 @@ Result<Graph> read_model(onnx::ModelProto& model, const std::string& path, Exter
   ModelContext context;
   context.external = external;
   context.inputs_may_have_values = model.ir_version() >= 4;
+  PBATCH_RETURN_IF_ERROR(inline_functions(model));
   PBATCH_RETURN_IF_ERROR(read_opsets(model, context));
-  for (const onnx::FunctionProto& function : model.functions()) {
-    context.functions.emplace(canonical_domain(function.domain()), function.name());
-  }
   GraphReader reader(*model.mutable_graph(), "", 0, context);
   PBATCH_RETURN_IF_ERROR(reader.read());
   Graph graph = std::move(reader.graph());
