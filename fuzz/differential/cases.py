@@ -516,7 +516,29 @@ def spectra():
                    constants)
 
 
+def features():
+    ml = lambda op, inputs, **a: ms(op, inputs, ["y"], domain="ai.onnx.ml", **a)
+    x = normal(3, 2)
+    holes = np.array([[1, np.nan], [np.nan, 2], [3, 4]], np.float32)
+    yield case("Binarizer", [ml("Binarizer", ["x"], threshold=.2)], {"x": x}, ["y"])
+    yield case("Imputer of NaN",
+               [std("Div", ["n", "n"], ["q"]), std("Where", ["w", "q", "x"], ["m"]),
+                ml("Imputer", ["m"], imputed_value_floats=[5.0, 6.0],
+                   replaced_value_float=float("nan"))],
+               {"x": x, "w": np.isnan(holes)}, ["y"], {"n": np.array(0, np.float32)})
+    yield case("Imputer of integers",
+               [ml("Imputer", ["x"], imputed_value_int64s=[7], replaced_value_int64=-1)],
+               {"x": np.array([[1, -1], [-1, 2]], np.int64)}, [("y", T.INT64)])
+    yield case("FeatureVectorizer",
+               [ml("FeatureVectorizer", ["x", "z"], inputdimensions=[2, 3])],
+               {"x": x, "z": normal(3, 3)}, ["y"])
+    yield case("Optional", [std("Optional", ["x"], ["o"]), std("OptionalGetElement", ["o"], ["g"]),
+                            std("OptionalHasElement", ["o"], ["h"]), std("Neg", ["g"], ["y"]),
+                            std("Cast", ["h"], ["z"], to=T.FLOAT)], {"x": x}, ["y", "z"])
+
+
 def all_cases():
     for family in (fused, normalizations, attention, rotary, quantized, calibrated, images,
-                   linear_models, sequences, more, selected, pools, regions, spectra):
+                   linear_models, sequences, more, selected, pools, regions, spectra,
+                   features):
         yield from family()

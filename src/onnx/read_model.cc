@@ -235,6 +235,8 @@ class GraphReader {
     node.opset = opset->second;
     Subgraphs subgraphs;
     for (onnx::AttributeProto& attribute : *proto.mutable_attribute()) {
+      // The type of an optional that holds nothing; of others it is that of what they hold.
+      if (node.op_type == "Optional" && attribute.name() == "type") continue;
       if (is_subgraph(attribute)) {
         PBATCH_RETURN_IF_ERROR(read_subgraph(node, attribute, subgraphs));
         continue;
