@@ -54,14 +54,11 @@ class UsedNames {
   std::unordered_map<std::string, int> suffixes_;  // last one tried, by base
 };
 
-// One call: how the names and attributes of its body become those of the graph.
+// One call, which has a name: how the names and attributes of its body become those of the graph.
 class BodyWriter {
  public:
   BodyWriter(const onnx::NodeProto& call, const ModelFunction& function, UsedNames& used)
-      : call_(call),
-        function_(function),
-        prefix_((call.name().empty() ? call.op_type() : call.name()) + "/"),
-        used_(used) {}
+      : call_(call), function_(function), prefix_(call.name() + "/"), used_(used) {}
 
   /// The nodes that stand for the call.
   Result<std::vector<onnx::NodeProto>> write() {
@@ -204,7 +201,13 @@ class FunctionInliner {
   Status inline_in(onnx::GraphProto& graph) {
     google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes;
     nodes.Swap(graph.mutable_node());
-    for (onnx::NodeProto& node : nodes) PBATCH_RETURN_IF_ERROR(add(node, graph));
+    for (int i = 0; i < nodes.size(); ++i) {
+      onnx::NodeProto& node = nodes[i];
+      if (node.name().empty() && functions_.find(node) != nullptr) {
+        node.set_name(node.op_type() + "_" + std::to_string(i));
+      }
+      PBATCH_RETURN_IF_ERROR(add(node, graph));
+    }
     return Status::ok();
   }
 

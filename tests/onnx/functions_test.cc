@@ -117,6 +117,7 @@ TEST(OnnxFunctions, InputsAndOutputsMayBeMissingOrHandedOn) {
   const Result<Graph> graph = builder.import();
   ASSERT_TRUE(graph) << graph.status().to_line();
   ASSERT_EQ(operators(*graph), "Relu Clip Identity");
+  EXPECT_EQ(graph->nodes[0].name, "Two_0/Relu_0");
   EXPECT_EQ(graph->nodes[1].inputs[1], kNoValue);
   EXPECT_EQ(graph->nodes[2].inputs[0], graph->inputs[0]);
   EXPECT_EQ(graph->nodes[2].outputs[0], graph->outputs[0]);
