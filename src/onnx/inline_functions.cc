@@ -13,8 +13,10 @@ namespace pbatch {
 namespace {
 
 constexpr int kDeepestCall = 64;
-// That bodies may add to a model: calls of calls of calls would fill any memory.
-constexpr std::size_t kMostNodes = std::size_t{1} << 18, kMostBytes = std::size_t{1} << 31;
+// What bodies may add to a model: calls of calls of calls would fill any memory.
+constexpr std::size_t kMostNodes = std::size_t{1} << 18;
+constexpr std::size_t kMostTimes = 16;                      // as large as the model was
+constexpr std::size_t kBytesForAll = std::size_t{1} << 26;  // and so much for any
 
 using ValueNames = std::unordered_map<std::string, std::string>;  // in the body -> in the graph
 
@@ -182,7 +184,9 @@ class BodyWriter {
 class FunctionInliner {
  public:
   FunctionInliner(onnx::ModelProto& model, FunctionTable functions)
-      : model_(model), functions_(std::move(functions)) {
+      : model_(model),
+        functions_(std::move(functions)),
+        most_bytes_(kBytesForAll + kMostTimes * model.ByteSizeLong()) {
     note_names(model.graph());
   }
 
@@ -231,9 +235,10 @@ class FunctionInliner {
                             BodyWriter(node, *function, used_).write());
     nodes_ += body.size();
     for (const onnx::NodeProto& inner : body) bytes_ += inner.ByteSizeLong();
-    if (nodes_ > kMostNodes || bytes_ > kMostBytes) {
-      return malformed_call(node, "and those that it calls make more than 2 GB or " +
-                                      std::to_string(kMostNodes) + " nodes");
+    if (nodes_ > kMostNodes || bytes_ > most_bytes_) {
+      return malformed_call(node, "and those that it calls make more than " +
+                                      std::to_string(kMostNodes) + " nodes, or a model " +
+                                      std::to_string(kMostTimes) + " times as large");
     }
     function->is_open = true;
     ++depth_;
@@ -268,6 +273,7 @@ class FunctionInliner {
   onnx::ModelProto& model_;
   FunctionTable functions_;
   UsedNames used_;
+  const std::size_t most_bytes_;
   std::size_t nodes_ = 0, bytes_ = 0;  // that bodies added
   int depth_ = 0;
 };

@@ -153,6 +153,13 @@ TEST(MaxPool, SaysWhereTheFirstOfTheGreatestStands) {
       ErrorCode::unsupported);  // the first window sees only padding
 }
 
+TEST(MaxPool, OfNoImagesTakesNoTime) {
+  const std::int64_t large = std::int64_t{1} << 30;
+  const auto made = pool("MaxPool", {2}, {1}).input(floats({0, 1, large}, {})).run(2);
+  ASSERT_TRUE(made) << made.status().to_line();
+  EXPECT_EQ((*made)[1].shape(), (Shape{0, 1, large - 1}));
+}
+
 TEST(LpPool, TakesNormsAndRefusesOthers) {
   const Tensor x = floats({1, 1, 4}, {3, -4, 0, 2});
   expect_near(pool("LpPool", {2}, {2}).input(x).result(), {1, 1, 2}, {5, 2});

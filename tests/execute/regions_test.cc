@@ -54,6 +54,7 @@ TEST(Col2Im, RefusesColumnsThatDoNotFit) {
   expect_error(image({1, 3, 2}, {3}, {2}), ErrorCode::shape_mismatch);
   expect_error(image({1, 2, 3}, {3}, {2}), ErrorCode::shape_mismatch);
   expect_error(image({1, 2, 2}, {3}, {0}), ErrorCode::shape_mismatch);
+  expect_error(image({1, 0, 2}, {3}, {kMax / 4}), ErrorCode::shape_mismatch);
   expect_error(image({1, 2, 2}, {-3}, {2}), ErrorCode::invalid_argument);
   expect_error(image({1, 2, 2}, {kMax}, {2}), ErrorCode::invalid_argument);
 }
@@ -113,6 +114,7 @@ TEST(DeformConv, MasksAndRefuses) {
   expect_error(deformed(x, w, 0, 0).attr("strides", Ints{2, 2}), ErrorCode::shape_mismatch);
   expect_error(deformed(x, w, 0, 0).attr("offset_group", std::int64_t{2}),
                ErrorCode::shape_mismatch);
+  expect_error(deformed(x, w, 0, 0).attr("offset_group", kMax), ErrorCode::shape_mismatch);
   expect_error(deformed(x, w, 0, 0).attr("group", std::int64_t{0}), ErrorCode::malformed);
   expect_error(deformed(x, w, 0, 0).absent().input(x), ErrorCode::shape_mismatch);
 }

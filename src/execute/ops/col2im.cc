@@ -1,5 +1,6 @@
 // Col2Im: adds up the windows that a convolution would read, in an image of zeros.
 #include <algorithm>
+#include <limits>
 
 #include "execute/conv_geometry.h"
 #include "execute/op.h"
@@ -39,7 +40,10 @@ class Col2Im final : public Op {
                             read_integers(*request.inputs[2], "block_shape"));
     PBATCH_RETURN_IF_ERROR(checked_element_count(image, sizeof(float)).status());
     PBATCH_ASSIGN_OR_RETURN(const std::int64_t taps, checked_element_count(block, 1));
-    if (x.rank() != 3 || taps < 1 || x.dim(1) % taps != 0) {
+    const bool too_large = std::any_of(block.begin(), block.end(), [](std::int64_t b) {
+      return b > std::numeric_limits<std::int32_t>::max();
+    });
+    if (too_large || x.rank() != 3 || taps < 1 || x.dim(1) % taps != 0) {
       return does_not_fit(x, block, image);
     }
     Shape shape{x.dim(0), x.dim(1) / taps};

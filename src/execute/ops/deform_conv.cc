@@ -103,6 +103,15 @@ class DeformConv final : public Op {
           "DeformConv of X " + shape_to_string(x.shape()) + " and W " + shape_to_string(w.shape()),
           "use two spatial dimensions");
     }
+    const std::int64_t channels = x.dim(1);
+    if (offset_groups_ > std::max<std::int64_t>(1, channels) || channels % offset_groups_ != 0 ||
+        channels % groups_ != 0 || w.dim(0) % groups_ != 0 || w.dim(1) != channels / groups_) {
+      return Status(ErrorCode::shape_mismatch,
+                    "X " + shape_to_string(x.shape()) + " and W " + shape_to_string(w.shape()) +
+                        " do not fit " + std::to_string(groups_) + " groups and " +
+                        std::to_string(offset_groups_) + " of offsets",
+                    "export the network again");
+    }
     PBATCH_ASSIGN_OR_RETURN(ConvGeometry g,
                             make_geometry(window_, x.shape(), {w.dim(2), w.dim(3)}));
     const Deformation d{std::move(g), groups_, offset_groups_, w.dim(0)};
@@ -110,8 +119,7 @@ class DeformConv final : public Op {
     const Shape masked{x.dim(0), offset_groups_ * d.taps(), d.g.out[0], d.g.out[1]};
     const Tensor* const bias = input_or_null(request.inputs, 3);
     const Tensor* const mask = input_or_null(request.inputs, 4);
-    if (x.dim(1) % groups_ != 0 || w.dim(0) % groups_ != 0 || x.dim(1) % offset_groups_ != 0 ||
-        w.dim(1) != x.dim(1) / groups_ || request.inputs[2]->shape() != moved ||
+    if (request.inputs[2]->shape() != moved ||
         (bias != nullptr && bias->shape() != Shape{w.dim(0)}) ||
         (mask != nullptr && mask->shape() != masked)) {
       return Status(

@@ -54,7 +54,7 @@ class Det final : public Op {
       }
       return Status::ok();
     });
-    plan.scratch_bytes = static_cast<std::size_t>(n * n) * sizeof(double);
+    if (x.size() != 0) plan.scratch_bytes = static_cast<std::size_t>(n * n) * sizeof(double);
     return plan;
   }
 };

@@ -1,5 +1,6 @@
 // MaxUnpool: the elements that MaxPool took, back in their places among zeros.
 #include <algorithm>
+#include <limits>
 
 #include "execute/conv_geometry.h"
 #include "execute/op.h"
@@ -74,6 +75,10 @@ class MaxUnpool final : public Op {
     for (std::size_t d = 0; d < rank; ++d) {
       const std::int64_t stride = window_.strides.empty() ? 1 : window_.strides[d];
       const std::int64_t pads = window_.pads.empty() ? 0 : window_.pads[d] + window_.pads[rank + d];
+      if (x[d + 2] > std::numeric_limits<std::int32_t>::max()) {
+        return Status(ErrorCode::unsupported, "X " + shape_to_string(x) + " is too large",
+                      "split the input");
+      }
       shape[d + 2] = x[d + 2] == 0 ? 0 : (x[d + 2] - 1) * stride - pads + window_.kernel[d];
     }
     PBATCH_RETURN_IF_ERROR(checked_element_count(shape, sizeof(float)).status());
