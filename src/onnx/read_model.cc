@@ -76,22 +76,25 @@ Status read_opsets(const onnx::ModelProto& model, ModelContext& context) {
   return Status::ok();
 }
 
-// A branch may be taken at run time only, so what follows an If must fit both.
-Status check_branch_types(const onnx::NodeProto& node) {
-  const onnx::GraphProto* branches[2] = {};
-  for (const onnx::AttributeProto& attribute : node.attribute()) {
-    if (attribute.name() == "then_branch") branches[0] = &attribute.g();
-    if (attribute.name() == "else_branch") branches[1] = &attribute.g();
-  }
-  if (branches[0] == nullptr || branches[1] == nullptr) return Status::ok();
-  const int count = std::min(branches[0]->output_size(), branches[1]->output_size());
-  for (int i = 0; i < count; ++i) {
-    const auto type = [&](int b) {
-      return branches[b]->output(i).type().tensor_type().elem_type();
-    };
-    if (type(0) == type(1) || type(0) == 0 || type(1) == 0) continue;
-    return malformed("output " + std::to_string(i) + " of If is " + onnx_type_name(type(0)) +
-                     " in one branch and " + onnx_type_name(type(1)) + " in the other");
+// A branch may be taken at run time only, so what follows an If must fit both. A constant has its
+// type whatever is declared; of other outputs only the declaration is known.
+Status check_branch_types(const onnx::NodeProto& proto, const Node& node) {
+  constexpr const char* kBranches[] = {"then_branch", "else_branch"};
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    std::int64_t types[2] = {};
+    for (const onnx::AttributeProto& attribute : proto.attribute()) {
+      for (int b = 0; b < 2; ++b) {
+        if (attribute.name() != kBranches[b] || !is_subgraph(attribute)) continue;
+        const Graph& branch = *node.subgraphs.at(kBranches[b]);
+        const Tensor* const constant = branch.constant(branch.outputs[i]);
+        const onnx::TypeProto& declared = attribute.g().output(static_cast<int>(i)).type();
+        types[b] = constant != nullptr ? dtype_to_onnx(constant->dtype())
+                                       : declared.tensor_type().elem_type();
+      }
+    }
+    if (types[0] == types[1] || types[0] == 0 || types[1] == 0) continue;
+    return malformed("output " + std::to_string(i) + " of If is " + onnx_type_name(types[0]) +
+                     " in one branch and " + onnx_type_name(types[1]) + " in the other");
   }
   return Status::ok();
 }
@@ -268,7 +271,7 @@ class GraphReader {
     if (node.op_type == "Constant" && node.domain.empty()) return take_constant(node);
     PBATCH_RETURN_IF_ERROR(check_control_flow(node));
     if (node.op_type == "If" && node.domain.empty()) {
-      PBATCH_RETURN_IF_ERROR(check_branch_types(proto));
+      PBATCH_RETURN_IF_ERROR(check_branch_types(proto, node));
     }
     graph_.nodes.push_back(std::move(node));
     return Status::ok();
