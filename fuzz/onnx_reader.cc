@@ -23,8 +23,8 @@ class NoFiles : public ExternalData {
 
 // A pass may refuse an attribute of the wrong type; it must leave a runnable graph otherwise.
 bool passes(Graph& graph) {
-  for (const auto pass :
-       {widen_to_float32, remove_unused, fold_batch_norm, fuse_linear, remove_unused}) {
+  for (const auto pass : {widen_to_float32, resolve_sequences, expand, remove_unused,
+                          fold_batch_norm, fuse_linear, remove_unused}) {
     if (!pass(graph)) return false;
     if (!sort_topologically(graph)) std::abort();
   }

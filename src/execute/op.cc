@@ -1,10 +1,10 @@
 #include "execute/op.h"
 
-#include <set>
 #include <string>
 #include <utility>
 
 #include "execute/op_remedy.h"
+#include "execute/refused_operators.h"
 #include "graph/subgraphs.h"
 
 namespace pbatch {
@@ -114,25 +114,11 @@ Result<OpFactory> find_op(const Node& node) {
 }
 
 Status check_operators(const Graph& graph) {
-  Status first;
-  std::set<std::string> others;
-  std::string first_type;
+  RefusedOperators refused;
   visit_nodes(graph, [&](const Node& node) {
-    Status status = find_op(node).status();
-    if (status) return;
-    if (first) {
-      first_type = node.op_type;
-      first = std::move(status).at_node(node.name).in_file(graph.source_file);
-    } else if (node.op_type != first_type) {
-      others.insert(node.op_type);
-    }
+    if (const Status status = find_op(node).status(); !status) refused.add(node, status);
   });
-  if (first || others.empty()) return first;
-  std::string also;
-  for (const std::string& op_type : others) also += (also.empty() ? " (nor " : ", ") + op_type;
-  return Status(first.code(), first.message() + also + ")", first.remedy())
-      .at_node(first.node())
-      .in_file(first.file());
+  return refused.status("nor", graph.source_file);
 }
 
 Layout common_layout(const PlanRequest& request) {

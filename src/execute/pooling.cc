@@ -59,7 +59,10 @@ Status check_windows(const ConvGeometry& g, const PoolAxes& axes) {
 }
 
 // Elements that a window counts along one dimension, by its position.
-std::vector<std::int64_t> counts_of(const PoolAxis& axis, bool with_padding) {
+std::vector<std::int64_t> counts_of(const PoolAxis& axis, Pooling pooling) {
+  if (pooling == Pooling::sum)
+    return std::vector<std::int64_t>(static_cast<std::size_t>(axis.out), 1);
+  const bool with_padding = pooling == Pooling::average_with_padding;
   std::vector<std::int64_t> counts;
   for (std::int64_t p = 0; p < axis.out; ++p) {
     const Taps taps = with_padding ? taps_inside(p * axis.stride, axis.in + axis.pad + axis.pad_end,
@@ -197,6 +200,7 @@ struct Windows {
 // Every window is the whole input: of large ones the sums are taken in double.
 struct WholeImage {
   bool max;
+  double divisor;  // of sums
   std::int64_t batch, channels, positions;
   const VectorFns* fns;
 
@@ -204,7 +208,7 @@ struct WholeImage {
 
   float of_row(const float* x) const {
     if (!max) {
-      return static_cast<float>(fns->sum(positions, x) / static_cast<double>(positions));
+      return static_cast<float>(fns->sum(positions, x) / divisor);
     }
     float lanes[kLanes];
     std::fill_n(lanes, kLanes, Maximum<float>::kStart);
@@ -232,7 +236,7 @@ struct WholeImage {
       std::fill_n(some, count, 0.0F);
     }
     for (std::int64_t c = 0; c < count; ++c) {
-      y[c] = max ? some[c] : static_cast<float>(all[c] / static_cast<double>(positions));
+      y[c] = max ? some[c] : static_cast<float>(all[c] / divisor);
     }
   }
 
@@ -278,7 +282,8 @@ Result<StepPlan> plan_pooling(Pooling pooling, ConvGeometry g, DType type, Layou
   if (type == DType::f32 && covers_whole_image(g)) {
     std::int64_t positions = 1;
     for (const std::int64_t d : g.in) positions *= d;
-    const WholeImage whole{pooling == Pooling::max, g.batch, g.channels, positions, fns};
+    const double divisor = pooling == Pooling::sum ? 1.0 : static_cast<double>(positions);
+    const WholeImage whole{pooling == Pooling::max, divisor, g.batch, g.channels, positions, fns};
     return StepPlan::of(std::move(y),
                         [whole, layout](const StepCall& call) {
                           whole.run(layout, call);
@@ -296,7 +301,7 @@ Result<StepPlan> plan_pooling(Pooling pooling, ConvGeometry g, DType type, Layou
   const std::int64_t images = layout == Layout::plain ? g.batch * g.channels : g.batch;
   Windows windows{pooling, axes, images, g.channels, fns, {}};
   for (std::size_t d = 0; d < axes.size() && pooling != Pooling::max; ++d) {
-    windows.counts[d] = counts_of(axes[d], pooling == Pooling::average_with_padding);
+    windows.counts[d] = counts_of(axes[d], pooling);
   }
   return StepPlan::of(std::move(y),
                       [windows = std::move(windows), type, layout](const StepCall& call) {

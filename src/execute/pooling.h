@@ -12,6 +12,7 @@ enum class Pooling {
   max,                   ///< NaN wins
   average,               ///< of the elements that fall on the input
   average_with_padding,  ///< padding counts as zeros; what lies behind it does not count
+  sum,
 };
 
 /// The step for x [batch][channels][in...] -> y [batch][channels][out...], both in `layout` and of

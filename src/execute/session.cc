@@ -188,7 +188,9 @@ void Session::Impl::describe() {
   });
 }
 
+// What the network lacks is said on every machine, one without a device too.
 Status Session::Impl::open_device(int index) {
+  PBATCH_RETURN_IF_ERROR(DeviceNetwork::check(program.graph()));
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<cuda::Device> opened, cuda::open_device(index));
   PBATCH_ASSIGN_OR_RETURN(on_device, DeviceNetwork::create(program, opened));
   device = {Device::cuda(index), opened->name(), {}};

@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +31,8 @@ std::optional<std::int64_t> integer(const Graph& graph, ValueId id) {
   return std::nullopt;
 }
 
-// Sequences whose elements are known tensors; nodes that make and read them become others.
+// Sequences whose elements are known tensors, and optionals of which it is known whether they hold
+// something; nodes that make and read them become others.
 class Resolver {
  public:
   explicit Resolver(Graph& graph) : graph_(graph), constants_(graph) {}
@@ -46,17 +48,30 @@ class Resolver {
   }
 
  private:
-  // What still reads a sequence would read nothing.
+  bool is_gone(ValueId id) const {
+    return lists_.count(id) != 0 || cuts_.count(id) != 0 || nothing_.count(id) != 0;
+  }
+
+  // What still reads a sequence or an optional would read nothing.
   Status check_readers() const {
     for (const Node& node : graph_.nodes) {
       for (const ValueId id : node.inputs) {
-        if (lists_.count(id) == 0 && cuts_.count(id) == 0) continue;
-        return Status(ErrorCode::unsupported,
-                      node.op_type + " reads a sequence that is not known before the run",
-                      "export the network with tensors in place of sequences")
+        if (!is_gone(id)) continue;
+        return Status(
+                   ErrorCode::unsupported,
+                   node.op_type + " reads a sequence or optional that is not known before the run",
+                   "export the network with tensors in place of sequences")
             .at_node(node.name)
             .in_file(graph_.source_file);
       }
+    }
+    for (const ValueId id : graph_.outputs) {
+      if (!is_gone(id)) continue;
+      return Status(ErrorCode::unsupported,
+                    "output '" + graph_.values[static_cast<std::size_t>(id)].name +
+                        "' is a sequence or an empty optional",
+                    "export the network with tensors in place of sequences")
+          .in_file(graph_.source_file);
     }
     return Status::ok();
   }
@@ -64,6 +79,7 @@ class Resolver {
   // A node that is not needed any more loses its operator.
   Status resolve(Node& node) {
     const ValueId first = input_or_none(node, 0);
+    if (node.op_type.starts_with("Optional")) return resolve_optional(node, first);
     if (node.outputs.size() != 1 || (first == kNoValue && node.op_type != "SequenceEmpty")) {
       return Status::ok();
     }
@@ -81,6 +97,35 @@ class Resolver {
       return at(node);
     } else if (node.op_type == "ConcatFromSequence" && lists_.count(first) != 0) {
       return concat(node, lists_[first]);
+    }
+    return Status::ok();
+  }
+
+  // A value that is no empty optional holds something: there are no others.
+  Status resolve_optional(Node& node, ValueId first) {
+    const bool holds = first != kNoValue && nothing_.count(first) == 0;
+    if (node.outputs.size() != 1) return Status::ok();
+    if (node.op_type == "OptionalHasElement") {
+      PBATCH_ASSIGN_OR_RETURN(Tensor answer, Tensor::create(DType::boolean, {}));
+      *answer.mutable_data<std::uint8_t>() = holds ? 1 : 0;
+      node.op_type = "Identity";
+      node.inputs = {constants_.add(node.name + "/answer", std::move(answer))};
+    } else if (!holds && node.op_type == "OptionalGetElement") {
+      return Status(ErrorCode::malformed, "OptionalGetElement reads an empty optional",
+                    "the network cannot run; export it again")
+          .at_node(node.name)
+          .in_file(graph_.source_file);
+    } else if (!holds) {
+      nothing_.insert(node.outputs[0]);
+      node.op_type.clear();
+    } else if (const auto list = lists_.find(first); list != lists_.end()) {
+      define(node, list->second);
+    } else if (const auto cut = cuts_.find(first); cut != cuts_.end()) {
+      cuts_[node.outputs[0]] = cut->second;
+      node.op_type.clear();
+    } else {
+      node.op_type = "Identity";
+      node.attributes.clear();
     }
     return Status::ok();
   }
@@ -245,6 +290,7 @@ class Resolver {
   NewConstants constants_;
   std::map<ValueId, Ids> lists_;
   std::map<ValueId, Cut> cuts_;
+  std::set<ValueId> nothing_;  // empty optionals
   int made_ = 0;
 };
 

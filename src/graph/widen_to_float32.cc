@@ -49,8 +49,8 @@ Status widen_attribute(const Node& node, const std::string& name, Attribute& att
     }
   } else if (auto* code = std::get_if<std::int64_t>(&attribute)) {
     // The attributes that name an element type: Cast's and those of generators.
-    const bool names_type =
-        node.domain.empty() && ((node.op_type == "Cast" && name == "to") || name == "dtype");
+    const bool names_type = node.domain.empty() && ((node.op_type == "Cast" && name == "to") ||
+                                                    name == "dtype" || name == "output_datatype");
     const std::optional<DType> type = names_type ? dtype_from_onnx(*code) : std::nullopt;
     if (type && is_other_float(*type)) *code = dtype_to_onnx(DType::f32);
   }

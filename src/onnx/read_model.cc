@@ -14,6 +14,8 @@
 #include "graph/onnx_dtype.h"
 #include "graph/subgraphs.h"
 #include "onnx/constant_node.h"
+#include "onnx/domain.h"
+#include "onnx/inline_functions.h"
 #include "onnx/node_names.h"
 #include "onnx/read_attribute.h"
 #include "onnx/read_tensor.h"
@@ -30,11 +32,6 @@ Status malformed(const std::string& what) {
   return Status(ErrorCode::malformed, what, kExportAgain);
 }
 
-// ONNX gives its own domain two names.
-std::string canonical_domain(const std::string& domain) {
-  return domain == "ai.onnx" ? std::string() : domain;
-}
-
 bool is_declared(const onnx::ValueInfoProto& info) {
   if (info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) return false;
   return !info.type().has_tensor_type() || info.type().tensor_type().elem_type() != 0;
@@ -47,8 +44,7 @@ bool is_map(const onnx::ValueInfoProto& info) {
 
 // What all graphs of a model share.
 struct ModelContext {
-  std::map<std::string, int> opsets;                        // domain -> version
-  std::set<std::pair<std::string, std::string>> functions;  // domain, name
+  std::map<std::string, int> opsets;  // domain -> version
   ExternalData* external = nullptr;
   // Files before IR version 4 list constants as inputs, since all initializers must be there.
   bool inputs_may_have_values = true;
@@ -80,22 +76,25 @@ Status read_opsets(const onnx::ModelProto& model, ModelContext& context) {
   return Status::ok();
 }
 
-// A branch may be taken at run time only, so what follows an If must fit both.
-Status check_branch_types(const onnx::NodeProto& node) {
-  const onnx::GraphProto* branches[2] = {};
-  for (const onnx::AttributeProto& attribute : node.attribute()) {
-    if (attribute.name() == "then_branch") branches[0] = &attribute.g();
-    if (attribute.name() == "else_branch") branches[1] = &attribute.g();
-  }
-  if (branches[0] == nullptr || branches[1] == nullptr) return Status::ok();
-  const int count = std::min(branches[0]->output_size(), branches[1]->output_size());
-  for (int i = 0; i < count; ++i) {
-    const auto type = [&](int b) {
-      return branches[b]->output(i).type().tensor_type().elem_type();
-    };
-    if (type(0) == type(1) || type(0) == 0 || type(1) == 0) continue;
-    return malformed("output " + std::to_string(i) + " of If is " + onnx_type_name(type(0)) +
-                     " in one branch and " + onnx_type_name(type(1)) + " in the other");
+// A branch may be taken at run time only, so what follows an If must fit both. A constant has its
+// type whatever is declared; of other outputs only the declaration is known.
+Status check_branch_types(const onnx::NodeProto& proto, const Node& node) {
+  constexpr const char* kBranches[] = {"then_branch", "else_branch"};
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    std::int64_t types[2] = {};
+    for (const onnx::AttributeProto& attribute : proto.attribute()) {
+      for (int b = 0; b < 2; ++b) {
+        if (attribute.name() != kBranches[b] || !is_subgraph(attribute)) continue;
+        const Graph& branch = *node.subgraphs.at(kBranches[b]);
+        const Tensor* const constant = branch.constant(branch.outputs[i]);
+        const onnx::TypeProto& declared = attribute.g().output(static_cast<int>(i)).type();
+        types[b] = constant != nullptr ? dtype_to_onnx(constant->dtype())
+                                       : declared.tensor_type().elem_type();
+      }
+    }
+    if (types[0] == types[1] || types[0] == 0 || types[1] == 0) continue;
+    return malformed("output " + std::to_string(i) + " of If is " + onnx_type_name(types[0]) +
+                     " in one branch and " + onnx_type_name(types[1]) + " in the other");
   }
   return Status::ok();
 }
@@ -231,11 +230,6 @@ class GraphReader {
     node.op_type = proto.op_type();
     node.domain = canonical_domain(proto.domain());
     if (node.op_type.empty()) return malformed("a node without an operator");
-    if (context_.functions.count({node.domain, node.op_type}) != 0) {
-      return Status(ErrorCode::unsupported,
-                    "operator " + node.op_type + " is a function of the model itself",
-                    "inline the functions (onnx.inliner) and try again");
-    }
     const auto opset = context_.opsets.find(node.domain);
     if (opset == context_.opsets.end()) {
       return malformed("operator " + node.op_type + " is of domain '" + node.domain +
@@ -244,6 +238,8 @@ class GraphReader {
     node.opset = opset->second;
     Subgraphs subgraphs;
     for (onnx::AttributeProto& attribute : *proto.mutable_attribute()) {
+      // The type of an optional that holds nothing; of others it is that of what they hold.
+      if (node.op_type == "Optional" && attribute.name() == "type") continue;
       if (is_subgraph(attribute)) {
         PBATCH_RETURN_IF_ERROR(read_subgraph(node, attribute, subgraphs));
         continue;
@@ -275,7 +271,7 @@ class GraphReader {
     if (node.op_type == "Constant" && node.domain.empty()) return take_constant(node);
     PBATCH_RETURN_IF_ERROR(check_control_flow(node));
     if (node.op_type == "If" && node.domain.empty()) {
-      PBATCH_RETURN_IF_ERROR(check_branch_types(proto));
+      PBATCH_RETURN_IF_ERROR(check_branch_types(proto, node));
     }
     graph_.nodes.push_back(std::move(node));
     return Status::ok();
@@ -391,10 +387,8 @@ Result<Graph> read_model(onnx::ModelProto& model, const std::string& path, Exter
   ModelContext context;
   context.external = external;
   context.inputs_may_have_values = model.ir_version() >= 4;
+  PBATCH_RETURN_IF_ERROR(inline_functions(model));
   PBATCH_RETURN_IF_ERROR(read_opsets(model, context));
-  for (const onnx::FunctionProto& function : model.functions()) {
-    context.functions.emplace(canonical_domain(function.domain()), function.name());
-  }
   GraphReader reader(*model.mutable_graph(), "", 0, context);
   PBATCH_RETURN_IF_ERROR(reader.read());
   Graph graph = std::move(reader.graph());

@@ -54,6 +54,7 @@ Tensor read_tensor(const std::string& type, const std::string& dims, std::istrin
   if (type == "int32") return numbers<std::int32_t>(DType::i32, shape, words);
   if (type == "uint8") return numbers<std::uint8_t>(DType::u8, shape, words);
   if (type == "int8") return numbers<std::int8_t>(DType::i8, shape, words);
+  if (type == "bool") return numbers<std::uint8_t>(DType::boolean, shape, words);
   ADD_FAILURE() << "type " << type;
   return {};
 }

@@ -151,5 +151,14 @@ TEST(Linear, RefusesWhatDoesNotFit) {
             ErrorCode::unsupported);
 }
 
+TEST(Det, MultipliesThePivots) {
+  expect_near(OneOp("Det").input(floats({2, 2}, {0, 2, 3, 4})).result(), {}, {-6});
+  expect_near(OneOp("Det").input(floats({2, 2, 2}, {1, 2, 2, 4, 5, 0, 0, 2})).result(), {2},
+              {0, 10});
+  expect_near(OneOp("Det").input(floats({2, 0, 0}, {})).result(), {2}, {1, 1});
+  EXPECT_EQ(code_of(OneOp("Det").input(kA)), ErrorCode::shape_mismatch);
+  EXPECT_EQ(code_of(OneOp("Det").input(floats({2}, {1, 2}))), ErrorCode::shape_mismatch);
+}
+
 }  // namespace
 }  // namespace pbatch::testing

@@ -133,12 +133,42 @@ TEST(GlobalPool, KeepsNanAndMinusInfinity) {
 
 TEST(MaxPool, RefusesWhatItCannotDo) {
   const auto line = [](Result<std::vector<Tensor>> r) { return r.status().to_line(); };
-  EXPECT_NE(line(pool("MaxPool", {2}, {1}).input(kRow).run(2)).find("Indices"), std::string::npos);
   EXPECT_NE(line(OneOp("MaxPool").input(kRow).run()).find("kernel_shape"), std::string::npos);
   EXPECT_EQ(
       pool("MaxPool", {2}, {1}).attr("pads", WindowInts{2, 0}).input(kRow).run().status().code(),
       ErrorCode::unsupported);  // the first window sees only padding
   EXPECT_EQ(pool("MaxPool", {7}, {1}).input(kRow).run().status().code(), ErrorCode::shape_mismatch);
+}
+
+TEST(MaxPool, SaysWhereTheFirstOfTheGreatestStands) {
+  const float nan = std::nanf("");
+  const Tensor x = floats({1, 2, 4}, {1, 3, 3, -INFINITY, -INFINITY, nan, 5, nan});
+  const auto made = pool("MaxPool", {2}, {1}).attr("pads", WindowInts{1, 0}).input(x).run(2);
+  ASSERT_TRUE(made) << made.status().to_line();
+  expect_same_floats((*made)[0], {1, 3, 3, 3, -INFINITY, nan, nan, nan});
+  const auto places = (*made)[1].span<std::int64_t>();
+  EXPECT_EQ(WindowInts(places.begin(), places.end()), (WindowInts{0, 1, 1, 2, 4, 5, 5, 7}));
+  EXPECT_EQ(
+      pool("MaxPool", {2}, {1}).attr("pads", WindowInts{2, 0}).input(kRow).run(2).status().code(),
+      ErrorCode::unsupported);  // the first window sees only padding
+}
+
+TEST(MaxPool, OfNoImagesTakesNoTime) {
+  const std::int64_t large = std::int64_t{1} << 30;
+  const auto made = pool("MaxPool", {2}, {1}).input(floats({0, 1, large}, {})).run(2);
+  ASSERT_TRUE(made) << made.status().to_line();
+  EXPECT_EQ((*made)[1].shape(), (Shape{0, 1, large - 1}));
+}
+
+TEST(LpPool, TakesNormsAndRefusesOthers) {
+  const Tensor x = floats({1, 1, 4}, {3, -4, 0, 2});
+  expect_near(pool("LpPool", {2}, {2}).input(x).result(), {1, 1, 2}, {5, 2});
+  expect_near(OneOp("GlobalLpPool").attr("p", std::int64_t{1}).input(x).result(), {1, 1, 1}, {9});
+  EXPECT_EQ(pool("LpPool", {2}, {2}).attr("p", std::int64_t{0}).input(x).run().status().code(),
+            ErrorCode::malformed);
+  EXPECT_EQ(OneOp("LpPool").input(x).run().status().code(), ErrorCode::malformed);
+  EXPECT_EQ(OneOp("GlobalLpPool").input(floats({1, 1}, {1})).run().status().code(),
+            ErrorCode::shape_mismatch);
 }
 
 TEST(AveragePool, CountsPaddingOnlyWhenAsked) {

@@ -229,12 +229,6 @@ TEST(OnnxHostile, NodeWithoutOperator) {
   builder.expect_error(ErrorCode::malformed, "without an operator");
 }
 
-TEST(OnnxHostile, FunctionOfTheModel) {
-  ModelBuilder builder = relu_model();
-  builder.model.add_functions()->set_name("Relu");
-  builder.expect_error(ErrorCode::unsupported, "function");
-}
-
 TEST(OnnxHostile, AttributesWithoutMeaning) {
   ModelBuilder sparse = relu_model();
   add_attribute(*sparse.graph().mutable_node(0), "a", HostileAttr::SPARSE_TENSOR);

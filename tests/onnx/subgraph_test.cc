@@ -168,6 +168,16 @@ TEST(OnnxSubgraph, BadOnes) {
     model.expect_error(ErrorCode::malformed, "is float32 in one branch and int64 in the other");
   }
   {
+    IfModel model;  // what is declared is not so
+    for (int b = 0; b < 2; ++b) {
+      auto& type = *model.branch(b).mutable_output(0)->mutable_type()->mutable_tensor_type();
+      type.set_elem_type(onnx::TensorProto::INT64);
+    }
+    model.branch(0).clear_node();
+    GraphFiller(model.branch(0)).floats(model.branch(0).output(0).name(), {2}, {1, 2});
+    model.expect_error(ErrorCode::malformed, "is float32 in one branch and int64 in the other");
+  }
+  {
     IfModel model;
     model.branch(0).mutable_node(0)->add_input("sum");
     model.expect_error(ErrorCode::malformed, "node 'choice/then/add': the graph has a cycle");

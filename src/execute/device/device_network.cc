@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "execute/device/device_op.h"
+#include "execute/refused_operators.h"
 
 namespace pbatch {
 namespace {
@@ -29,28 +30,27 @@ std::vector<bool> known_values(const Graph& graph) {
   return known;
 }
 
-Status check_operators_on_device(const Graph& graph) {
+}  // namespace
+
+Status DeviceNetwork::check(const Graph& graph) {
   const std::vector<bool> known = known_values(graph);
+  RefusedOperators refused;
   for (const Node& node : graph.nodes) {
     const bool on_host = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
       return id == kNoValue || known[static_cast<std::size_t>(id)];
     });
     if (on_host) continue;
-    if (Status s = find_device_op(node).status(); !s) {
-      return std::move(s).at_node(node.name).in_file(graph.source_file);
-    }
+    if (const Status status = find_device_op(node).status(); !status) refused.add(node, status);
   }
-  return Status::ok();
+  return refused.status("as do", graph.source_file);
 }
-
-}  // namespace
 
 DeviceNetwork::DeviceNetwork(const Program& program, std::shared_ptr<cuda::Device> device)
     : program_(program), weights_(std::move(device)), runs_(kRunsKept) {}
 
 Result<std::unique_ptr<DeviceNetwork>> DeviceNetwork::create(const Program& program,
                                                              std::shared_ptr<cuda::Device> device) {
-  PBATCH_RETURN_IF_ERROR(check_operators_on_device(program.graph()));
+  PBATCH_RETURN_IF_ERROR(check(program.graph()));
   return std::unique_ptr<DeviceNetwork>(new DeviceNetwork(program, std::move(device)));
 }
 

@@ -15,8 +15,11 @@ namespace pbatch {
 /// shapes used last. Thread-safe.
 class DeviceNetwork {
  public:
-  /// An error that names the first node whose operator the device does not run. `program` must
-  /// outlive the network.
+  /// An error that names the first node that a device does not run, and the operators of all
+  /// others. Needs no device.
+  static Status check(const Graph& graph);
+
+  /// The error of check(), if there is one. `program` must outlive the network.
   static Result<std::unique_ptr<DeviceNetwork>> create(const Program& program,
                                                        std::shared_ptr<cuda::Device> device);
 

@@ -15,13 +15,8 @@ class GlobalPool final : public Op {
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor* x = input_or_null(request.inputs, 0);
     PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
-    const Shape& shape = x->shape();
-    if (shape.size() < 3 || std::count(shape.begin() + 2, shape.end(), 0) != 0) {
-      return Status(ErrorCode::shape_mismatch, "input X " + shape_to_string(shape) + " is no image",
-                    "feed [batch, channels, height, width]");
-    }
-    PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
-                            make_geometry({}, shape, Shape(shape.begin() + 2, shape.end())));
+    PBATCH_ASSIGN_OR_RETURN(const std::vector<std::int64_t> kernel, whole_image(x->shape()));
+    PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry, make_geometry({}, x->shape(), kernel));
     return plan_pooling(pooling_, geometry, DType::f32, request.layout(0));
   }
 
@@ -34,6 +29,14 @@ class GlobalPool final : public Op {
 };
 
 }  // namespace
+
+Result<std::vector<std::int64_t>> whole_image(const Shape& x) {
+  if (x.size() < 3 || std::count(x.begin() + 2, x.end(), 0) != 0) {
+    return Status(ErrorCode::shape_mismatch, "input X " + shape_to_string(x) + " is no image",
+                  "feed [batch, channels, height, width]");
+  }
+  return std::vector<std::int64_t>(x.begin() + 2, x.end());
+}
 
 Result<std::unique_ptr<Op>> make_global_pool(const Node& node, Pooling pooling) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1));

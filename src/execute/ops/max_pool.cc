@@ -1,16 +1,20 @@
 // MaxPool and GlobalMaxPool.
+#include <optional>
+
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/global_window.h"
 #include "execute/ops/node_checks.h"
 #include "execute/pooling.h"
+#include "execute/pooling_indices.h"
 
 namespace pbatch {
 namespace {
 
 class MaxPool final : public Op {
  public:
-  explicit MaxPool(WindowAttributes window) : window_(std::move(window)) {}
+  MaxPool(WindowAttributes window, std::optional<IndexOrder> indices)
+      : window_(std::move(window)), indices_(indices) {}
 
   Result<StepPlan> plan(const PlanRequest& request) const override {
     const Tensor* x = input_or_null(request.inputs, 0);
@@ -18,15 +22,17 @@ class MaxPool final : public Op {
     if (!bytes) PBATCH_RETURN_IF_ERROR(expect_float(x, "input X"));
     PBATCH_ASSIGN_OR_RETURN(const ConvGeometry geometry,
                             make_geometry(window_, x->shape(), window_.kernel));
+    if (indices_) return plan_max_pool_with_indices(geometry, x->dtype(), *indices_);
     return plan_pooling(Pooling::max, geometry, x->dtype(), request.layout(0));
   }
 
   Layout wanted_layout(const PlanRequest& request, std::size_t i) const override {
-    return request.layout(i);
+    return indices_ ? Layout::plain : request.layout(i);
   }
 
  private:
   WindowAttributes window_;
+  std::optional<IndexOrder> indices_;  // none: nobody asks for them
 };
 
 }  // namespace
@@ -35,11 +41,12 @@ Result<std::unique_ptr<Op>> make_max_pool(const Graph&, const Node& node) {
   PBATCH_RETURN_IF_ERROR(check_arity(node, 1, 1, 2));
   PBATCH_ASSIGN_OR_RETURN(WindowAttributes window, read_window_attributes(node));
   PBATCH_RETURN_IF_ERROR(require_kernel(window));
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t order, node.int_attr("storage_order", 0));
+  std::optional<IndexOrder> indices;
   if (node.outputs.size() > 1 && node.outputs[1] != kNoValue) {
-    return Status(ErrorCode::unsupported, "MaxPool's output Indices is not supported",
-                  "remove what uses it from the network");
+    indices = order != 0 ? IndexOrder::column_major : IndexOrder::row_major;
   }
-  return std::unique_ptr<Op>(new MaxPool(std::move(window)));
+  return std::unique_ptr<Op>(new MaxPool(std::move(window), indices));
 }
 
 Result<std::unique_ptr<Op>> make_global_max_pool(const Graph&, const Node& node) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/execute/device/both.h"
+#include "tests/execute/graph_maker.h"
 #include "tests/support/recurrent.h"
 
 namespace pbatch {
@@ -133,6 +134,18 @@ TEST(DeviceNetwork, RefusesAnOperatorOfTheCpuAtOnce) {
   EXPECT_EQ(both.refusal().code(), ErrorCode::unsupported);
   EXPECT_EQ(both.refusal().node(), "sorted");
   EXPECT_EQ(both.refusal().message(), "operator CumSum runs on the CPU only");
+}
+
+TEST(DeviceNetwork, NamesEveryOperatorThatItDoesNotRun) {
+  testing::GraphMaker m;
+  const ValueId x = m.input("x");
+  Graph graph = m.graph({m.add("Det", {m.add("Relu", {m.add("Floor", {m.add("Det", {x})})})})});
+  graph.nodes.push_back(graph.nodes[1]);
+  graph.nodes.back().op_type = "Ceil";
+  graph.nodes.back().outputs = {graph.add_value({.name = "up"})};
+  const Status status = DeviceNetwork::check(graph);
+  EXPECT_EQ(status.node(), "Det0");
+  EXPECT_EQ(status.message(), "operator Det runs on the CPU only (as do Ceil, Floor)");
 }
 
 // Whatever call of the device fails, the error comes out, nothing is lost, and the next run is

@@ -29,6 +29,25 @@ TEST(SessionDevice, ThatIsNotThereIsAnError) {
   EXPECT_FALSE(session.status().remedy().empty());
 }
 
+TEST(SessionDevice, IsRefusedForTheNetworkBeforeItIsLookedFor) {
+  const std::string path = testing::temp_path("net.onnx");
+  Graph graph = testing::mlp({8, 5});
+  Node node;
+  node.name = "last";
+  node.op_type = "LRN";
+  node.opset = 13;
+  node.attributes["size"] = std::int64_t{3};
+  node.inputs = {graph.outputs[0]};
+  node.outputs = {graph.add_value({.name = "normal"})};
+  graph.outputs = node.outputs;
+  graph.nodes.push_back(node);
+  testing::write_onnx(graph, path);
+  const Result<Session> session = Session::load(path, {.device = Device::cuda(1000)});
+  ASSERT_FALSE(session);
+  EXPECT_EQ(session.status().node(), "last");
+  EXPECT_EQ(session.status().message(), "operator LRN runs on the CPU only");
+}
+
 TEST(SessionDevice, ChosenByItselfGivesAReasonForTheCpuAndRuns) {
   const std::string path = testing::temp_path("net.onnx");
   testing::write_onnx(testing::mlp({80, 70, 5}), path);
