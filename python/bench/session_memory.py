@@ -2,13 +2,14 @@
 
 Each session opens a policy of two layers of 64 x 64, runs once and is dropped; every second one opens the
 quantized network. `package` is pbatch's own session, `plugin` one of onnxruntime with the plug-in, and
-`onnxruntime` one without it, which tells what grows there anyway. Prints the resident memory of the
-process after every tenth of the sessions.
+`onnxruntime` one without it, which tells what grows there anyway. Prints, after every tenth of the sessions,
+the resident memory of the process and what of it malloc has handed out: the first grows by fragments, too.
 
     python python/bench/session_memory.py plugin --sessions 100000
 """
 
 import argparse
+import ctypes
 import gc
 import importlib.metadata
 import pathlib
@@ -27,9 +28,26 @@ def resident():
     return pages * resource.getpagesize()
 
 
+class Mallinfo(ctypes.Structure):
+    """struct mallinfo2 of glibc."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
+
+
+def in_use():
+    """Bytes that malloc has handed out."""
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = Mallinfo
+    info = mallinfo()
+    return info.uordblks + info.hblkhd
+
+
 def of_package(float_path, path):
     def use(x, number):
-        session = pbatch.InferenceSession(path if number % 2 else float_path, threads=1 + number % 4 // 2)
+        session = pbatch.InferenceSession(path if number % 2 else float_path, threads=1 + (number % 4 == 3))
         return session.run(None, {"x": x}, bits=1 + number % 8)
 
     return use
@@ -44,7 +62,7 @@ def of_onnxruntime(float_path, path, plugin):
 
     def use(x, number):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1 + number % 4 // 2
+        options.intra_op_num_threads = 1 + (number % 4 == 3)
         if plugin:
             pbatch.ort.register(options)
         run = onnxruntime.RunOptions()
@@ -80,13 +98,13 @@ def main() -> None:
             else of_onnxruntime(float_path, path, chosen.way == "plugin")
         )
         wanted = {number: use(x, number) for number in range(8)}
-        print("sessions  resident, KiB")
+        print("sessions  resident, KiB  in use, KiB")
         for number in range(chosen.sessions):
             (y,) = use(x, number)
             np.testing.assert_array_equal(y, wanted[number % 8][0])
             if (number + 1) % max(1, chosen.sessions // 10) == 0:
                 gc.collect()
-                print(f"{number + 1:8} {resident() // 1024:14}", flush=True)
+                print(f"{number + 1:8} {resident() // 1024:14} {in_use() / 1024:12.1f}", flush=True)
 
 
 if __name__ == "__main__":
