@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The plug-in at 4 weight bits and 8-bit activations beside the library alone, ONNX Runtime's float and
-its dynamic int8: one thread, medians of interleaved runs, a table in Markdown.
+its dynamic int8: one thread, medians of interleaved runs, a table in Markdown. Answers are checked first:
+the plug-in gives the library's at 4 bits, and ONNX Runtime's float ones at 16.
 
     python ort/bench/plugin_speed.py [--seconds 3] [--only mlp,lstm,encoder]
 
@@ -94,13 +95,32 @@ def threads_of_one():
     return options
 
 
+def error(given, wanted):
+    """Relative L2 of the worst output."""
+    return max(float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in zip(given, wanted, strict=True))
+
+
+def check(model, runs, feeds):
+    """Exits if an answer is wrong. Where ONNX Runtime computes the last nodes, its rounding is its own."""
+    given = {name: run(feeds) for name, run in runs.items()}
+    wanted = given["ONNX Runtime float"]
+    options = pbatch.ort.register(one_thread(), bits=16)
+    fine = onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, feeds)
+    for what, result, reference, bound in (
+        ("plug-in w16/A16", fine, wanted, 1e-3),
+        ("plug-in w4/A8 beside the library's", given["plug-in w4/A8"], given["library w4/A8"], 1e-6),
+        ("plug-in w4/A8", given["plug-in w4/A8"], wanted, 0.5),
+        ("ONNX Runtime int8", given["ONNX Runtime int8"], wanted, 0.5),
+    ):
+        if not error(result, reference) <= bound:
+            sys.exit(f"{what}: wrong by {error(result, reference):.1e}")
+
+
 def measure(model, feeds, seconds):
     """Name -> median milliseconds; runs of all take turns, so that all see the same machine."""
     with tempfile.TemporaryDirectory() as folder:
         runs = contestants(model, pathlib.Path(folder))
-        for run in runs.values():
-            for _ in range(3):
-                run(feeds)
+        check(model, runs, feeds)
         times = {name: [] for name in runs}
         end = time.perf_counter() + seconds * len(runs)
         while time.perf_counter() < end or len(times["plug-in w4/A8"]) < 9:

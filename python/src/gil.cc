@@ -6,8 +6,6 @@
 #include <atomic>
 #include <thread>
 
-#include "status.h"
-
 namespace nb = nanobind;
 
 namespace pbatch::python {
@@ -33,8 +31,8 @@ void await_runs(bool for_exit) {
 
 PyThreadState* leave_python() {
   if (exiting.load() && std::this_thread::get_id() != exiting_thread) {
-    raise(Status(ErrorCode::unsupported, "the interpreter is exiting",
-                 "join the threads that use pbatch before the program ends"));
+    PyErr_SetNone(PyExc_SystemExit);
+    throw nb::python_error();
   }
   at_work.fetch_add(1);
   return PyEval_SaveThread();

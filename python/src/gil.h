@@ -7,7 +7,9 @@
 
 namespace pbatch::python {
 
-/// Lets go of the GIL. Raises if the interpreter is about to exit and this is not its main thread.
+/// Lets go of the GIL. If the interpreter is about to exit and this is not its main thread, raises
+/// SystemExit, which ends a thread without a word: one that is cut off while it prints a traceback
+/// holds the lock of stderr, and CPython aborts over that.
 PyThreadState* leave_python();
 /// Takes it back. Where the interpreter has gone meanwhile, the thread stops here for good: what
 /// CPython does to it up to 3.13, to unwind its stack, would end the process.

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "dictionary.h"
 #include "status.h"
 
 namespace nb = nanobind;
@@ -39,7 +40,7 @@ void apply(const PrecisionParts& parts, Precision* precision) {
   if (!nb::isinstance<nb::dict>(parts.layers)) {
     raise_invalid("'layers' is no dictionary", "write {name: bits} or {name: (bits, abits)}");
   }
-  for (const auto& [name, value] : nb::borrow<nb::dict>(parts.layers)) {
+  for (const auto& [name, value] : snapshot(parts.layers)) {
     std::string key;
     if (!nb::try_cast(name, key)) raise_bad_layer(name);
     precision->layers[key] = read_layer(name, value, precision->all.activation_bits);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "dictionary.h"
 #include "gil.h"
 #include "status.h"
 
@@ -77,13 +78,18 @@ Feeds read_feed(const Session& session, nb::handle input_feed) {
                   "write {name: array}; the network's inputs are " + names_of(ports));
   }
   Feeds feeds;
-  for (const auto& [name, value] : nb::borrow<nb::dict>(input_feed)) {
+  for (const auto& [name, value] : snapshot(input_feed)) {
     feeds.add(ports[find_port(ports, name, "input")], value);
   }
   return feeds;
 }
 
-using Destinations = std::vector<std::pair<std::size_t, Destination>>;
+// An output by number, and the caller's array for it.
+struct OutputArray {
+  std::size_t index;
+  nb::object given;
+  Destination destination;
+};
 
 // {name: shape}.
 std::vector<InputShape> read_shapes(const Session& session, nb::handle shapes) {
@@ -91,7 +97,7 @@ std::vector<InputShape> read_shapes(const Session& session, nb::handle shapes) {
   if (!shapes.is_valid() || shapes.is_none()) return read;
   if (!PyDict_Check(shapes.ptr()))
     raise_invalid("'shapes' is no dictionary", "write {name: shape}");
-  for (const auto& [name, value] : nb::borrow<nb::dict>(shapes)) {
+  for (const auto& [name, value] : snapshot(shapes)) {
     const std::string& input = session.inputs()[find_port(session.inputs(), name, "input")].name;
     Shape shape;
     if (!nb::try_cast(value, shape)) {
@@ -104,13 +110,13 @@ std::vector<InputShape> read_shapes(const Session& session, nb::handle shapes) {
   return read;
 }
 
-Destinations find_destinations(const std::vector<PortInfo>& ports, nb::handle out) {
-  Destinations found;
+std::vector<OutputArray> find_destinations(const std::vector<PortInfo>& ports, nb::handle out) {
+  std::vector<OutputArray> found;
   if (!out.is_valid() || out.is_none()) return found;
   if (!PyDict_Check(out.ptr())) raise_invalid("'out' is no dictionary", "write {name: array}");
-  for (const auto& [name, array] : nb::borrow<nb::dict>(out)) {
+  for (const auto& [name, array] : snapshot(out)) {
     const std::size_t i = find_port(ports, name, "output");
-    found.emplace_back(i, Destination(array, ports[i]));
+    found.push_back({i, nb::borrow(array), Destination(array, ports[i])});
   }
   return found;
 }
@@ -118,14 +124,14 @@ Destinations find_destinations(const std::vector<PortInfo>& ports, nb::handle ou
 nb::list run_fed(const Session& session, const std::vector<std::size_t>& wanted, const Feeds& feeds,
                  const Precision& precision, nb::handle out) {
   const std::vector<PortInfo>& ports = session.outputs();
-  Destinations destinations = find_destinations(ports, out);
+  std::vector<OutputArray> own_arrays = find_destinations(ports, out);
   std::vector<Tensor> results =
       take(without_gil([&] { return session.run(feeds.tensors, precision); }));
-  for (auto& [i, destination] : destinations) destination.fill(results[i]);
   nb::list arrays;
   std::vector<nb::object> made(ports.size());  // an output may be asked for twice
-  for (const auto& [i, destination] : destinations) {
-    made[i] = nb::borrow<nb::dict>(out)[ports[i].name.c_str()];
+  for (OutputArray& array : own_arrays) {
+    array.destination.fill(results[array.index]);
+    made[array.index] = std::move(array.given);
   }
   for (const std::size_t i : wanted) {
     if (!made[i].is_valid()) made[i] = to_numpy(std::move(results[i]));

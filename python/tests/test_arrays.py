@@ -194,6 +194,31 @@ def test_an_array_cannot_be_resized_while_a_run_reads_it(session):
     memory.extend(b"more")  # the run kept nothing
 
 
+class Meddler(OnlyDlpack):
+    """An array whose reading empties the dictionary that it comes in."""
+
+    def __init__(self, array, dictionary):
+        super().__init__(array)
+        self._dictionary = dictionary
+
+    def __dlpack__(self, **options):
+        self._dictionary.clear()
+        return super().__dlpack__(**options)
+
+
+def test_dictionaries_may_change_while_they_are_read():
+    node = helper.make_node("Sub", ["a", "b"], ["y"], name="sub")
+    ports = [(name, TensorProto.FLOAT, [3]) for name in "aby"]
+    session = pbatch.InferenceSession(model_of([node], ports[:2], ports[2:]))
+    feed, out = {}, {}
+    for name, value in (("a", [1, 2, 3]), ("b", [0, 1, 5])):
+        feed[name] = Meddler(np.array(value, np.float32), feed)
+    out["y"] = given = Meddler(np.zeros(3, np.float32), out)
+    y, = session.run(None, feed, out=out)
+    assert y is given and not feed and not out
+    np.testing.assert_array_equal(np.from_dlpack(y), [1, 1, -2])
+
+
 @pytest.mark.parametrize("strided", [False, True])
 def test_preallocated_results(session, x, strided):
     wanted = session(x)
