@@ -173,7 +173,7 @@ class GraphWriter {
     for (const ValueId id : graph_.inputs) {
       if (value(id).fallback) PBATCH_RETURN_IF_ERROR(write_initializer(id, *value(id).fallback));
     }
-    for (const ValueId id : graph_.outputs) write_type(value(id), to_->add_output());
+    for (const ValueId id : graph_.outputs) write_output(value(id));
     for (std::size_t v = 0; v < roles.size(); ++v) {
       const Value& held = graph_.values[v];
       if (roles[v] == Role::unused && !(held.constant && inside.count(held.name) != 0)) continue;
@@ -185,6 +185,17 @@ class GraphWriter {
       }
     }
     return Status::ok();
+  }
+
+  // Of a subgraph's output the file may have said nothing, which looks like float32 without a shape
+  // here and is left unsaid again: another branch may declare another type.
+  void write_output(const Value& output) {
+    const bool unsaid = !output.dims && !output.constant && output.dtype == DType::f32;
+    if (unsaid && !around_.empty()) {
+      to_->add_output()->set_name(output.name);
+    } else {
+      write_type(output, to_->add_output());
+    }
   }
 
   Status write_initializer(ValueId id, const Tensor& tensor) {

@@ -160,5 +160,25 @@ TEST(OnnxExport, TooLargeForOneFileIsAnError) {
   EXPECT_EQ(export_onnx(*graph, nullptr).status().code(), ErrorCode::unsupported);
 }
 
+TEST(OnnxExport, LeavesUnsaidWhatNoBranchSaid) {
+  ModelBuilder builder;
+  builder.input("c", {}, onnx::TensorProto::BOOL);
+  builder.input("x", {2}, onnx::TensorProto::INT64);
+  builder.output("y", {2}, onnx::TensorProto::INT64);
+  onnx::NodeProto& fork = builder.node("If", {"c"}, {"y"});
+  for (const char* name : {"then_branch", "else_branch"}) {
+    testing::GraphFiller branch = testing::subgraph(fork, name);
+    branch.node("Neg", {"x"}, {"n"});
+    branch.output("n", {2}, onnx::TensorProto::INT64);
+  }
+  fork.mutable_attribute(0)->mutable_g()->mutable_output(0)->clear_type();
+  const Result<Graph> graph = builder.import();
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  const Result<std::string> bytes = export_onnx(*graph, nullptr);
+  ASSERT_TRUE(bytes) << bytes.status().to_line();
+  const Result<Graph> again = import_onnx_bytes(bytes->data(), bytes->size(), "again.onnx");
+  EXPECT_TRUE(again) << again.status().to_line();
+}
+
 }  // namespace
 }  // namespace pbatch
