@@ -131,9 +131,13 @@ Result<Bytes> MatrixCache::Impl::plane_in(PlaneLayout layout, int plane) {
 }
 
 Result<Bytes> MatrixCache::Impl::joined_in(PlaneLayout layout, int first_plane, int n_planes) {
+  const std::int64_t down = row_blocks(matrix->rows), across = col_blocks(matrix->cols);
+  // One copy where dense fields are fields.
+  if (joined_field_bits(layout, n_planes, down) == field_bits(n_planes, down)) {
+    layout = kLayoutFields;
+  }
   Part& part = joined[{layout, first_plane, n_planes}];
   if (Bytes made = part.bytes.lock()) return made;
-  const std::int64_t down = row_blocks(matrix->rows), across = col_blocks(matrix->cols);
   const auto size = static_cast<std::size_t>(joined_bytes(layout, down, across, n_planes));
   auto bytes = std::static_pointer_cast<std::uint8_t>(allocate_aligned(size));
   if (bytes == nullptr) return no_memory();

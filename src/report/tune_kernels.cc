@@ -35,6 +35,7 @@ constexpr double kNear = 1.1;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 // So much slower for one vector: it is not even tried with 16.
 constexpr double kHopeless = 20;
+constexpr std::int64_t kManyRowBlocks = 8;  // as many as a band may have
 constexpr int kPilotBatch = 16, kPilotCalls = 3;
 // Everything about a matrix is timed so many times, the least counts: what disturbs a measurement
 // has gone by when its turn comes again.
@@ -61,8 +62,15 @@ class Tuner {
     for (const BitKernel& kernel : all_kernels().subspan(1)) {  // without the reference
       if (isa.runs(kernel.isa)) kernels_.push_back(&kernel);
     }
-    for (auto& widths : in_race_) {
-      for (auto& kernels : widths) kernels = kernels_;
+    for (int bits = 1; bits <= kCostWidths; ++bits) {
+      for (std::size_t a = 0; a < kCostActivationBits.size(); ++a) {
+        for (const BitKernel* kernel : kernels_) {
+          // Dense fields that are fields have a kernel already.
+          const bool is_twice = kernel->layout == kLayoutDense &&
+                                dense_field_bits(bits, kManyRowBlocks) == field_bits(bits);
+          if (!is_twice) race(bits, a).push_back(kernel);
+        }
+      }
     }
   }
 
