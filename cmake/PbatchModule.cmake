@@ -6,7 +6,10 @@ set(flags
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>   # GCC 12: false alarms inside std::string
   -ffp-contract=off                       # float results must not depend on the ISA
   -fno-trapping-math                      # vector code for loops with a choice; nobody reads the flags
-  $<$<BOOL:${PBATCH_WERROR}>:-Werror>)
+  $<$<BOOL:${PBATCH_WERROR}>:-Werror>
+  # GCC 13 and 14: false alarms inside std::vector, which change with what is inlined.
+  $<$<AND:$<COMPILE_LANG_AND_ID:CXX,GNU>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,13>>:-Wno-error=array-bounds>
+  $<$<AND:$<COMPILE_LANG_AND_ID:CXX,GNU>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,13>>:-Wno-error=stringop-overflow>)
 target_compile_options(pbatch_flags INTERFACE "$<$<COMPILE_LANGUAGE:C,CXX>:${flags}>")
 if(PBATCH_SANITIZE)
   target_compile_options(pbatch_flags INTERFACE

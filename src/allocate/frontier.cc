@@ -14,7 +14,7 @@ Result<std::vector<PlannedWidth>> plan_frontier(const Session& session, const In
                                                 Progress& progress) {
   WidthRange range = widths;
   const int abits = *std::max_element(widths.activation_bits.begin(), widths.activation_bits.end());
-  range.activation_bits = {abits};
+  range.activation_bits.assign(1, abits);
   std::vector<LayerItem> items = layer_items(session, range);
   PBATCH_ASSIGN_OR_RETURN(const InputSets sets, fit_inputs(session, Precision::f32(), given,
                                                            2.0 * double(items.size()), seconds));
