@@ -72,25 +72,38 @@ inline __m256i load_stored(const T& t, int64_t block, int v, int band, int row_h
   return _mm256_loadu_si256((const __m256i*)(from + row_half * kBlockBytes / 2));
 }
 
-// The same, put together from pieces. Loops over constants.
-template <class T>
-inline __m256i put_together(const T& t, int64_t block, int v, int band, int row_half) {
-  const DensePieces pieces = dense_pieces(T::kStored, v);
-  const uint8_t* from = t.weights[band] + block * T::kBandBytes + row_half * kBlockBytes / 2;
-  __m256i bytes = _mm256_setzero_si256();
-#pragma GCC unroll 8
-  for (int i = 0; i < pieces.count; ++i) {
-    const DensePiece piece = pieces.at[i];
-    const __m256i stored = _mm256_loadu_si256((const __m256i*)(from + piece.vector * kBlockBytes));
-    const __m256i shifted = _mm256_srli_epi16(stored, piece.shift);
-    bytes = _mm256_or_si256(bytes, _mm256_and_si256(shifted, _mm256_set1_epi8((char)piece.mask)));
+// Byte vector v, which is not stored, from its i-th piece on. No loop over pieces: of one, GCC 12
+// made wrong bytes at -O1 with 5 and 6 planes.
+template <class T, int v, int i = 0>
+inline __m256i put_together(const uint8_t* block) {
+  constexpr DensePieces kPieces = dense_pieces(T::kStored, v);
+  constexpr DensePiece kPiece = kPieces.at[i];
+  const uint8_t* from = block + kPiece.vector * kBlockBytes;
+  const __m256i shifted = _mm256_srli_epi16(_mm256_loadu_si256((const __m256i*)from), kPiece.shift);
+  const __m256i bytes = _mm256_and_si256(shifted, _mm256_set1_epi8((char)kPiece.mask));
+  if constexpr (i + 1 < kPieces.count) {
+    return _mm256_or_si256(bytes, put_together<T, v, i + 1>(block));
   }
   return bytes;
 }
 
+// That with the number v, of those from `first` on.
+template <class T, int first = T::kStored>
+inline __m256i put_together_any(const uint8_t* block, int v) {
+  if constexpr (first < 7) {
+    if (v > first) return put_together_any<T, first + 1>(block, v);
+  }
+  return put_together<T, first>(block);
+}
+
 template <class T>
 inline __m256i load_weights(const T& t, int64_t block, int v, int band, int row_half) {
-  if (v >= T::kStored) return put_together(t, block, v, band, row_half);
+  if constexpr (T::kStored < 8) {
+    const uint8_t* of_block = t.weights[band] + block * T::kBandBytes;
+    if (v >= T::kStored) {
+      return put_together_any<T>(of_block + row_half * kBlockBytes / 2, v);
+    }
+  }
   const __m256i bytes = load_stored(t, block, v, band, row_half);
   if constexpr (T::kStored == 8 || T::kMasks > 1) return bytes;
   return _mm256_and_si256(bytes, _mm256_set1_epi8((char)((1 << T::kStored) - 1)));

@@ -7,25 +7,27 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/scratch.h"
+
 namespace pbatch {
 namespace {
 
 using Files = std::vector<std::pair<std::string, std::string>>;
 
-CacheSizes sizes_of(const Files& files) {
-  const std::filesystem::path folder =
-      std::filesystem::path(::testing::TempDir()) / "pbatch_caches_test";
-  std::filesystem::remove_all(folder);
-  for (const auto& [name, text] : files) {
-    std::filesystem::create_directories((folder / name).parent_path());
-    std::ofstream(folder / name) << text << '\n';
+class Caches : public testing::Scratch {
+ protected:
+  CacheSizes sizes_of(const Files& files) const {
+    const std::filesystem::path folder = path("cache");
+    std::filesystem::remove_all(folder);
+    for (const auto& [name, text] : files) {
+      std::filesystem::create_directories((folder / name).parent_path());
+      std::ofstream(folder / name) << text << '\n';
+    }
+    return read_cache_sizes(folder.string());
   }
-  const CacheSizes sizes = read_cache_sizes(folder.string());
-  std::filesystem::remove_all(folder);
-  return sizes;
-}
+};
 
-TEST(Caches, SizesAreThoseOfTheSecondAndThirdLevel) {
+TEST_F(Caches, SizesAreThoseOfTheSecondAndThirdLevel) {
   const CacheSizes sizes = sizes_of({{"index0/level", "1"},
                                      {"index0/size", "32K"},
                                      {"index1/level", "2"},
@@ -37,8 +39,8 @@ TEST(Caches, SizesAreThoseOfTheSecondAndThirdLevel) {
   EXPECT_EQ(sizes.l3, 24 * 1024 * 1024);
 }
 
-TEST(Caches, FewCpusHaveAShareOfALargeCache) {
-  const auto l3 = [](const std::string& cpus) {
+TEST_F(Caches, FewCpusHaveAShareOfALargeCache) {
+  const auto l3 = [this](const std::string& cpus) {
     return sizes_of({{"index3/level", "3"},
                      {"index3/size", "266240K"},
                      {"index3/shared_cpu_list", cpus}})
@@ -51,7 +53,7 @@ TEST(Caches, FewCpusHaveAShareOfALargeCache) {
   EXPECT_EQ(l3("x"), 16 << 20);
 }
 
-TEST(Caches, WhatIsNotToldOrIsNoNumberIsTheDefault) {
+TEST_F(Caches, WhatIsNotToldOrIsNoNumberIsTheDefault) {
   const CacheSizes usual;
   for (const std::string size : {"", "K", "-1K", "12T", "99999999999999999999K", "0K"}) {
     const CacheSizes sizes = sizes_of({{"index2/level", "2"}, {"index2/size", size}});
@@ -63,7 +65,7 @@ TEST(Caches, WhatIsNotToldOrIsNoNumberIsTheDefault) {
       usual.l2);
 }
 
-TEST(Caches, ThisMachinesAreOfThisWorld) {
+TEST_F(Caches, ThisMachinesAreOfThisWorld) {
   EXPECT_GE(cache_sizes().l2, 64 << 10);
   EXPECT_GE(cache_sizes().l3, 1 << 20);
 }
