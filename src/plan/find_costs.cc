@@ -1,26 +1,16 @@
 #include "plan/find_costs.h"
 
-#include <array>
-#include <ctime>
 #include <map>
 #include <mutex>
 #include <optional>
 
 #include "base/fork.h"
+#include "base/utc_now.h"
 #include "isa/cpu.h"
 #include "plan/measure_speeds.h"
 
 namespace pbatch {
 namespace {
-
-std::string date_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  std::array<char, 32> text{};
-  if (gmtime_r(&now, &parts) == nullptr) return "an unknown day";
-  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M UTC", &parts);
-  return text.data();
-}
 
 CostSource adapt(IsaChoice isa, CostSource source) {
   const std::optional<MachineSpeeds> speeds = measure_speeds(*source.costs, isa);
@@ -29,7 +19,7 @@ CostSource adapt(IsaChoice isa, CostSource source) {
     return source;
   }
   KernelCosts costs = scale_costs(*source.costs, *speeds);
-  costs.header = {build_identity(), isa_name(isa.best), cpu_identity(), date_now()};
+  costs.header = {build_identity(), isa_name(isa.best), cpu_identity(), utc_now()};
   store_adapted_costs(isa.best, costs);
   source.origin = adapted_origin(costs);
   source.costs = std::make_shared<const KernelCosts>(std::move(costs));

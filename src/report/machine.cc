@@ -2,8 +2,7 @@
 
 #include <sched.h>
 
-#include <ctime>
-
+#include "base/utc_now.h"
 #include "isa/cpu.h"
 #include "isa/isa.h"
 
@@ -13,16 +12,6 @@ namespace {
 int usable_cores() {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
-}
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  char text[32] = "";
-  if (gmtime_r(&now, &parts) != nullptr) {
-    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts);
-  }
-  return text;
 }
 
 }  // namespace

@@ -1,31 +1,26 @@
 // Dense fields on AVX2 without VNNI: with 3, 5, 6 or 7 planes the bits of a byte that fields would
 // leave empty hold the last columns (kLayoutDense).
 #include "kernel/avx2/byte_fields.h"
-#include "kernel/avx2/word_fields.h"
 
 namespace pbatch {
+
+// Of all other widths, where dense fields are fields.
+void fields_avx2_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end);
 
 void dense_avx2_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   if (row_block_begin >= row_block_end) return;
   switch (dense_field_bits(args->n_planes, args->row_blocks)) {
-    case 1:
-      return run_field_width<Bytes<8>, 1>(args, row_block_begin, row_block_end);
-    case 2:
-      return run_field_width<Bytes<8>, 2>(args, row_block_begin, row_block_end);
     case 3:
       return run_field_width<Bytes<8>, 3>(args, row_block_begin, row_block_end);
-    case 4:
-      return run_field_width<Bytes<8>, 4>(args, row_block_begin, row_block_end);
     case 5:
       return run_field_width<Bytes<4>, 5>(args, row_block_begin, row_block_end);
     case 6:
       return run_field_width<Bytes<2>, 6>(args, row_block_begin, row_block_end);
     case 7:
       return run_field_width<Bytes<1>, 7>(args, row_block_begin, row_block_end);
+    default:
+      return fields_avx2_run(args, row_block_begin, row_block_end);
   }
-  // One row block, or 8 planes.
-  return args->n_planes == 8 ? run_field_width<Words, 8>(args, row_block_begin, row_block_end)
-                             : run_field_width<Bytes<8>, 8>(args, row_block_begin, row_block_end);
 }
 
 }  // namespace pbatch

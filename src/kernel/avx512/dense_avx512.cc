@@ -4,17 +4,14 @@
 
 namespace pbatch {
 
+// Of all other widths, where dense fields are fields.
+void fields_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end);
+
 void dense_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_t row_block_end) {
   if (row_block_begin >= row_block_end) return;
   switch (dense_field_bits(args->n_planes, args->row_blocks)) {
-    case 1:
-      return run_field_width<1>(args, row_block_begin, row_block_end);
-    case 2:
-      return run_field_width<2>(args, row_block_begin, row_block_end);
     case 3:
       return run_field_width<3>(args, row_block_begin, row_block_end);
-    case 4:
-      return run_field_width<4>(args, row_block_begin, row_block_end);
     case 5:
       return run_field_width<5>(args, row_block_begin, row_block_end);
     case 6:
@@ -22,7 +19,7 @@ void dense_avx512_run(const BitKernelArgs* args, int64_t row_block_begin, int64_
     case 7:
       return run_field_width<7>(args, row_block_begin, row_block_end);
     default:
-      return run_field_width<8>(args, row_block_begin, row_block_end);
+      return fields_avx512_run(args, row_block_begin, row_block_end);
   }
 }
 
