@@ -95,11 +95,23 @@ std::vector<std::string> Networks::files() const {
   return all;
 }
 
+namespace {
+
+// --min-elements of min_elements
+std::string flag_of(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return "--" + name;
+}
+
+}  // namespace
+
 void QuantizeFlags::add_to(CLI::App& command) {
   const auto add = [this](CLI::Option* option) { flags_.push_back(option); };
-  add(command.add_option("--planes", options.planes, "Bit-layers per matrix, 1 to 16")
-          ->check(CLI::Range(1, 16))
+#define PBATCH_QUANTIZE_OPTION(name, field, least, greatest, help)                                 \
+  add(command.add_option(flag_of(#name), options.field, help)                                      \
+          ->check(CLI::Range(static_cast<double>(least), static_cast<double>(greatest), "NUMBER")) \
           ->capture_default_str());
+#include "quantize/quantize_options.inc"
   add(command
           .add_option_function<std::string>(
               "--group",
@@ -111,15 +123,6 @@ void QuantizeFlags::add_to(CLI::App& command) {
               "larger")
           ->check(CLI::IsMember({"auto", "0", "32", "64", "128"}))
           ->default_str("auto"));
-  add(command.add_option("--min-elements", options.min_elements, "Smaller matrices stay float")
-          ->check(CLI::NonNegativeNumber)
-          ->capture_default_str());
-  add(command
-          .add_option("--floor", options.floor_bits,
-                      "Bits that runs read at least of tables, matrices of at most 32 columns and "
-                      "small output layers; 1: no floor")
-          ->check(CLI::Range(1, 16))
-          ->capture_default_str());
   add(command
           .add_option_function<std::string>(
               "--scheme",

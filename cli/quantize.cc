@@ -45,6 +45,7 @@ nlohmann::json to_json(const QuantizeReport& report) {
                       {"compensated", l.compensated},
                       {"output_gain_db", l.output_gain_db},
                       {"min_weight_bits", l.min_weight_bits},
+                      {"outliers", l.outliers},
                       {"plane_bytes", l.plane_bytes},
                       {"scale_bytes", l.scale_bytes},
                       {"float_bytes", l.float_bytes}});
@@ -78,6 +79,27 @@ std::string codes_text(const QuantizeReport& report) {
          (plain.empty() ? "" : "plain codes: " + plain + "\n");
 }
 
+// What is said of the layers that have some.
+std::string floors_text(const QuantizeReport& report) {
+  std::string floors;
+  for (const LayerReport& l : report.layers) {
+    if (l.min_weight_bits <= 1) continue;
+    floors +=
+        (floors.empty() ? "" : ", ") + fmt::format("{} {}", printable(l.name), l.min_weight_bits);
+  }
+  return floors.empty() ? floors : "bits that runs read at least: " + floors + "\n";
+}
+
+std::string outliers_text(const QuantizeReport& report) {
+  std::string outliers;
+  for (const LayerReport& l : report.layers) {
+    if (l.outliers == 0 || !l.same_as.empty()) continue;
+    outliers +=
+        (outliers.empty() ? "" : ", ") + fmt::format("{} {}", printable(l.name), l.outliers);
+  }
+  return outliers.empty() ? outliers : "weights kept apart from the codes: " + outliers + "\n";
+}
+
 std::string to_text(const QuantizeReport& report) {
   std::size_t widths = 0;
   for (const LayerReport& l : report.layers) widths = std::max(widths, l.sqnr_db.size());
@@ -100,14 +122,8 @@ std::string to_text(const QuantizeReport& report) {
     for (const double db : l.sqnr_db) row.push_back(fmt::format("{:.1f}", db));
     table.add(row);
   }
-  std::string floors;
-  for (const LayerReport& l : report.layers) {
-    if (l.min_weight_bits <= 1) continue;
-    floors +=
-        (floors.empty() ? "" : ", ") + fmt::format("{} {}", printable(l.name), l.min_weight_bits);
-  }
-  if (!floors.empty()) floors = "bits that runs read at least: " + floors + "\n";
-  return table.to_string() + kept + warnings + floors + codes_text(report) +
+  return table.to_string() + kept + warnings + floors_text(report) + outliers_text(report) +
+         codes_text(report) +
          fmt::format("{} ({}) and {} ({}); the matrices took {} as floats\n",
                      printable(report.model_path), human_bytes(double(report.model_bytes)),
                      printable(report.data_path), human_bytes(double(report.data_bytes)),

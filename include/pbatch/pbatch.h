@@ -345,6 +345,15 @@ PBATCH_API pbatch_code pbatch_quantize_codes(const char* onnx_path, const char* 
                                              const pbatch_quantize_options* options,
                                              const pbatch_code_options* codes,
                                              pbatch_quantize_summary* summary, pbatch_error* error);
+/* The same, and numbers by name, which count more than those of the structs: `settings` are texts
+ * NAME=VALUE of planes, min_elements, floor or outliers: the share of the weights, 0 to 0.01, that
+ * may be kept apart from the codes of matrices with heavy tails (0.001; 0 for GPUs). */
+PBATCH_API pbatch_code pbatch_quantize_settings(const char* onnx_path, const char* out_path,
+                                                const pbatch_quantize_options* options,
+                                                const pbatch_code_options* codes,
+                                                const char* const* settings, size_t setting_count,
+                                                pbatch_quantize_summary* summary,
+                                                pbatch_error* error);
 
 #ifdef __cplusplus
 }

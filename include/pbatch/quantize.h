@@ -41,6 +41,10 @@ struct QuantizeOptions {
   /// reads a few rows; matrices of at most 32 columns; output layers of at most a tenth of all
   /// weights (LayerInfo::min_weight_bits). 1: no layer is special.
   int floor_bits = 8;
+  /// The share of a matrix's weights, 0 to 0.01, that may be kept apart from its codes, as floats,
+  /// because steps that hold them are too coarse for the others: only in matrices with heavy tails,
+  /// where it pays (docs/bit-layers.md, "Outliers"). 0: none, which GPUs need.
+  double outliers = 0.001;
   Scheme scheme = Scheme::automatic;  ///< Session::quantize_in_memory takes automatic for plain
   std::vector<Sample> samples;        ///< replace self-made statistics and improve on them
   /// Told how far the work is: what is done now, steps done, steps in all. From the calling thread.
@@ -57,7 +61,8 @@ struct LayerReport {
   int planes = 0;
   std::vector<double> sqnr_db;   ///< signal to quantization noise at width i + 1, decibels
   std::int64_t plane_bytes = 0;  ///< bytes of one plane
-  std::int64_t scale_bytes = 0;  ///< bytes of all scales
+  std::int64_t scale_bytes = 0;  ///< bytes of all scales and outliers
+  std::int64_t outliers = 0;     ///< weights that are kept apart from the codes
   std::int64_t float_bytes = 0;  ///< what the float matrix took, as float32
   std::string warning;           ///< what to do about an unusual error; empty if it has none
   std::string same_as;           ///< a layer before it that has the same matrix; else empty

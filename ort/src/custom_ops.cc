@@ -31,9 +31,9 @@ constexpr Operator kOperators[] = {
     {"SwapLast", "F"},
 };
 
-// Row scale, codebook, group codes, and up to 16 planes.
-constexpr std::string_view kMatrixInputs = "fbbbbbbbbbbbbbbbbbb";
-static_assert(kMatrixInputs.size() == 3 + 16);
+// Row scale, codebook, group codes, up to 16 planes, places and values of outliers.
+constexpr std::string_view kMatrixInputs = "fbbbbbbbbbbbbbbbbbbif";
+static_assert(kMatrixInputs.size() == 3 + 16 + 2);
 
 /// An operator of docs/model-file.md, or one that its float parts are made of.
 struct Signature : OrtCustomOp {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "quantize/options.h"
+
 namespace pbatch::ort {
 namespace {
 
@@ -100,10 +102,11 @@ Status read_precision(const Lookup& lookup, Precision* precision) {
 Status read_quantization(const Lookup& lookup, int bits, QuantizeOptions* to) {
   to->scheme = Scheme::plain;
   if (bits <= 16) to->planes = std::max(to->planes, bits);
-  PBATCH_RETURN_IF_ERROR(read_number(lookup, "planes", 1, 16, &to->planes));
-  PBATCH_RETURN_IF_ERROR(read_number(lookup, "floor", 1, 16, &to->floor_bits));
-  PBATCH_RETURN_IF_ERROR(read_number<std::int64_t>(lookup, "min_elements", 1, std::int64_t{1} << 40,
-                                                   &to->min_elements));
+  for (const std::string_view name : option_names()) {
+    if (const std::optional<std::string> text = lookup(std::string(name).c_str())) {
+      PBATCH_RETURN_IF_ERROR(set_option(*to, name, *text));
+    }
+  }
   if (const std::optional<std::string> group = lookup("group"); group && *group != "auto") {
     const std::optional<int> columns = parse<int>(*group);
     const bool known =

@@ -9,8 +9,6 @@
 namespace pbatch::ort {
 namespace {
 
-constexpr std::size_t kScaleInputs = 3;
-
 Status damaged(const std::string& what) {
   return {ErrorCode::malformed, what, "the model is damaged; make it anew with 'pbatch quantize'"};
 }
@@ -35,8 +33,9 @@ Status read_shape(const Node& node, std::size_t first, BitMatrix* m) {
   if (m->rows < 1 || m->rows >= most || m->cols < 1 || m->cols >= most || !known_group) {
     return damaged("its matrix has an impossible shape");
   }
-  if (planes < 1 || planes > 16 ||
-      node.inputs.size() != first + kScaleInputs + static_cast<std::size_t>(planes)) {
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t outliers, node.int_attr("outliers", 0));
+  const std::size_t inputs = outliers > 0 ? kPlaneInputs + 2 : static_cast<std::size_t>(planes);
+  if (planes < 1 || planes > 16 || node.inputs.size() != first + kScaleInputs + inputs) {
     return damaged("it does not have the bit-layers that it declares");
   }
   m->group = static_cast<int>(group);
@@ -63,7 +62,18 @@ Result<std::shared_ptr<const BitMatrix>> take_matrix(const Graph& graph, Node& n
   m->row_scale = row_scale.span<float>();
   m->codebook = codebook.span<std::uint8_t>();
   m->group_codes = codes.span<std::uint8_t>();
-  for (std::size_t i = first + kScaleInputs; i < node.inputs.size(); ++i) {
+  const std::size_t first_plane = first + kScaleInputs, behind = first_plane + kPlaneInputs;
+  if (node.inputs.size() > behind) {
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, node.int_attr("outliers", 0));
+    PBATCH_ASSIGN_OR_RETURN(const Tensor places, constant_input(graph, node, behind, DType::i32,
+                                                                count, "places of outliers"));
+    PBATCH_ASSIGN_OR_RETURN(const Tensor values,
+                            constant_input(graph, node, behind + 1, DType::f32, count, "outliers"));
+    m->outlier_places = places.span<std::int32_t>();
+    m->outlier_values = values.span<float>();
+  }
+  for (std::size_t i = first_plane; i < first_plane + static_cast<std::size_t>(m->planes_stored);
+       ++i) {
     PBATCH_ASSIGN_OR_RETURN(
         const Tensor plane,
         constant_input(graph, node, i, DType::u8, plane_bytes(m->rows, m->cols), "bit-layer"));

@@ -124,6 +124,7 @@ def quantize(
     scheme: str = "auto",
     samples: Any = None,
     floor: int = 8,
+    outliers: float = 0.001,
 ) -> Quantized:
     """Turns a float network into bit-layers. Needs no data and retrains nothing.
 
@@ -145,6 +146,8 @@ def quantize(
             no labels.
         floor: bits that runs read at least of tables, matrices of at most 32 columns and small
             output layers; 1: no floor.
+        outliers: share of the weights, up to 0.01, that may be kept apart from their codes in
+            matrices with heavy tails, where it pays; 0: none, which GPUs need.
 
     Raises:
         Error: of the class that says why.
@@ -172,6 +175,8 @@ def quantize(
         )
     if not 1 <= floor <= 16:
         raise InvalidArgumentError(f"'floor' is {floor}", remedy="give 1 to 16")
+    if not 0 <= outliers <= 0.01:
+        raise InvalidArgumentError(f"'outliers' is {outliers}", remedy="give 0 to 0.01")
     if samples is None:
         named: list[tuple[str, Any]] = []
     else:
@@ -183,6 +188,7 @@ def quantize(
         [exclude] if isinstance(exclude, str) else list(exclude),
         threads,
         floor,
+        outliers,
         scheme,
         named,
     )

@@ -21,7 +21,8 @@ void bind_layer_report(nb::module_& m) {
   c.def_ro("sqnr_db", &LayerReport::sqnr_db,
            "Signal to quantization noise at 1, 2, … bits, in decibels.");
   c.def_ro("plane_bytes", &LayerReport::plane_bytes, "Bytes of one bit-layer.");
-  c.def_ro("scale_bytes", &LayerReport::scale_bytes, "Bytes of all scales.");
+  c.def_ro("scale_bytes", &LayerReport::scale_bytes, "Bytes of all scales and outliers.");
+  c.def_ro("outliers", &LayerReport::outliers, "Weights that are kept apart from the codes.");
   c.def_ro("float_bytes", &LayerReport::float_bytes, "Bytes of the matrix before, as float32.");
   c.def_ro("compensated", &LayerReport::compensated,
            "Whether its codes make up for each other's errors.");

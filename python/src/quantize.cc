@@ -68,7 +68,7 @@ void bind_quantize(nb::module_& m) {
       .def(
           "__init__",
           [](QuantizeOptions* self, int planes, int group, std::int64_t min_elements,
-             std::vector<std::string> exclude, int threads, int floor_bits,
+             std::vector<std::string> exclude, int threads, int floor_bits, double outliers,
              const std::string& scheme, const NamedArrays& samples) {
             new (self) QuantizeOptions{.planes = planes,
                                        .group = group,
@@ -76,14 +76,17 @@ void bind_quantize(nb::module_& m) {
                                        .exclude = std::move(exclude),
                                        .threads = threads,
                                        .floor_bits = floor_bits,
+                                       .outliers = outliers,
                                        .scheme = scheme_of(scheme),
                                        .samples = copy_samples(samples),
                                        .progress = {}};
           },
           nb::arg("planes"), nb::arg("group"), nb::arg("min_elements"), nb::arg("exclude"),
-          nb::arg("threads"), nb::arg("floor_bits"), nb::arg("scheme"), nb::arg("samples"),
+          nb::arg("threads"), nb::arg("floor_bits"), nb::arg("outliers"), nb::arg("scheme"),
+          nb::arg("samples"),
           nb::sig("def __init__(self, planes: int, group: int, min_elements: int, "
-                  "exclude: Sequence[str], threads: int, floor_bits: int, scheme: str, "
+                  "exclude: Sequence[str], threads: int, floor_bits: int, outliers: float, "
+                  "scheme: str, "
                   "samples: Sequence[tuple[str, Any]]) -> None"));
   nb::class_<QuantizeReport>(m, "QuantizeResult")
       .def_ro("layers", &QuantizeReport::layers)

@@ -103,6 +103,26 @@ def test_samples_make_compensated_codes():
         pbatch.quantize("net.onnx", floor=0)
 
 
+def test_outliers_are_kept_apart_and_exact():
+    w = np.random.default_rng(1).standard_normal((64, 300)).astype(np.float32)
+    w[7, 11] = 80
+    heavy = model_of(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="heavy")],
+        [("x", TensorProto.FLOAT, [1, 64])],
+        [("y", TensorProto.FLOAT, [1, 300])],
+        {"w": w},
+    )
+    report, model = pbatch.quantize(heavy, floor=1)
+    assert [layer.outliers for layer in report.layers] == [1]
+    x = np.zeros((1, 64), np.float32)
+    x[0, 7] = 1
+    (y,) = pbatch.InferenceSession(model).run(["y"], {"x": x}, bits=1, abits=32)
+    assert abs(y[0, 11] - 80) < 1e-4
+    assert [layer.outliers for layer in pbatch.quantize(heavy, outliers=0).report.layers] == [0]
+    with pytest.raises(pbatch.errors.InvalidArgumentError):
+        pbatch.quantize(heavy, outliers=0.5)
+
+
 def test_a_floor_is_a_layers_least_width():
     narrow = model_of(  # a matrix of 16 columns
         [helper.make_node("MatMul", ["x", "w"], ["y"], name="narrow")],

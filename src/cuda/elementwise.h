@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "kernel/hd.h"
+#include "pack/hd.h"
 
 namespace pbatch::cuda {
 

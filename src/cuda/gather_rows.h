@@ -6,6 +6,7 @@
 
 #include "cuda/flags.h"
 #include "cuda/product_args.h"
+#include "pack/scheme.h"
 
 namespace pbatch::cuda {
 
@@ -32,11 +33,9 @@ PBATCH_HD inline float table_value(const ProductArgs& a, int64_t row, int64_t co
     code = 2 * code + (from[plane * a.plane_stride] >> place.bit & 1);
   }
   const int64_t run = col / 32 / a.run_blocks;
-  const double levels = static_cast<double>(1 << a.weight_bits);
-  const double scale = a.scales[scale_at(row_block, in_block, run, a.slabs, a.run_blocks)];
-  // As dequantize.cc has it; exact but for the rounding to float.
-  const double half_step = static_cast<double>(a.row_scale[row]) * (scale / levels);
-  return static_cast<float>(half_step * (2.0 * code - (levels - 1)));
+  const int scale = a.scales[scale_at(row_block, in_block, run, a.slabs, a.run_blocks)];
+  return value_of_code(half_step_of(a.row_scale[row], scale, a.weight_bits),
+                       static_cast<int32_t>(code), a.weight_bits);
 }
 
 /// Element `i` of the count * cols of y.

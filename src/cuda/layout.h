@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 #include "cuda/warp_code.h"
-#include "kernel/hd.h"
+#include "pack/hd.h"
 
 namespace pbatch::cuda {
 

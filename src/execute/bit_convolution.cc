@@ -105,6 +105,7 @@ struct BitConvolution::Memory {
   void* product = nullptr;
   std::int32_t* numbers = nullptr;  // of one window
   float* products = nullptr;        // [tile][rows] for a plain result
+  float* outliers = nullptr;        // [tile][columns with outliers]: the windows there
   std::size_t bytes = 0;
   float scale = 0;        // of the strip
   std::int32_t zero = 0;  // of affine codes: q of a pixel off the image is -zero
@@ -132,6 +133,7 @@ BitConvolution::BitConvolution(const ConvGeometry& geometry, Layout x_layout, La
               columns_ == ConvColumns::channel_blocks),
       vectors_(direct_ && windows_are_vectors()) {
   for (const std::int64_t d : geometry.in) pixels_ *= d;
+  find_outlier_columns();
 }
 
 Result<std::unique_ptr<const BitConvolution>> BitConvolution::create(
@@ -196,6 +198,8 @@ BitConvolution::Memory BitConvolution::memory_at(void* scratch) const {
   if (y_layout_ == Layout::plain) {
     m.products = static_cast<float*>(take(float_bytes(tile_ * matrix_->matrix->rows)));
   }
+  const auto outliers = static_cast<std::int64_t>(outlier_columns_.size());
+  if (outliers > 0) m.outliers = static_cast<float*>(take(float_bytes(tile_ * outliers)));
   return m;
 }
 
@@ -267,10 +271,13 @@ Status BitConvolution::run_strip(const StepCall& step, std::int64_t i, void* scr
     product.time_parts(step.phases);
     const bool last = y_layout_ == Layout::channels_last;
     float* const y = last ? target + begin * rows : memory.products;
-    product.multiply_all(0, end - begin,
-                         {y, rows, layer_.bias, layer_.activation,
-                          is_affine() ? ones_.data() : nullptr, static_cast<float>(memory.zero)},
-                         pool);
+    if (memory.outliers != nullptr) gather_outliers(strip, pixels, begin, end, memory.outliers);
+    product.multiply_all(
+        0, end - begin,
+        {y, rows, layer_.bias, layer_.activation, is_affine() ? ones_.data() : nullptr,
+         static_cast<float>(memory.zero), memory.outliers,
+         static_cast<std::int64_t>(outlier_columns_.size()), true},
+        pool);
     if (last) continue;
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t p = begin; p < end; ++p) {
@@ -330,6 +337,45 @@ void BitConvolution::gather(const ImageStrip& strip, const From* pixels, To outs
                                             : c * taps + t;
             window[column] = *from++;
           }
+        }
+      });
+}
+
+void BitConvolution::find_outlier_columns() {
+  const std::int64_t taps = order_.taps;
+  std::int64_t slot = 0;
+  for (const std::int32_t c : matrix_->outliers.columns()) {
+    const bool blocks = columns_ == ConvColumns::channel_blocks;
+    outlier_columns_.push_back(
+        {blocks ? order_.tap_of(c) : c % taps, blocks ? order_.channel_of(c) : c / taps, slot++});
+  }
+  std::sort(outlier_columns_.begin(), outlier_columns_.end(),
+            [](const OutlierColumn& a, const OutlierColumn& b) {
+              return a.tap != b.tap ? a.tap < b.tap : a.slot < b.slot;
+            });
+  std::size_t next = 0;
+  for (std::int64_t tap = 0; tap <= taps; ++tap) {
+    while (next < outlier_columns_.size() && outlier_columns_[next].tap < tap) ++next;
+    outliers_of_tap_.push_back(next);
+  }
+}
+
+void BitConvolution::gather_outliers(const ImageStrip& strip, const float* pixels,
+                                     std::int64_t begin, std::int64_t end, float* to) const {
+  const std::size_t count = outlier_columns_.size();
+  float* window = nullptr;
+  windows_.visit(
+      begin, end,
+      [&](std::int64_t i, bool) {
+        window = to + static_cast<std::size_t>(i) * count;
+        std::fill_n(window, count, 0.0F);
+      },
+      [&](std::int64_t tap, std::int64_t taps, std::int64_t pixel) {
+        const float* const from = pixels + (pixel - strip.pixel_begin) * geometry_.channels;
+        const std::size_t last = outliers_of_tap_[static_cast<std::size_t>(tap + taps)];
+        for (std::size_t i = outliers_of_tap_[static_cast<std::size_t>(tap)]; i < last; ++i) {
+          const OutlierColumn& c = outlier_columns_[i];
+          window[c.slot] = from[(c.tap - tap) * geometry_.channels + c.channel];
         }
       });
 }

@@ -65,6 +65,10 @@ class BitConvolution {
                      const Memory& memory, const PackedVectors& to) const;
   void gather_numbers(const ImageStrip& strip, std::int64_t begin, std::int64_t end,
                       const Memory& memory, const PackedVectors& to) const;
+  void find_outlier_columns();
+  /// The floats of the windows begin ... end - 1 in the columns that have outliers.
+  void gather_outliers(const ImageStrip& strip, const float* pixels, std::int64_t begin,
+                       std::int64_t end, float* to) const;
   template <class From, class To>
   void gather(const ImageStrip& strip, const From* pixels, To outside, std::int64_t begin,
               std::int64_t end, To* windows) const;
@@ -85,7 +89,12 @@ class BitConvolution {
   bool direct_;                      // digits of a strip are copied to the windows as they are
   bool vectors_;                     // and are those of the windows, one behind the other
   std::int64_t pixels_ = 1;          // of an image
-  std::vector<float> ones_;          // BitProduct::sum_columns(), of affine codes
+  struct OutlierColumn {
+    std::int64_t tap, channel, slot;  // of OutlierProduct::columns()
+  };
+  std::vector<OutlierColumn> outlier_columns_;  // by tap
+  std::vector<std::size_t> outliers_of_tap_;    // [taps + 1]: the first of each
+  std::vector<float> ones_;                     // BitProduct::sum_columns(), of affine codes
 };
 
 }  // namespace pbatch

@@ -50,8 +50,13 @@ Status bit_gemm(const PreparedMatrix& matrix, const BitGemmCall& call, ThreadPoo
       PBATCH_RETURN_IF_ERROR(
           product.quantize(call.x + done * call.ldx, call.ldx, first, count, pool));
     }
-    product.multiply_all(first, count,
-                         {call.y + done * call.ldy, call.ldy, call.bias, call.activation}, &pool);
+    const BitProductOutput out{.y = call.y + done * call.ldy,
+                               .ldy = call.ldy,
+                               .bias = call.bias,
+                               .activation = call.activation,
+                               .x = call.x + done * call.ldx,
+                               .ldx = call.ldx};
+    product.multiply_all(first, count, out, &pool);
   }
   return Status::ok();
 }

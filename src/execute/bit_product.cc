@@ -33,6 +33,10 @@ std::int64_t accumulator_bytes(const PreparedMatrix& m, int activation_bits) {
          static_cast<std::int64_t>(sizeof(float));
 }
 
+std::int64_t outlier_bytes(const PreparedMatrix& m) {
+  return m.outliers.empty() ? 0 : padded_rows(m) * static_cast<std::int64_t>(sizeof(float));
+}
+
 std::int64_t numbers_bytes(const PreparedMatrix& m, int activation_bits) {
   return packed_bytes(kActivationNumbers, col_blocks(m.matrix->cols), activation_bits);
 }
@@ -84,8 +88,9 @@ std::size_t BitProduct::scratch_bytes(const PreparedMatrix& m, std::int64_t batc
                                       int activation_bits) {
   const std::int64_t numbers =
       is_direct(m.kernel->activations) ? 0 : numbers_bytes(m, activation_bits);
-  return static_cast<std::size_t>(
-      chunk_of(m, batch, activation_bits) * accumulator_bytes(m, activation_bits) + numbers);
+  return static_cast<std::size_t>(chunk_of(m, batch, activation_bits) *
+                                      accumulator_bytes(m, activation_bits) +
+                                  outlier_bytes(m) + numbers);
 }
 
 BitProduct::BitProduct(const PreparedMatrix& matrix, std::int64_t batch, int activation_bits,
@@ -98,7 +103,8 @@ BitProduct::BitProduct(const PreparedMatrix& matrix, std::int64_t batch, int act
       acc_stride_(padded_rows(matrix)),
       acc_size_(activation_halves(activation_bits) * acc_stride_),
       acc_(static_cast<float*>(scratch)),
-      numbers_(static_cast<char*>(scratch) + chunk_ * accumulator_bytes(matrix, activation_bits)) {}
+      added_(acc_ + chunk_ * matrix.digit_count() * acc_size_),
+      numbers_(reinterpret_cast<char*>(added_) + outlier_bytes(matrix)) {}
 
 bool BitProduct::is_worth_sharing(std::int64_t count, std::int64_t row_blocks) const {
   return row_blocks * kBlockRows * matrix_->matrix->cols * count * (activation_bits_ / 8) *
@@ -242,6 +248,11 @@ void BitProduct::finish(const Part& part, const BitProductOutput& out) const {
       args.acc[d] = accumulators(d) + v * acc_size_;
     }
     args.activation_scale = part.vectors.scales[v];
+    if (!matrix_->outliers.empty()) {
+      matrix_->outliers.run(part.begin, part.end, out.x + (part.first + v) * out.ldx,
+                            out.only_outlier_columns, added_);
+      args.added = added_;
+    }
     epilogue(args, part.begin * kBlockRows, std::min(part.end * kBlockRows, rows),
              out.y + (part.first + v) * out.ldy);
   }

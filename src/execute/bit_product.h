@@ -24,6 +24,11 @@ struct BitProductOutput {
   /// If the vectors are affine codes, whose zero this is: what sum_columns() made; else null.
   const float* ones = nullptr;
   float zero = 0;
+  /// What the vectors were quantized from, [vectors][cols], rows ldx floats apart; or only the
+  /// columns of PreparedMatrix::outliers. Read if the matrix has outliers.
+  const float* x = nullptr;
+  std::int64_t ldx = 0;
+  bool only_outlier_columns = false;
 };
 
 /// Y = X W^T in memory of the caller, for one call or all steps of a sequence. Its results are
@@ -87,6 +92,7 @@ class BitProduct {
   std::int64_t acc_stride_;  // floats of one half
   std::int64_t acc_size_;    // floats of all halves of a vector
   float* acc_;               // [digits][chunk][halves][acc_stride]
+  float* added_;             // [acc_stride]: what outliers add to one vector
   void* numbers_;            // of one vector, for a layout that no quantizer writes
   StepPhases* phases_ = nullptr;
 };

@@ -181,6 +181,7 @@ Result<std::shared_ptr<const PreparedMatrix>> MatrixCache::Impl::prepare(const B
   made->run_blocks = run_blocks_of(*matrix);
   made->runs = runs_of(*matrix);
   PBATCH_ASSIGN_OR_RETURN(made->scales, scales_of(weight_bits));
+  made->outliers = OutlierProduct(*matrix, weight_bits);
   for (int d = 0; d < made->digit_count(); ++d) {
     WeightDigit& digit = made->digits[static_cast<std::size_t>(d)];
     digit.n_planes = std::min(8, weight_bits - 8 * d);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "execute/outlier_product.h"
 #include "kernel/registry.h"
 #include "pack/bit_matrix.h"
 
@@ -25,6 +26,7 @@ struct PreparedMatrix {
   std::int64_t runs = 0;
   std::array<WeightDigit, 2> digits;           ///< the second has no planes up to 8 bits
   std::shared_ptr<const std::uint8_t> scales;  ///< BitKernelArgs::scales
+  OutlierProduct outliers;                     ///< empty where the matrix has none
   std::vector<std::shared_ptr<const std::uint8_t>> repacked;  ///< keeps what digits point to
 
   int digit_count() const { return weight_bits > 8 ? 2 : 1; }

@@ -137,8 +137,7 @@ LayerInfo describe_layer(const Node& node) {
   layer.planes_stored = m.planes_stored;
   layer.planes_available = m.planes_available();
   layer.plane_bytes = plane_bytes(m.rows, m.cols);
-  layer.scale_bytes = static_cast<std::int64_t>(m.group_codes.size() + m.codebook.size() +
-                                                m.row_scale.size_bytes());
+  layer.scale_bytes = m.scale_bytes();
   layer.min_weight_bits = min_weight_bits_of(node);
   return layer;
 }

@@ -13,12 +13,11 @@
 #include "onnx/import.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
+#include "pack/scheme.h"
 
 namespace pbatch {
 namespace {
 
-// Inputs of a matrix before its planes: row scale, codebook, group codes.
-constexpr std::size_t kScaleInputs = 3;
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 31;
 
 Status damaged(const std::string& what) {
@@ -58,6 +57,29 @@ Status read_scales(const Graph& graph, const Node& node, std::size_t first, BitM
   return Status::ok();
 }
 
+// Its attribute says how many; they are the inputs from `first` on.
+Status read_outliers(const Graph& graph, const Node& node, std::size_t first, std::int64_t count,
+                     BitMatrix& m) {
+  PBATCH_ASSIGN_OR_RETURN(const Tensor* places,
+                          stored(graph, node, first, DType::i32, count, "places of outliers"));
+  PBATCH_ASSIGN_OR_RETURN(const Tensor* values,
+                          stored(graph, node, first + 1, DType::f32, count, "outliers"));
+  m.outlier_places = places->span<std::int32_t>();
+  m.outlier_values = values->span<float>();
+  std::int64_t last = -1;
+  for (const std::int32_t place : m.outlier_places) {
+    if (place <= last || place >= m.rows * m.cols) return damaged("its outliers have no order");
+    last = place;
+  }
+  for (const float value : m.outlier_values) {
+    if (!std::isfinite(value)) {
+      return {ErrorCode::not_finite, "an outlier is NaN or infinite",
+              "make the model anew with 'pbatch quantize'"};
+    }
+  }
+  return Status::ok();
+}
+
 // What the nodes of a model share: planes, by their names in the data file, and matrices, by the
 // name of their first plane.
 struct Shared {
@@ -71,7 +93,7 @@ using Planes = std::vector<std::shared_ptr<StoredPlane>>;
 Result<Planes> read_planes(const Graph& graph, const Node& node, std::size_t first,
                            const BitMatrix& m, const ModelData& data, Shared& shared) {
   Planes planes;
-  for (std::size_t i = first; i < node.inputs.size(); ++i) {
+  for (std::size_t i = first; i < first + static_cast<std::size_t>(m.planes_stored); ++i) {
     const Tensor* plane = graph.constant(node.inputs[i]);
     if (plane == nullptr || plane->dtype() != DType::u8) return damaged("a bit-layer is missing");
     if (plane->size() == 0) break;  // the data file was cut here
@@ -104,13 +126,22 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
   if (group != 0 && group != 32 && group != 64 && group != 128) {
     return damaged("its group size is not 0, 32, 64 or 128");
   }
-  if (planes < 1 || planes > 16 ||
-      node.inputs.size() != first + kScaleInputs + static_cast<std::size_t>(planes)) {
+  PBATCH_ASSIGN_OR_RETURN(const std::int64_t outliers, node.int_attr("outliers", 0));
+  PBATCH_ASSIGN_OR_RETURN(const std::string scheme, node.string_attr("scheme", kSchemeName));
+  if (scheme != kSchemeName) {
+    return Status(ErrorCode::unsupported, "its codes are of the scheme '" + scheme + "'",
+                  "update pbatch or make the model anew");
+  }
+  const std::size_t first_plane = first + kScaleInputs, behind = first_plane + kPlaneInputs;
+  const std::size_t last_plane = first_plane + static_cast<std::size_t>(planes);
+  if (planes < 1 || planes > 16 || outliers < 0 ||
+      node.inputs.size() != (outliers > 0 ? behind + 2 : last_plane)) {
     return damaged("it does not have the bit-layers that it declares");
   }
   m->group = static_cast<int>(group);
   m->planes_stored = static_cast<int>(planes);
   PBATCH_RETURN_IF_ERROR(read_scales(graph, node, first, *m));
+  if (outliers > 0) PBATCH_RETURN_IF_ERROR(read_outliers(graph, node, behind, outliers, *m));
 
   // The graph will let go of these tensors, wherever their bytes are.
   auto kept = std::make_shared<std::vector<Tensor>>();
@@ -119,9 +150,9 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
   }
   m->owner = std::move(kept);
   PBATCH_ASSIGN_OR_RETURN(const Planes stored,
-                          read_planes(graph, node, first + kScaleInputs, *m, data, shared));
+                          read_planes(graph, node, first_plane, *m, data, shared));
   for (const auto& plane : stored) m->planes.push_back(plane->bytes());
-  for (std::size_t i = first + kScaleInputs; i < node.inputs.size(); ++i) {
+  for (std::size_t i = first_plane; i < last_plane; ++i) {
     if (node.inputs[i] == kNoValue) return damaged("a bit-layer is missing");
     m->plane_checksums.push_back(
         data.checksum(graph.values[static_cast<std::size_t>(node.inputs[i])].name));
@@ -137,10 +168,11 @@ Result<std::shared_ptr<const BitMatrix>> read_matrix(const Graph& graph, const N
 
 Status check_pair(const Graph& graph, const ModelData& data) {
   const std::string version = graph.metadata.at("pbatch.format_version");
-  if (version != kFormatVersion && version != kFormatVersionOfOrders) {
+  if (version != kFormatVersion && version != kFormatVersionOfOrders &&
+      version != kFormatVersionOfOutliers) {
     return {ErrorCode::unsupported,
             "model format version '" + version + "', but this pbatch reads " + kFormatVersion +
-                " and " + kFormatVersionOfOrders,
+                " to " + kFormatVersionOfOutliers,
             "update pbatch or make the model anew"};
   }
   if (data.file() == nullptr) return Status::ok();  // nothing was large enough to store outside

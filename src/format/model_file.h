@@ -14,9 +14,10 @@ namespace pbatch {
 
 /// Versions of the format; a reader refuses any other. A model that can be of the first is, so that
 /// earlier readers take it. Of the second are those with convolutions whose columns have an order
-/// of their own (kColumnOrder).
+/// of their own (kColumnOrder), of the third those with a matrix that has outliers.
 inline constexpr const char* kFormatVersion = "1";
 inline constexpr const char* kFormatVersionOfOrders = "2";
+inline constexpr const char* kFormatVersionOfOutliers = "3";
 
 /// Whether `path` may become a model: it ends in .onnx, its folder can be written,
 /// and neither it nor its data file is one of `sources`. Called before long work.

@@ -14,6 +14,7 @@
 #include "onnx/export.h"
 #include "pack/bit_matrix.h"
 #include "pack/layout.h"
+#include "pack/scheme.h"
 
 namespace pbatch {
 namespace {
@@ -33,12 +34,14 @@ bool is_tensor_name(const std::string& name) {
 
 const char* version_of(const Graph& graph) {
   const char* version = kFormatVersion;
+  bool outliers = false;
   visit_nodes(graph, [&](const Node& node) {
+    if (node.matrix != nullptr && !node.matrix->outlier_places.empty()) outliers = true;
     if (node.domain == kPbatchDomain && node.has_attr(kColumnOrder)) {
       version = kFormatVersionOfOrders;
     }
   });
-  return version;
+  return outliers ? kFormatVersionOfOutliers : version;
 }
 
 std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
@@ -60,12 +63,18 @@ class FileLayout {
     take_constants_of_subgraphs();
     place_constants();
     for (const auto& [matrix, name] : order_) place_row_scale(*matrix, name);
+    for (const auto& [matrix, name] : order_) place_outliers(*matrix, name);
     for (const auto& [matrix, name] : order_) place_byte_scales(*matrix, name);
     pad();
     for (int plane = 0; plane < 16; ++plane) {
       for (const auto& [matrix, name] : order_) {
         if (plane < matrix->planes_available()) place_plane(*matrix, name, plane);
       }
+    }
+    for (const auto& [matrix, ids] : outlier_values_) {
+      std::vector<ValueId>& all = matrix_values_[matrix];
+      all.resize(kScaleInputs + kPlaneInputs, kNoValue);
+      all.insert(all.end(), ids.begin(), ids.end());
     }
     return wire_nodes(graph_, matrix_values_);
   }
@@ -156,7 +165,8 @@ class FileLayout {
 
   // The layer's name, changed if its tensors would take a name that is in use.
   std::string unused_name(const std::string& layer) {
-    std::vector<std::string> parts{"/row_scale", "/codebook", "/group_codes"};
+    std::vector<std::string> parts{"/row_scale", "/codebook", "/group_codes", "/outlier_places",
+                                   "/outlier_values"};
     for (int plane = 0; plane < 16; ++plane) parts.push_back("/plane" + std::to_string(plane));
     const auto taken = [&](const std::string& name) {
       return std::any_of(parts.begin(), parts.end(),
@@ -171,6 +181,16 @@ class FileLayout {
   void place_row_scale(const BitMatrix& m, const std::string& name) {
     add_matrix_value(m, name + "/row_scale", DType::f32, {m.rows}, m.row_scale.data(),
                      m.row_scale.size_bytes());
+  }
+
+  // They become the last inputs.
+  void place_outliers(const BitMatrix& m, const std::string& name) {
+    if (m.outlier_places.empty()) return;
+    const Shape shape{static_cast<std::int64_t>(m.outlier_places.size())};
+    outlier_values_[&m] = {add_tensor(m, name + "/outlier_places", DType::i32, shape,
+                                      m.outlier_places.data(), m.outlier_places.size_bytes()),
+                           add_tensor(m, name + "/outlier_values", DType::f32, shape,
+                                      m.outlier_values.data(), m.outlier_values.size_bytes())};
   }
 
   void place_byte_scales(const BitMatrix& m, const std::string& name) {
@@ -204,18 +224,23 @@ class FileLayout {
 
   void add_matrix_value(const BitMatrix& m, const std::string& name, DType type, const Shape& shape,
                         const void* data, std::size_t size) {
+    matrix_values_[&m].push_back(add_tensor(m, name, type, shape, data, size));
+  }
+
+  ValueId add_tensor(const BitMatrix& m, const std::string& name, DType type, const Shape& shape,
+                     const void* data, std::size_t size) {
     Value value;
     value.name = name;
     value.dtype = type;
     value.constant = Tensor::view(type, shape, data, m.owner);
     const ValueId id = graph_.add_value(std::move(value));
-    matrix_values_[&m].push_back(id);
     add(id, name, type, shape, bytes_of(data, size));
+    return id;
   }
 
   using MatrixValues = std::map<const BitMatrix*, std::vector<ValueId>>;
 
-  // Inputs of a stored node: its own, row scale, codebook, group codes, planes.
+  // Inputs of a stored node: its own, row scale, codebook, group codes, planes, outliers.
   Status wire_nodes(Graph& graph, const MatrixValues& matrix_values) {
     for (Node& node : graph.nodes) {
       PBATCH_RETURN_IF_ERROR(change_subgraphs(
@@ -228,6 +253,10 @@ class FileLayout {
       node.attributes["cols"] = node.matrix->cols;
       node.attributes["group_size"] = std::int64_t{node.matrix->group};
       node.attributes["planes"] = std::int64_t{node.matrix->planes_available()};
+      node.attributes["scheme"] = std::string(kSchemeName);
+      if (!node.matrix->outlier_places.empty()) {
+        node.attributes["outliers"] = static_cast<std::int64_t>(node.matrix->outlier_places.size());
+      }
     }
     return Status::ok();
   }
@@ -239,7 +268,8 @@ class FileLayout {
       if (node.matrix == nullptr || inside.contains(node.matrix.get())) continue;
       for (const ValueId id : matrix_values_.at(node.matrix.get())) {
         inside[node.matrix.get()].push_back(
-            subgraph.add_value(graph_.values[static_cast<std::size_t>(id)]));
+            id == kNoValue ? kNoValue
+                           : subgraph.add_value(graph_.values[static_cast<std::size_t>(id)]));
       }
     }
     return inside;
@@ -248,7 +278,7 @@ class FileLayout {
   Graph graph_;
   SafetensorsWriter writer_;
   std::vector<std::pair<const BitMatrix*, std::string>> order_;
-  MatrixValues matrix_values_;
+  MatrixValues matrix_values_, outlier_values_;
   std::map<ValueId, std::size_t> tensor_of_;
   std::set<std::string> names_;
 };

@@ -17,7 +17,8 @@ bool are_alike(const BitMatrix& a, const BitMatrix& b) {
   return a.rows == b.rows && a.cols == b.cols && a.group == b.group &&
          a.planes_stored == b.planes_stored && a.codebook_widths == b.codebook_widths &&
          a.planes.size() == b.planes.size() && equal(a.row_scale, b.row_scale) &&
-         equal(a.codebook, b.codebook) && equal(a.group_codes, b.group_codes);
+         equal(a.codebook, b.codebook) && equal(a.group_codes, b.group_codes) &&
+         equal(a.outlier_places, b.outlier_places) && equal(a.outlier_values, b.outlier_values);
 }
 
 }  // namespace

@@ -21,6 +21,12 @@ std::string description_of(const BitMatrix& m) {
     for (const auto plane : m.planes) text += ' ' + crc32_hex(plane);
   }
   const auto* const row_scale = reinterpret_cast<const std::uint8_t*>(m.row_scale.data());
+  if (!m.outlier_places.empty()) {
+    const auto* const places = reinterpret_cast<const std::uint8_t*>(m.outlier_places.data());
+    const auto* const values = reinterpret_cast<const std::uint8_t*>(m.outlier_values.data());
+    text += ' ' + crc32_hex({places, m.outlier_places.size_bytes()}) + ' ' +
+            crc32_hex({values, m.outlier_values.size_bytes()});
+  }
   return text + ' ' + crc32_hex(m.group_codes) + ' ' + crc32_hex(m.codebook) + ' ' +
          crc32_hex({row_scale, m.row_scale.size_bytes()}) + '\n';
 }

@@ -6,6 +6,11 @@
 
 namespace pbatch {
 
+/// The inputs of a stored matrix behind those of its operator: row scale, codebook and group codes,
+/// then its planes. If it has outliers their places and values are the last two, behind room for 16
+/// planes; absent planes have empty names.
+inline constexpr std::size_t kScaleInputs = 3, kPlaneInputs = 16;
+
 struct BitOperator {
   const char* op_type;
   std::size_t inputs;  ///< its own, absent ones too; in a model file the matrix's stand behind them

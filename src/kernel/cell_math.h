@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "kernel/cells.h"
-#include "kernel/hd.h"
+#include "pack/hd.h"
 
 namespace pbatch {
 namespace {

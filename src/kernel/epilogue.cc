@@ -33,6 +33,10 @@ void finish(const EpilogueArgs& args, int64_t row_begin, int64_t row_end, float*
     }
     y[row] = (v * (row_scale[row] * inverse_levels)) * activation_scale;
   }
+  if (args.added != nullptr) {
+    const float* const added = args.added;
+    for (int64_t row = row_begin; row < row_end; ++row) y[row] = y[row] + added[row];
+  }
   if (args.bias != nullptr) {
     const float* const bias = args.bias;
     for (int64_t row = row_begin; row < row_end; ++row) y[row] = y[row] + bias[row];

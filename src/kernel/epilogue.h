@@ -17,6 +17,7 @@ struct EpilogueArgs {
   int activation_bits;   ///< A
   float activation_scale;  ///< of the vector
   const float* row_scale;  ///< [rows]
+  const float* added;      ///< [rows]: what outliers add to this vector's product; or null
   const float* bias;       ///< [rows] or null
   Activation activation;
 };
@@ -25,8 +26,8 @@ struct EpilogueArgs {
 ///   with affine codes acc_i = fl(acc_i + fl(zero * ones_i)) first
 ///   d_i = A == 32 ? fl(fl(hi_i * 32768) + lo_i) : acc_i
 ///   v   = n > 8 ? fl(fl(d_0 * 2^(n-8)) + d_1) : d_0
-///   y   = fl(fl(v * fl(row_scale * 2^-n)) * activation_scale), then fl(y + bias), then the
-///   activation.
+///   y   = fl(fl(v * fl(row_scale * 2^-n)) * activation_scale), then fl(y + added), then
+///   fl(y + bias), then the activation.
 void epilogue(const EpilogueArgs& args, int64_t row_begin, int64_t row_end, float* y);
 
 }  // namespace pbatch

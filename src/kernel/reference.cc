@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/kernel.h"
+#include "pack/scheme.h"
 
 namespace pbatch {
 namespace {
@@ -28,7 +29,6 @@ int32_t half_of(int32_t q, int half, int activation_bits) {
 float row_accumulator(const BitKernelArgs* args, const int32_t* q, int half, int64_t row_block,
                       int row) {
   const int64_t runs = (args->col_blocks + args->run_blocks - 1) / args->run_blocks;
-  const int top = (1 << args->n_planes) - 1;
   float acc = 0.0f;
   for (int64_t run = 0; run < runs; ++run) {
     int64_t sum = 0;
@@ -38,7 +38,7 @@ float row_accumulator(const BitKernelArgs* args, const int32_t* q, int half, int
       for (int col = 0; col < kBlockCols; ++col) {
         const int32_t x = half_of(q[col_block * kBlockCols + col], half, args->activation_bits);
         const int u = weight_code(args, row_block, col_block, row, col);
-        sum += static_cast<int64_t>(2 * u - top) * x;
+        sum += static_cast<int64_t>(level_of_code(u, args->n_planes)) * x;
       }
     }
     const float scale = args->scales[(row_block * runs + run) * kBlockRows + row];

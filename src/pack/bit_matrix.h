@@ -1,11 +1,14 @@
 // A weight matrix as bit-layers.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pbatch/status.h"
@@ -36,6 +39,11 @@ struct BitMatrix {
   std::span<const std::uint8_t> group_codes;  ///< [rows][groups()]
   std::span<const std::uint8_t> codebook;     ///< [codebook_widths][256]
   std::span<const float> row_scale;           ///< [rows]
+  /// Weights kept apart from the planes: whatever these say there, such a weight has its value at
+  /// every width. Places are row * cols + column, ascending; fewer than 2^31 weights if there are
+  /// any.
+  std::span<const std::int32_t> outlier_places;
+  std::span<const float> outlier_values;  ///< [outlier_places.size()]
   std::shared_ptr<const void> owner;
   /// Checks the stored checksums of the first n planes, each only once;
   /// thread-safe. Empty when the planes were made in memory.
@@ -46,6 +54,20 @@ struct BitMatrix {
 
   std::int64_t groups() const { return group == 0 ? 1 : (cols + group - 1) / group; }
   int planes_available() const { return static_cast<int>(planes.size()); }
+  /// What scales and outliers take.
+  std::int64_t scale_bytes() const {
+    return static_cast<std::int64_t>(group_codes.size() + codebook.size() + row_scale.size_bytes() +
+                                     outlier_places.size_bytes() + outlier_values.size_bytes());
+  }
+  /// Calls task(row, column, value) for the outliers of rows begin .. end - 1, ascending.
+  template <class Task>
+  void visit_outliers(std::int64_t begin, std::int64_t end, const Task& task) const {
+    const auto first = std::lower_bound(outlier_places.begin(), outlier_places.end(), begin * cols);
+    auto i = static_cast<std::size_t>(first - outlier_places.begin());
+    for (; i < outlier_places.size() && outlier_places[i] < end * cols; ++i) {
+      task(outlier_places[i] / cols, outlier_places[i] % cols, outlier_values[i]);
+    }
+  }
   /// q of the comment above. Precondition: 1 <= width.
   std::uint8_t group_scale(int width, std::int64_t row, std::int64_t g) const {
     const int w = width < codebook_widths ? width : codebook_widths;

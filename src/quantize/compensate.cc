@@ -61,7 +61,8 @@ class Compensator {
     for (Part& part : parts_) weigh(&part);
     PBATCH_ASSIGN_OR_RETURN(MatrixStorage made,
                             MatrixStorage::allocate(plain_.rows, plain_.cols, plain_.planes_stored,
-                                                    plain_.group, plain_.codebook_widths));
+                                                    plain_.group, plain_.codebook_widths,
+                                                    plain_.outlier_places, plain_.outlier_values));
     std::copy(plain_.row_scale.begin(), plain_.row_scale.end(), made.row_scale);
     std::copy(plain_.group_codes.begin(), plain_.group_codes.end(), made.group_codes);
 

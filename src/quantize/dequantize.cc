@@ -1,27 +1,19 @@
 #include "quantize/dequantize.h"
 
 #include <algorithm>
-#include <cmath>
 #include <exception>
 #include <vector>
 
 #include "pack/pack.h"
+#include "pack/scheme.h"
 #include "quantize/row_blocks.h"
 
 namespace pbatch {
 namespace {
 
-// Half the distance of neighbouring values of a group.
 double half_step(const BitMatrix& m, int width, std::int64_t row, std::int64_t group) {
-  return m.row_scale[static_cast<std::size_t>(row)] *
-         std::ldexp(m.group_scale(width, row, group), -width);
-}
-
-double centre_of(int width) { return std::ldexp(1, width) - 1; }
-
-// Exact in double but for the rounding to float.
-float value_of(double half_step, double code, double centre) {
-  return static_cast<float>(half_step * (2 * code - centre));
+  return half_step_of(m.row_scale[static_cast<std::size_t>(row)], m.group_scale(width, row, group),
+                      width);
 }
 
 }  // namespace
@@ -33,7 +25,6 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
   auto* out = result.mutable_data<float>();
   const std::int64_t row_stride = transposed ? 1 : m.cols, col_stride = transposed ? m.rows : 1;
   const std::int64_t group_cols = m.group == 0 ? m.cols : m.group;
-  const double centre = centre_of(width);
   std::vector<std::uint16_t> codes(static_cast<std::size_t>(kBlockRows * m.cols));
   std::vector<const std::uint8_t*> planes(static_cast<std::size_t>(width));
   for_each_row_block(m.rows, nullptr, [&](std::int64_t begin, std::int64_t end) {
@@ -49,11 +40,14 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
       }
       for (std::int64_t c = g * group_cols; c < last; ++c) {
         for (std::int64_t r = begin; r < end; ++r) {
-          const double u = codes[static_cast<std::size_t>((r - begin) * m.cols + c)];
-          out[r * row_stride + c * col_stride] = value_of(scale[r - begin], u, centre);
+          const int code = codes[static_cast<std::size_t>((r - begin) * m.cols + c)];
+          out[r * row_stride + c * col_stride] = value_of_code(scale[r - begin], code, width);
         }
       }
     }
+    m.visit_outliers(begin, end, [&](std::int64_t r, std::int64_t c, float value) {
+      out[r * row_stride + c * col_stride] = value;
+    });
   });
   return result;
 } catch (const std::exception&) {
@@ -64,15 +58,18 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
 void dequantize_row(const BitMatrix& m, int width, std::int64_t row, float* out) {
   const std::uint8_t* planes[16] = {};
   for (int p = 0; p < width; ++p) planes[p] = m.planes[static_cast<std::size_t>(p)].data();
-  const double centre = centre_of(width);
   for (std::int64_t first = 0; first < m.cols; first += kBlockCols) {
     std::uint16_t codes[kBlockCols];
     unpack_row(planes, width, m.cols, row, first / kBlockCols, codes);
     // No border of groups cuts a block.
     const double step = half_step(m, width, row, m.group == 0 ? 0 : first / m.group);
     const auto count = std::min<std::int64_t>(kBlockCols, m.cols - first);
-    for (std::int64_t c = 0; c < count; ++c) out[first + c] = value_of(step, codes[c], centre);
+    for (std::int64_t c = 0; c < count; ++c) {
+      out[first + c] = value_of_code(step, codes[c], width);
+    }
   }
+  m.visit_outliers(row, row + 1,
+                   [&](std::int64_t, std::int64_t c, float value) { out[c] = value; });
 }
 
 }  // namespace pbatch

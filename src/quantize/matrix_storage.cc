@@ -1,5 +1,6 @@
 #include "quantize/matrix_storage.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -14,7 +15,9 @@ Status no_memory_to_quantize() {
 }
 
 Result<MatrixStorage> MatrixStorage::allocate(std::int64_t rows, std::int64_t cols, int planes,
-                                              int group, int codebook_widths) {
+                                              int group, int codebook_widths,
+                                              std::span<const std::int32_t> outlier_places,
+                                              std::span<const float> outlier_values) {
   MatrixStorage s;
   BitMatrix& m = s.matrix;
   m.rows = rows;
@@ -27,7 +30,9 @@ Result<MatrixStorage> MatrixStorage::allocate(std::int64_t rows, std::int64_t co
   const auto book = static_cast<std::size_t>(codebook_widths) * 256;
   const std::size_t scales = static_cast<std::size_t>(rows) * sizeof(float);
   const std::size_t plane_total = plane * static_cast<std::size_t>(planes);
-  std::shared_ptr<void> buffer = allocate_aligned(plane_total + book + scales + codes);
+  std::shared_ptr<void> buffer =
+      allocate_aligned(plane_total + book + scales + outlier_places.size_bytes() +
+                       outlier_values.size_bytes() + codes);
   if (buffer == nullptr) return no_memory_to_quantize();
   auto* at = static_cast<std::uint8_t*>(buffer.get());
   for (int p = 0; p < planes; ++p, at += plane) {
@@ -39,6 +44,14 @@ Result<MatrixStorage> MatrixStorage::allocate(std::int64_t rows, std::int64_t co
   s.row_scale = reinterpret_cast<float*>(at);
   m.row_scale = {s.row_scale, static_cast<std::size_t>(rows)};
   at += scales;
+  auto* const places = reinterpret_cast<std::int32_t*>(at);
+  std::copy(outlier_places.begin(), outlier_places.end(), places);
+  m.outlier_places = {places, outlier_places.size()};
+  at += outlier_places.size_bytes();
+  auto* const values = reinterpret_cast<float*>(at);
+  std::copy(outlier_values.begin(), outlier_values.end(), values);
+  m.outlier_values = {values, outlier_values.size()};
+  at += outlier_values.size_bytes();
   m.group_codes = {s.group_codes = at, codes};
   m.owner = std::move(buffer);
   return s;

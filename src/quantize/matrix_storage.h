@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "pack/bit_matrix.h"
@@ -17,9 +18,12 @@ struct MatrixStorage {
   std::uint8_t* codebook = nullptr;
   float* row_scale = nullptr;
 
-  /// `codebook_widths`: rows of the codebook. out_of_memory if there is none.
+  /// `codebook_widths`: rows of the codebook. The outliers are copied. out_of_memory if there is
+  /// no memory.
   static Result<MatrixStorage> allocate(std::int64_t rows, std::int64_t cols, int planes, int group,
-                                        int codebook_widths);
+                                        int codebook_widths,
+                                        std::span<const std::int32_t> outlier_places,
+                                        std::span<const float> outlier_values);
   /// codes[end - begin][cols] become rows begin .. end - 1; `begin` is a multiple of kBlockRows.
   void pack(const std::uint16_t* codes, std::int64_t begin, std::int64_t end) const;
 };

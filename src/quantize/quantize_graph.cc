@@ -18,6 +18,7 @@
 #include "quantize/compensate.h"
 #include "quantize/left_constants.h"
 #include "quantize/name_pattern.h"
+#include "quantize/options.h"
 #include "quantize/quantize_matrix.h"
 #include "quantize/same_matrix.h"
 #include "quantize/set_floors.h"
@@ -130,9 +131,9 @@ Result<LayerReport> report_of(const Graph& graph, const Node& node, const Candid
 void describe(const BitMatrix& m, LayerReport& report) {
   report.quantized = true;
   report.planes = m.planes_stored;
+  report.outliers = static_cast<std::int64_t>(m.outlier_places.size());
   report.plane_bytes = plane_bytes(m.rows, m.cols);
-  report.scale_bytes = static_cast<std::int64_t>(m.group_codes.size() + m.codebook.size() +
-                                                 m.row_scale.size_bytes());
+  report.scale_bytes = m.scale_bytes();
 }
 
 Node bit_node(const Node& node, const Candidate& c, std::shared_ptr<const BitMatrix> matrix) {
@@ -227,9 +228,10 @@ class GraphQuantizer {
     for (auto it = first; it != last; ++it) {
       if (same_matrix(it->second.view, c.view)) return &it->second;
     }
-    PBATCH_ASSIGN_OR_RETURN(QuantizedMatrix made,
-                            quantize_matrix(c.view, options_.planes,
-                                            group_for(options_.group, c.weight->size()), &pool_));
+    PBATCH_ASSIGN_OR_RETURN(
+        QuantizedMatrix made,
+        quantize_matrix(c.view, options_.planes, group_for(options_.group, c.weight->size()),
+                        &pool_, options_.outliers));
     Done done{*c.weight, c.view, std::move(made), {}};
     PBATCH_RETURN_IF_ERROR(compensate(layer, &done));
     return &done_.emplace(hash, std::move(done))->second;
@@ -265,6 +267,7 @@ class GraphQuantizer {
 Result<std::vector<LayerReport>> quantize_graph(Graph& graph, const QuantizeOptions& options,
                                                 MomentSource* moments) {
   PBATCH_RETURN_IF_ERROR(check_quantization(options.planes, group_for(options.group, 1)));
+  PBATCH_RETURN_IF_ERROR(check_options(options));
   GraphQuantizer quantizer(options, moments);
   Graph result = graph;
   PBATCH_RETURN_IF_ERROR(turn_left_constants(result, [&](const Node& node, const Tensor& w) {

@@ -9,6 +9,7 @@
 #include "quantize/ladder.h"
 #include "quantize/magnitudes.h"
 #include "quantize/matrix_storage.h"
+#include "quantize/outliers.h"
 #include "quantize/row_blocks.h"
 #include "quantize/scale_codebook.h"
 #include "quantize/sqnr.h"
@@ -73,26 +74,35 @@ Status check_quantization(int planes, int group) {
 }
 
 Result<QuantizedMatrix> quantize_matrix(const WeightView& weights, int planes, int group,
-                                        ThreadPool* pool) try {
+                                        ThreadPool* pool, double most_outliers) try {
   PBATCH_RETURN_IF_ERROR(check_quantization(planes, group));
   if (weights.rows < 1 || weights.cols < 1) {
     return Status(ErrorCode::invalid_argument, "an empty matrix cannot be quantized",
                   "leave this layer float");
   }
-  PBATCH_ASSIGN_OR_RETURN(const Magnitudes magnitudes, measure_magnitudes(weights, group, pool));
+  PBATCH_ASSIGN_OR_RETURN(Magnitudes magnitudes, measure_magnitudes(weights, group, pool));
+  const Outliers outliers = find_outliers(weights, magnitudes, most_outliers, pool);
+  std::vector<float> others;
+  WeightView coded = weights;
+  if (!outliers.places.empty()) {
+    others = without_outliers(weights, outliers, magnitudes.group_cols);
+    coded = {others.data(), weights.rows, weights.cols, weights.cols};
+    PBATCH_ASSIGN_OR_RETURN(magnitudes, measure_magnitudes(coded, group, pool));
+  }
   const Widths widths(planes);
   std::vector<int> ladder =
       fit_ladder(step_mass(magnitudes, widths.smallest_step()), kLadderLevels);
   if (ladder.empty()) ladder.push_back(255);  // all weights are zeros
-  const ScaleCodebook book(widths, std::move(ladder), sample_groups(weights, magnitudes));
+  const ScaleCodebook book(widths, std::move(ladder), sample_groups(coded, magnitudes));
 
   PBATCH_ASSIGN_OR_RETURN(
       const MatrixStorage storage,
-      MatrixStorage::allocate(weights.rows, weights.cols, planes, group, widths.codebook_rows()));
+      MatrixStorage::allocate(weights.rows, weights.cols, planes, group, widths.codebook_rows(),
+                              outliers.places, outliers.values));
   book.write(storage.codebook);
   std::copy(magnitudes.row_scale.begin(), magnitudes.row_scale.end(), storage.row_scale);
   for_each_row_block(weights.rows, pool, [&](std::int64_t begin, std::int64_t end) {
-    encode_rows(weights, magnitudes, book, begin, end, storage);
+    encode_rows(coded, magnitudes, book, begin, end, storage);
   });
   auto matrix = std::make_shared<const BitMatrix>(storage.matrix);
   std::vector<double> sqnr = measure_sqnr(*matrix, weights, pool);

@@ -22,8 +22,9 @@ struct QuantizedMatrix {
 /// Rows whose greatest magnitude is below 2^-100 count as zeros.
 /// Fails for planes outside 1..16, a group that is not 0, 32, 64 or 128, an
 /// empty matrix, and for NaN or infinite weights.
+/// `outliers`: the share of the weights that may be kept apart (find_outliers); 0: none.
 Result<QuantizedMatrix> quantize_matrix(const WeightView& weights, int planes, int group,
-                                        ThreadPool* pool);
+                                        ThreadPool* pool, double outliers = 0);
 
 /// `group` of QuantizeOptions for a matrix of so many weights: what kAutoGroup stands for. Small
 /// matrices are in small networks, which lose more to noise, and less of whose time is products.

@@ -76,6 +76,7 @@ RowCompensator::RowCompensator(const CompensatedLayout& layout, const WeightView
       code_[r * cols + p] = static_cast<std::uint8_t>(codes[from + c]);
     }
   }
+  fix_outliers(start, begin);
   const auto groups = static_cast<std::size_t>(layout.groups);
   const auto* const entries = start.group_codes.data() + static_cast<std::size_t>(begin) * groups;
   entry_.assign(entries, entries + rows * groups);
@@ -85,6 +86,19 @@ RowCompensator::RowCompensator(const CompensatedLayout& layout, const WeightView
   }
   error_.resize(static_cast<std::size_t>(layout.widths.count) * rows * cols);
   gradient_.resize(error_.size());
+}
+
+void RowCompensator::fix_outliers(const BitMatrix& start, std::int64_t begin) {
+  if (start.outlier_places.empty()) return;
+  fixed_.resize(weights_.size());
+  std::vector<std::size_t> place_of(static_cast<std::size_t>(layout_.cols));
+  for (std::size_t p = 0; p < place_of.size(); ++p) {
+    place_of[static_cast<std::size_t>(layout_.factor.order[p])] = p;
+  }
+  start.visit_outliers(begin, begin + rows_, [&](std::int64_t row, std::int64_t col, float) {
+    fixed_[static_cast<std::size_t>((row - begin) * layout_.cols) +
+           place_of[static_cast<std::size_t>(col)]] = true;
+  });
 }
 
 void RowCompensator::set_steps(std::int64_t row, std::int64_t group) {
@@ -105,7 +119,9 @@ void RowCompensator::set_errors(int widths) {
       for (std::int64_t p = 0; p < layout_.cols; ++p) {
         const auto place = static_cast<std::size_t>(p);
         const auto level = static_cast<float>(level_of(code_[at + place], top, n));
-        error[p] = weights_[at + place] - half_step(w, r, layout_.group_of[place]) * level;
+        error[p] = is_fixed(r, p)
+                       ? 0
+                       : weights_[at + place] - half_step(w, r, layout_.group_of[place]) * level;
       }
     }
   }
@@ -138,6 +154,10 @@ void RowCompensator::feed_back(const WidthTree& tree) {
       const std::int64_t group = layout_.group_of[static_cast<std::size_t>(p)];
       const float* const feedback = layout_.factor.feedback_row(p);
       for (std::int64_t r = 0; r < rows_; ++r) {
+        if (is_fixed(r, p)) {
+          for (int w = 0; w < count; ++w) vector_of(error_, w, r)[p] = 0;
+          continue;
+        }
         float target[kTreePlanes];
         for (int w = 0; w < count; ++w) target[w] = vector_of(gradient_, w, r)[p];
         const float* const steps = &half_step(0, r, group);
@@ -176,9 +196,10 @@ void RowCompensator::descend(const WidthTree& tree) {
               weight + (vector_of(gradient_, w, r)[p] * inverse - vector_of(error_, w, r)[p]);
         }
         const float* const steps = &half_step(0, r, group);
-        const int code = tree.choose(target, steps);
-        const bool same = code == code_[static_cast<std::size_t>(r * cols + p)];
-        code_[static_cast<std::size_t>(r * cols + p)] = static_cast<std::uint8_t>(code);
+        std::uint8_t& held = code_[static_cast<std::size_t>(r * cols + p)];
+        const int code = is_fixed(r, p) ? held : tree.choose(target, steps);
+        const bool same = code == held;
+        held = static_cast<std::uint8_t>(code);
         for (int w = 0; w < count; ++w) {
           float& changed =
               change[static_cast<std::size_t>((w * rows_ + r) * kErrorBlock + p - begin)];
@@ -225,8 +246,8 @@ void RowCompensator::visit_scales(int narrow, const Choose& choose) {
         float slope = 0;
         for (std::int64_t i = 0; i < size; ++i) {
           const std::int32_t p = places[static_cast<std::size_t>(i)];
-          b[i] =
-              static_cast<float>(level_of(code_[static_cast<std::size_t>(r * cols + p)], top, n));
+          const int code = code_[static_cast<std::size_t>(r * cols + p)];
+          b[i] = is_fixed(r, p) ? 0 : static_cast<float>(level_of(code, top, n));
           slope += b[i] * gradient[p];
         }
         curvature[w] = 0;

@@ -81,8 +81,12 @@ class RowCompensator {
     return half_step_[static_cast<std::size_t>((row * layout_.groups + group) * kTreePlanes +
                                                width)];
   }
+  void fix_outliers(const BitMatrix& start, std::int64_t begin);
   void set_steps(std::int64_t row, std::int64_t group);
   void set_errors(int widths);
+  bool is_fixed(std::int64_t row, std::int64_t place) const {
+    return !fixed_.empty() && fixed_[static_cast<std::size_t>(row * layout_.cols + place)];
+  }
   template <class Choose>
   void visit_scales(int widths, const Choose& choose);
 
@@ -91,6 +95,7 @@ class RowCompensator {
   std::int64_t rows_;
   std::vector<float> weights_;       // [row][place]
   std::vector<std::uint8_t> code_;   // [row][place]
+  std::vector<bool> fixed_;          // [row][place]: outliers, which have no error; or empty
   std::vector<std::uint8_t> entry_;  // [row][group]
   std::vector<float> half_step_;     // [row][group][width]
   std::vector<float> error_;         // [width][row][place]: w minus its value at that width

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "pack/pack.h"
+#include "pack/scheme.h"
 #include "quantize/row_blocks.h"
 
 namespace pbatch {
@@ -11,11 +12,11 @@ namespace {
 
 // Sum of squared errors of one group at one width.
 double group_noise(const float* w, const std::uint16_t* codes, std::int64_t count, int shift,
-                   int width, double scale) {
-  const std::int32_t centre = (1 << width) - 1;
+                   int width, double half_step) {
   double sum[4] = {};  // side by side, so that compilers use vectors
   const auto square = [&](std::int64_t i) {
-    const double e = w[i] - scale * static_cast<double>(2 * (codes[i] >> shift) - centre);
+    const double e =
+        w[i] - half_step * static_cast<double>(level_of_code(codes[i] >> shift, width));
     return e * e;
   };
   std::int64_t i = 0;
@@ -24,6 +25,24 @@ double group_noise(const float* w, const std::uint16_t* codes, std::int64_t coun
   }
   for (; i < count; ++i) sum[0] += square(i);
   return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
+// Moves the weights and codes of a group that are no outliers to its front; returns how many.
+std::int64_t drop_outliers(const BitMatrix& m, std::int64_t row, std::int64_t first,
+                           std::int64_t count, float* w, std::uint16_t* codes) {
+  const std::int64_t begin = row * m.cols + first;
+  auto next = std::lower_bound(m.outlier_places.begin(), m.outlier_places.end(), begin);
+  if (next == m.outlier_places.end() || *next >= begin + count) return count;
+  std::int64_t kept = 0;
+  for (std::int64_t c = 0; c < count; ++c) {
+    if (next != m.outlier_places.end() && *next == begin + c) {
+      ++next;
+      continue;
+    }
+    w[kept] = w[c];
+    codes[kept++] = codes[c];
+  }
+  return kept;
 }
 
 }  // namespace
@@ -43,15 +62,16 @@ std::vector<double> measure_sqnr(const BitMatrix& m, const WeightView& weights, 
     unpack_planes(block.data(), planes, end - begin, cols, codes.data());
     for (std::int64_t r = begin; r < end; ++r) {
       double* sum = &sums[static_cast<std::size_t>(r) * columns];
-      const double row_scale = m.row_scale[static_cast<std::size_t>(r)];
+      const float row_scale = m.row_scale[static_cast<std::size_t>(r)];
       for (std::int64_t g = 0; g < m.groups(); ++g) {
         const std::int64_t at = (r - begin) * cols + g * group_cols;
-        const std::int64_t count = std::min(group_cols, cols - g * group_cols);
-        const float* w = rows.data() + at;
+        std::int64_t count = std::min(group_cols, cols - g * group_cols);
+        float* const w = rows.data() + at;
         for (std::int64_t c = 0; c < count; ++c) sum[0] += static_cast<double>(w[c]) * w[c];
+        count = drop_outliers(m, r, g * group_cols, count, w, codes.data() + at);
         for (int n = 1; n <= planes; ++n) {
-          const double scale = row_scale * std::ldexp(m.group_scale(n, r, g), -n);
-          sum[n] += group_noise(w, codes.data() + at, count, planes - n, n, scale);
+          const double half_step = half_step_of(row_scale, m.group_scale(n, r, g), n);
+          sum[n] += group_noise(w, codes.data() + at, count, planes - n, n, half_step);
         }
       }
     }

@@ -20,8 +20,9 @@ template <class Term>
 void add_terms(const float* x, const std::int32_t* codes, int count, int shift, int width,
                const Term& term, Lanes* lanes) {
   const float unit = 1.0f / static_cast<float>(1 << width);
-  const std::int32_t centre = (1 << width) - 1;
-  const auto b = [&](int i) { return static_cast<float>(2 * (codes[i] >> shift) - centre) * unit; };
+  const auto b = [&](int i) {
+    return static_cast<float>(level_of_code(codes[i] >> shift, width)) * unit;
+  };
   int i = 0;
   for (; i + kSumLanes <= count; i += kSumLanes) {
     for (int l = 0; l < kSumLanes; ++l) lanes->sum[l] += term(x[i + l], b(i + l));

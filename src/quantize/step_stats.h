@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "pack/scheme.h"
+
 namespace pbatch {
 
 /// Up to this width the best scale differs from the step enough to be stored.
@@ -28,21 +30,6 @@ struct StepStats {
   float bb[kNarrowWidths];
   float xb[kNarrowWidths];
   float noise[4];
-};
-
-/// The code of `x` under `step`, 0 .. 2^planes - 1; beyond the step it saturates.
-class Encoder {
- public:
-  Encoder(int planes, float step)
-      : half_(static_cast<float>(1 << (planes - 1))), top_(2 * half_ - 1), gain_(half_ / step) {}
-  std::int32_t operator()(float x) const {
-    const float t = x * gain_ + half_;
-    const float low = t > 0 ? t : 0;
-    return static_cast<std::int32_t>(low < top_ ? low : top_);
-  }
-
- private:
-  float half_, top_, gain_;
 };
 
 /// Precondition: step > 0; every x finite.

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "pack/scheme.h"
+
 namespace pbatch {
 
 /// The most planes that error compensation looks at; further ones refine what these leave.
@@ -39,7 +41,7 @@ class WidthTree {
 
 /// 2 (u >> (top - n)) - (2^n - 1): the value of a code at width n, in half steps.
 inline std::int32_t level_of(int code, int top, int n) {
-  return 2 * (code >> (top - n)) - ((1 << n) - 1);
+  return level_of_code(code >> (top - n), n);
 }
 
 }  // namespace pbatch

@@ -76,10 +76,7 @@ Result<GemvContender> make_bit_contender(const GemvProblem& problem, const BitCo
       std::string(kernel->name) + " at " + std::to_string(spec.weight_bits) + " bits"));
   const BitMatrix& m = *problem.matrix;
   GemvContender contender{kernel->name, spec.weight_bits, spec.activation_bits, 0, {}};
-  contender.weight_bytes =
-      spec.weight_bits * plane_bytes(m.rows, m.cols) +
-      static_cast<std::int64_t>(m.group_codes.size_bytes() + m.codebook.size_bytes() +
-                                m.row_scale.size_bytes());
+  contender.weight_bytes = spec.weight_bits * plane_bytes(m.rows, m.cols) + m.scale_bytes();
   contender.of_bit_layers = true;
   contender.call = [runner](std::int64_t) { return runner->run(); };
   return contender;

@@ -183,10 +183,11 @@ std::int64_t blocked_column(std::int64_t channels, std::int64_t taps, std::int64
 
 // The order of columns, the code of activations and the strips, written out. Of 8 bits the code is
 // affine, of others q = round(x qmax / max), from the extremes over the rows of pixels that a strip
-// of windows lies on.
+// of windows lies on. Outliers: what `weights` have beyond the `codes` is multiplied with x itself.
 std::vector<double> quantized_conv(const BitConvCase& c, const BitMatrix& m, ConvColumns columns,
-                                   const Tensor& weights, const std::vector<float>& x,
-                                   const std::vector<float>& b, int activation_bits) {
+                                   const Tensor& codes, const Tensor& weights,
+                                   const std::vector<float>& x, const std::vector<float>& b,
+                                   int activation_bits) {
   const std::int64_t oh = out_size(c.height, c.pads[0], c.pads[2], c);
   const std::int64_t ow = out_size(c.width, c.pads[1], c.pads[3], c);
   const std::int64_t strips = std::max<std::int64_t>(1, oh * ow / ImageStrips::kStripWindows);
@@ -229,7 +230,9 @@ std::vector<double> quantized_conv(const BitConvCase& c, const BitMatrix& m, Con
               const std::int64_t column = columns == ConvColumns::channel_blocks
                                               ? blocked_column(c.channels, taps, ch, t)
                                               : ch * taps + t;
-              sum += coded(value) * weights.data<float>()[f * m.cols + column];
+              const double code = codes.data<float>()[f * m.cols + column];
+              sum +=
+                  coded(value) * code + value * (weights.data<float>()[f * m.cols + column] - code);
             }
           }
           y[static_cast<std::size_t>(((n * c.filters + f) * oh + i) * ow + j)] =
@@ -254,10 +257,13 @@ TEST(BitConvolution, IsThatOfTheDefinition) {
     std::vector<float> x = random_floats(count(c.batch * c.channels * c.height * c.width), 3);
     for (float& value : x) value = value < -0.3F ? 0.2F * value : value;  // as activations leave it
     const std::int64_t cols = c.channels * c.kernel * c.kernel;
-    const Tensor w = tensor_of({c.filters, cols}, random_floats(count(c.filters * cols), 1));
+    std::vector<float> weights = random_floats(count(c.filters * cols), 1);
+    for (std::size_t i = 7; i < weights.size(); i += 1009) weights[i] *= 40;
+    const Tensor w = tensor_of({c.filters, cols}, weights);
     const Result<QuantizedMatrix> quantized =
-        quantize_matrix(weight_view(w, false), 12, 64, nullptr);
+        quantize_matrix(weight_view(w, false), 12, 64, nullptr, 0.002);
     ASSERT_TRUE(quantized) << quantized.status().to_line();
+    EXPECT_EQ(quantized->matrix->outlier_places.empty(), c.channels < 5);
     const BitMatrix& m = *quantized->matrix;
     WindowAttributes window;
     window.strides = {c.stride, c.stride};
@@ -270,10 +276,13 @@ TEST(BitConvolution, IsThatOfTheDefinition) {
     for (const ConvColumns columns : {ConvColumns::channel_blocks, ConvColumns::channels_first}) {
       for (const auto& [weight_bits, activation_bits] :
            {std::pair{1, 8}, {4, 8}, {8, 8}, {12, 8}, {3, 16}, {12, 16}, {5, 32}}) {
-        const Result<Tensor> codes = dequantize(m, weight_bits, false);
-        ASSERT_TRUE(codes) << codes.status().to_line();
+        BitMatrix codes_only = m;
+        codes_only.outlier_places = {};
+        const Result<Tensor> codes = dequantize(codes_only, weight_bits, false);
+        const Result<Tensor> whole = dequantize(m, weight_bits, false);
+        ASSERT_TRUE(codes && whole) << codes.status().to_line();
         const std::vector<double> want =
-            quantized_conv(c, m, columns, *codes, x, b, activation_bits);
+            quantized_conv(c, m, columns, *codes, *whole, x, b, activation_bits);
         double norm = 0;
         for (const double v : want) norm = std::max(norm, std::fabs(v));
         std::vector<float> first;

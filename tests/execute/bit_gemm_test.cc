@@ -26,11 +26,13 @@ struct TestMatrix {
   std::vector<std::uint16_t> codes;
   std::vector<std::vector<std::uint8_t>> planes;
   std::vector<std::uint8_t> group_codes, codebook;
-  std::vector<float> row_scale;
+  std::vector<float> row_scale, outlier_values;
+  std::vector<std::int32_t> outlier_places;
   std::shared_ptr<const BitMatrix> matrix;
 };
 
-TestMatrix random_matrix(std::int64_t rows, std::int64_t cols, int group, std::mt19937_64& rng) {
+TestMatrix random_matrix(std::int64_t rows, std::int64_t cols, int group, std::mt19937_64& rng,
+                         std::int64_t outliers = 0) {
   TestMatrix t;
   BitMatrix m;
   m.rows = rows;
@@ -56,6 +58,14 @@ TestMatrix random_matrix(std::int64_t rows, std::int64_t cols, int group, std::m
   m.group_codes = t.group_codes;
   m.codebook = t.codebook;
   m.row_scale = t.row_scale;
+  for (std::int64_t i = 0; i < outliers; ++i) {  // in every stretch one
+    const std::int64_t begin = i * rows * cols / outliers, end = (i + 1) * rows * cols / outliers;
+    t.outlier_places.push_back(
+        static_cast<std::int32_t>(begin + static_cast<std::int64_t>(rng() >> 1) % (end - begin)));
+    t.outlier_values.push_back(30 * scale(rng) * (i % 2 == 0 ? 100.0F : -100.0F));
+  }
+  m.outlier_places = t.outlier_places;
+  m.outlier_values = t.outlier_values;
   t.matrix = std::make_shared<const BitMatrix>(m);
   return t;
 }
@@ -67,8 +77,8 @@ std::vector<float> random_floats(std::int64_t count, std::mt19937_64& rng) {
   return x;
 }
 
-// The weight that n planes stand for, by the formula of bit_matrix.h.
-double weight(const TestMatrix& t, int n, std::int64_t row, std::int64_t col) {
+// The number that n planes stand for, by the formula of bit_matrix.h.
+double coded_weight(const TestMatrix& t, int n, std::int64_t row, std::int64_t col) {
   const BitMatrix& m = *t.matrix;
   const std::int64_t group = m.group == 0 ? 0 : col / m.group;
   const int code = t.group_codes[static_cast<std::size_t>(row * m.groups() + group)];
@@ -78,6 +88,13 @@ double weight(const TestMatrix& t, int n, std::int64_t row, std::int64_t col) {
   return std::ldexp(static_cast<double>(t.row_scale[static_cast<std::size_t>(row)]) * q *
                         (2 * u - ((1 << n) - 1)),
                     -n);
+}
+
+double weight(const TestMatrix& t, int n, std::int64_t row, std::int64_t col) {
+  for (std::size_t i = 0; i < t.outlier_places.size(); ++i) {
+    if (t.outlier_places[i] == row * t.matrix->cols + col) return t.outlier_values[i];
+  }
+  return coded_weight(t, n, row, col);
 }
 
 std::vector<float> product(const PreparedMatrix& prepared, BitGemmCall call,
@@ -119,8 +136,10 @@ void expect_close_to_definition(const TestMatrix& t, int n, int activation_bits,
     for (std::int64_t c = 0; c < m.cols; ++c) {
       const double w = weight(t, n, r, c), v = x[static_cast<std::size_t>(c)];
       sum += w * v;
-      weights += std::fabs(w);
-      magnitude += 256.0 * t.row_scale[static_cast<std::size_t>(r)] * std::fabs(v);
+      const double coded = coded_weight(t, n, r, c);
+      weights += std::fabs(coded);
+      magnitude += (256.0 * t.row_scale[static_cast<std::size_t>(r)] + 2 * std::fabs(w - coded)) *
+                   std::fabs(v);
     }
     const double rounding = std::ldexp(magnitude * static_cast<double>(8 + m.cols / 32), -24);
     ASSERT_NEAR(y[static_cast<std::size_t>(r)], sum, 0.5001 * largest / qmax * weights + rounding)
@@ -145,6 +164,26 @@ TEST(BitGemm, IsTheProductAtEveryPrecision) {
           expect_close_to_definition(t, n, activation_bits, x, product(*prepared, call, x, pool));
           if (HasFatalFailure()) return;
         }
+      }
+    }
+  }
+}
+
+// Weights kept apart count as they are, whatever the planes say there.
+TEST(BitGemm, OutliersHaveTheirValueAtEveryWidth) {
+  std::mt19937_64 rng(7);
+  ThreadPool pool(1);
+  for (const int group : {32, 0}) {
+    const TestMatrix t = random_matrix(37, 301, group, rng, 40);
+    MatrixCache cache(t.matrix);
+    const std::vector<float> x = random_floats(301, rng);
+    for (int n = 1; n <= kPlanes; ++n) {
+      for (const int activation_bits : kActivationBits) {
+        BitGemmCall call;
+        call.activation_bits = activation_bits;
+        expect_close_to_definition(t, n, activation_bits, x,
+                                   product(*prepare(cache, reference(), n), call, x, pool));
+        if (HasFatalFailure()) return;
       }
     }
   }
@@ -182,7 +221,7 @@ TEST_P(BitGemmKernel, GivesTheReferenceBits) {
 // Large enough to be split among threads, also vector by vector.
 TEST_P(BitGemmKernel, ThreadsAndBatchDoNotMatter) {
   if (std::string(kernel_->name) == "reference") GTEST_SKIP() << "too slow for this size";
-  const TestMatrix t = random_matrix(163, 1030, 64, rng_);
+  const TestMatrix t = random_matrix(163, 1030, 64, rng_, 170);
   const std::int64_t rows = t.matrix->rows, cols = t.matrix->cols;
   const std::int64_t most = 33;
   const std::vector<float> x = random_floats(most * cols, rng_);

@@ -189,6 +189,7 @@ class BitRecurrentBits : public ::testing::TestWithParam<RecurrentCase> {
     c_.hidden = 260;
     c_.features = 33;
     t_ = random_tensors(c_);
+    for (std::size_t i = 100; i < t_.r.size(); i += 2003) t_.r[i] *= 20;
     program_.emplace(recurrent_program(c_, t_));
     whole_ = outputs(recurrent_inputs(c_, t_));
   }
@@ -282,6 +283,28 @@ TEST(BitRecurrent, EveryMatrixHasAPrecisionOfItsOwn) {
     const auto got = run_bits(program, recurrent_inputs(c, t), p);
     ASSERT_TRUE(got) << got.status().to_line();
     expect_bits_close((*got)[0], want.y, "Y");
+  }
+}
+
+// Steps that finish early write new states while others still read the old ones.
+TEST(BitRecurrent, OutliersTakeTheStatesBeforeTheStep) {
+  for (RecurrentCase c : cells()) {
+    c.features = c.hidden = 64;
+    RecurrentTensors t = random_tensors(c);
+    for (std::size_t i = 5; i < t.r.size(); i += 2001) t.r[i] = i % 2 == 0 ? 6.0F : -6.0F;
+    const Program program = recurrent_program(c, t);
+    EXPECT_FALSE(matrix_of(program, "cell/recurrent").outlier_places.empty()) << c.cell;
+    for (const LayerPrecision p : {LayerPrecision{2, 32}, LayerPrecision{8, 32}}) {
+      const RecurrentAnswer want =
+          naive_recurrent(c, decoded(c, t, program, p.weight_bits, p.weight_bits),
+                          [](std::vector<double> v) { return v; });
+      for (const int threads : {1, 3}) {
+        const auto got = run_bits(program, recurrent_inputs(c, t), {p, {}}, threads);
+        ASSERT_TRUE(got) << got.status().to_line();
+        expect_bits_close((*got)[0], want.y, c.cell + " Y");
+        if (HasFatalFailure()) return;
+      }
+    }
   }
 }
 

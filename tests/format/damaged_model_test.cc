@@ -200,7 +200,7 @@ TEST_F(DamagedModel, OtherVersionsAreRefused) {
   ASSERT_NE(at, std::string::npos);
   const std::size_t value = at + std::strlen("pbatch.format_version") + 2;  // tag and length
   ASSERT_EQ(bytes[value], '1');
-  bytes[value] = '3';
+  bytes[value] = '4';
   write("q.onnx", bytes);
   EXPECT_EQ(load_model(model_).status().code(), ErrorCode::unsupported);
 }

@@ -55,6 +55,53 @@ TEST_F(ModelFile, ARoundTripKeepsEverything) {
   }
 }
 
+// The first weight of each layer is large: 3 of each, so that something can go wrong with order.
+Graph with_outliers() {
+  Graph graph = testing::mlp({70, 50, 40});
+  EXPECT_TRUE(fuse_linear(graph));
+  for (Value &value : graph.values) {
+    if (!value.constant || value.constant->rank() != 2) continue;
+    float *const w = value.constant->mutable_data<float>();
+    for (const std::int64_t at : {0, 700, 1300}) w[at] = 50.0F;
+  }
+  const auto reports =
+      quantize_graph(graph, {.planes = 5, .group = 32, .min_elements = 1, .outliers = 0.002});
+  EXPECT_TRUE(reports) << reports.status().to_line();
+  for (const LayerReport &layer : *reports) EXPECT_EQ(layer.outliers, 3) << layer.name;
+  return graph;
+}
+
+TEST_F(ModelFile, OutliersComeBackAndMakeItVersion3) {
+  const Graph before = with_outliers();
+  save(before);
+  const Result<Graph> after = load_model(model_);
+  ASSERT_TRUE(after) << after.status().to_line();
+  EXPECT_EQ(after->metadata.at("pbatch.format_version"), "3");
+  for (const char *node : {"fc0", "fc1"}) {
+    const auto m = matrix_of(before, node), n = matrix_of(*after, node);
+    EXPECT_EQ(n->outlier_places.size(), 3u);
+    EXPECT_TRUE(std::ranges::equal(m->outlier_places, n->outlier_places));
+    EXPECT_TRUE(std::ranges::equal(m->outlier_values, n->outlier_values));
+    ASSERT_TRUE(n->verify_planes(5));
+    for (std::size_t p = 0; p < 5; ++p) EXPECT_TRUE(same_bytes(m->planes[p], n->planes[p]));
+  }
+  std::vector<std::string> names;
+  for (const Stored &t : tensors_of(read(data_))) {
+    if (t.name.find("outlier") != std::string::npos) names.push_back(t.name);
+    EXPECT_TRUE(t.name.find("outlier") == std::string::npos || t.begin % 4 == 0) << t.name;
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"fc0/outlier_places", "fc0/outlier_values",
+                                             "fc1/outlier_places", "fc1/outlier_values"}));
+}
+
+// Older readers take what has none.
+TEST_F(ModelFile, WithoutOutliersItIsVersion1) {
+  save(quantized());
+  const Result<Graph> graph = load_model(model_);
+  ASSERT_TRUE(graph);
+  EXPECT_EQ(graph->metadata.at("pbatch.format_version"), "1");
+}
+
 TEST_F(ModelFile, GraphsOfOneFileShareMatrices) {
   save(quantized());
   const Result<Graph> first = load_model(model_), second = load_model(model_);

@@ -17,7 +17,7 @@ constexpr std::int64_t kRows = 37, kStride = 48;
 
 struct Inputs {
   std::vector<float> acc[2];
-  std::vector<float> row_scale, bias;
+  std::vector<float> row_scale, bias, added;
   float activation_scale = 0;
 };
 
@@ -32,6 +32,8 @@ Inputs random_inputs(std::mt19937_64& rng) {
   in.bias.resize(kRows);
   for (float& value : in.row_scale) value = std::fabs(normal(rng)) * 1e-3f;
   for (float& value : in.bias) value = normal(rng);
+  in.added.resize(kRows);
+  for (float& value : in.added) value = normal(rng);
   in.activation_scale = std::fabs(normal(rng)) * 1e-4f;
   return in;
 }
@@ -55,6 +57,7 @@ float expected(const EpilogueArgs& a, std::int64_t r) {
   }
   const float scale = fl(std::ldexp(exactly(a.row_scale[r]), -a.weight_bits));
   float y = fl(exactly(fl(exactly(v) * exactly(scale))) * exactly(a.activation_scale));
+  if (a.added != nullptr) y = fl(exactly(y) + exactly(a.added[r]));
   if (a.bias != nullptr) y = fl(exactly(y) + exactly(a.bias[r]));
   return a.activation == Activation::relu ? std::max(y, 0.0f) : y;
 }
@@ -75,6 +78,7 @@ TEST(Epilogue, FollowsTheOrderWrittenDown) {
           args.activation_scale = in.activation_scale;
           args.row_scale = in.row_scale.data();
           args.bias = with_bias ? in.bias.data() : nullptr;
+          args.added = weight_bits % 2 == 0 ? in.added.data() : nullptr;
           args.activation = activation;
           const float untouched = -12345.0f;
           std::vector<float> y(kRows, untouched);

@@ -191,7 +191,21 @@ def check_format():
             yield f"{pathlib.Path(path).relative_to(ROOT)}:{line}: not as clang-format-14 -i leaves it"
 
 
-CHECKS = {"isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
+def check_options():
+    """Every number among the options of quantization stands where users look for it."""
+    text = (ROOT / "src/quantize/quantize_options.inc").read_text()
+    names = re.findall(r"^PBATCH_QUANTIZE_OPTION\((\w+),", text, re.M)
+    if len(names) < 4:
+        yield f"src/quantize/quantize_options.inc: only {len(names)} options found; mend this check"
+    for page, shown in (("command-line.md", lambda n: "--" + n.replace("_", "-")),
+                        ("onnxruntime-plugin.md", lambda n: f"`{n}`")):
+        page_text = (ROOT / "docs" / page).read_text()
+        for name in names:
+            if shown(name) not in page_text:
+                yield f"docs/{page}: says nothing of {shown(name)}"
+
+
+CHECKS = {"options": check_options, "isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
           "names": check_names, "format": check_format, "paths": check_paths}
 
 

@@ -23,6 +23,9 @@ inline int plane_bit(const BitMatrix& m, std::size_t plane, std::int64_t r, std:
 
 /// w[r][c] at width n, by the text of pack/bit_matrix.h.
 inline double decode_weight(const BitMatrix& m, int n, std::int64_t r, std::int64_t c) {
+  for (std::size_t i = 0; i < m.outlier_places.size(); ++i) {
+    if (m.outlier_places[i] == r * m.cols + c) return m.outlier_values[i];
+  }
   std::int64_t u = 0;
   for (int p = 0; p < n; ++p) u = 2 * u + plane_bit(m, static_cast<std::size_t>(p), r, c);
   const std::int64_t groups = m.group == 0 ? 1 : (m.cols + m.group - 1) / m.group;

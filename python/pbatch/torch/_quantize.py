@@ -34,6 +34,7 @@ def quantize_(
     group: int | str = "auto",
     min_elements: int = 4096,
     floor: int = 8,
+    outliers: float = 0.001,
 ) -> nn.Module:
     """Turns the nn.Linear, nn.Embedding, nn.LSTM, nn.GRU and nn.RNN in a module into modules over
     bit-layers, in place. Needs no data and retrains nothing.
@@ -43,8 +44,8 @@ def quantize_(
         planes: bit-layers stored per matrix, 1 to 16; the greatest width that it can run at.
         filter_fn: called with each of these modules and its name in ``module``; False leaves it as
             it is. None: all become bit-layers.
-        group, min_elements, floor: as of pbatch.quantize; modules with smaller matrices only stay
-            as they are.
+        group, min_elements, floor, outliers: as of pbatch.quantize; modules with smaller matrices
+            only stay as they are.
 
     Returns:
         ``module``. Modules with the same weight share its bit-layers.
@@ -68,6 +69,7 @@ def quantize_(
             min_elements=min_elements,
             scheme="plain",
             floor=floor,
+            outliers=outliers,
         )
         assert isinstance(model, Model)
         if any(layer.quantized for layer in report.layers):

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "pack/bit_matrix.h"
+
 namespace pbatch {
 
 #define PBATCH_DEVICE_OP(domain, op_type, build, check)                                        \
@@ -23,6 +25,10 @@ constexpr DeviceOpEntry kDeviceOps[] = {
 Status any_form(const Node&) { return Status::ok(); }
 
 Result<const DeviceOpEntry*> find_device_op(const Node& node) {
+  if (node.matrix != nullptr && !node.matrix->outlier_places.empty()) {
+    return Status(ErrorCode::unsupported, "a matrix that has outliers is read on the CPU only",
+                  "run on the CPU (--device cpu), or make the model anew with --outliers 0");
+  }
   for (const DeviceOpEntry& entry : kDeviceOps) {
     if (node.domain != entry.domain || node.op_type != entry.op_type) continue;
     PBATCH_RETURN_IF_ERROR(entry.check(node));

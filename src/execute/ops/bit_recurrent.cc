@@ -56,22 +56,26 @@ class BitRecurrent final : public Op {
     const int bits = precision.activation_bits;
     const PackedKey key = BitProduct::key_of(*matrix, io.batch(), bits);
     const std::size_t packed = packed_buffer_bytes(key);
-    StepPlan plan =
-        node_.plan(request, io,
-                   [&spec, matrix, bits, key, states, packed, weights = &weights_->matrix()](
-                       const RecurrentCall& call, const StepCall& step) {
-                     char* const memory = static_cast<char*>(step.scratch) + states;
-                     BitProduct held(*matrix, call.batch, bits, packed_vectors_at(key, memory),
-                                     memory + packed, step.buffers);
-                     held.time_parts(step.phases);
-                     BitRecurrentProduct product(held, call.batch, step.pool);
-                     if (InputObserver* const observer = ObserveInputs::of_this_thread()) {
-                       ObservedProduct observed(product, *observer, *weights, call.batch);
-                       return run_recurrent(spec, call, observed, step.scratch);
-                     }
-                     return run_recurrent(spec, call, product, step.scratch);
-                   });
-    plan.scratch_bytes = states + packed + BitProduct::scratch_bytes(*matrix, io.batch(), bits);
+    const std::size_t product =
+        (BitProduct::scratch_bytes(*matrix, io.batch(), bits) + 63) / 64 * 64;
+    StepPlan plan = node_.plan(
+        request, io,
+        [&spec, matrix, bits, key, states, packed, product, weights = &weights_->matrix()](
+            const RecurrentCall& call, const StepCall& step) {
+          char* const memory = static_cast<char*>(step.scratch) + states;
+          BitProduct held(*matrix, call.batch, bits, packed_vectors_at(key, memory),
+                          memory + packed, step.buffers);
+          held.time_parts(step.phases);
+          BitRecurrentProduct steps(held, *matrix, call.batch, step.pool,
+                                    reinterpret_cast<float*>(memory + packed + product));
+          if (InputObserver* const observer = ObserveInputs::of_this_thread()) {
+            ObservedProduct observed(steps, *observer, *weights, call.batch);
+            return run_recurrent(spec, call, observed, step.scratch);
+          }
+          return run_recurrent(spec, call, steps, step.scratch);
+        });
+    plan.scratch_bytes =
+        states + packed + product + BitRecurrentProduct::outlier_bytes(*matrix, io.batch());
     plan.info = weights_->info(*matrix, bits, io.batch());
     plan.info.predicted_us *= static_cast<double>(io.steps());
     plan.info.macs *= io.steps();

@@ -44,9 +44,7 @@ Status check_planes(const BitMatrix& m, int weight_bits) {
 }
 
 std::int64_t stored_bytes(const BitMatrix& m, int weight_bits) {
-  return weight_bits * plane_bytes(m.rows, m.cols) +
-         static_cast<std::int64_t>(m.group_codes.size() + m.codebook.size() +
-                                   m.row_scale.size_bytes());
+  return weight_bits * plane_bytes(m.rows, m.cols) + m.scale_bytes();
 }
 
 PlanStep float_info(const BitMatrix& m, std::int64_t vectors) {

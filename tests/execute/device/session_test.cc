@@ -48,6 +48,27 @@ TEST(SessionDevice, IsRefusedForTheNetworkBeforeItIsLookedFor) {
   EXPECT_EQ(session.status().message(), "operator LRN runs on the CPU only");
 }
 
+TEST(SessionDevice, OutliersAreRefusedWithTheRemedy) {
+  const std::string path = testing::temp_path("net.onnx");
+  Graph graph = testing::mlp({80, 70, 5});
+  for (Value& value : graph.values) {
+    if (value.name == "w0") value.constant->mutable_data<float>()[0] = 100.0F;
+  }
+  testing::write_onnx(graph, path);
+  QuantizeOptions options;
+  options.min_elements = 1;
+  const Result<Session> refused =
+      Session::quantize_in_memory(path, options, {.device = Device::cuda(1000)});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.status().node(), "fc0");
+  EXPECT_NE(refused.status().message().find("outliers"), std::string::npos);
+  EXPECT_NE(refused.status().remedy().find("--outliers 0"), std::string::npos);
+  options.outliers = 0;
+  const Status other =
+      Session::quantize_in_memory(path, options, {.device = Device::cuda(1000)}).status();
+  EXPECT_EQ(other.message().find("outliers"), std::string::npos) << other.to_line();
+}
+
 TEST(SessionDevice, ChosenByItselfGivesAReasonForTheCpuAndRuns) {
   const std::string path = testing::temp_path("net.onnx");
   testing::write_onnx(testing::mlp({80, 70, 5}), path);
