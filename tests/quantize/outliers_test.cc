@@ -37,8 +37,8 @@ std::vector<float> heavy_tailed(std::vector<std::int32_t>* places) {
   return w;
 }
 
-TEST(FindOutliers, BellShapedWeightsHaveNone) {
-  for (const int group : {32, 64, 0}) {
+TEST(FindOutliers, BellShapedWeightsInGroupsHaveNone) {
+  for (const int group : {32, 64}) {
     const std::vector<float> w = gaussian(kRows * kCols, 1);
     EXPECT_TRUE(outliers_in(matrix_view(w), group, 0.01).places.empty()) << group;
   }
