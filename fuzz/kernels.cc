@@ -17,10 +17,9 @@ using namespace pbatch;           // NOLINT(google-build-using-namespace)
 using namespace pbatch::testing;  // NOLINT(google-build-using-namespace)
 using pbatch::fuzzing::Input;
 
-// Weights times vectors times planes of one execution. It is enough for each side to pass every
-// tile, band and run of the kernels while the others are short, and for a whole band of a whole
-// run.
-constexpr std::int64_t kMostWork = 1 << 15;
+// Weights times vectors times planes of an execution: of most few, so that many are run; of one in
+// sixteen enough for a whole band of a whole run of columns, several vectors and all planes.
+constexpr std::int64_t kLittleWork = 1 << 13, kMuchWork = 1 << 16;
 
 Shape read_shape(Input& in) {
   Shape shape;
@@ -30,10 +29,11 @@ Shape read_shape(Input& in) {
   shape.n_planes = static_cast<int>(1 + in.below(8));
   shape.activation_bits = 8 << in.below(3);
   shape.run_blocks = 1 << in.below(3);
+  const std::int64_t most = in.below(16) == 0 ? kMuchWork : kLittleWork;
   // Which sides become shorter is for the input to say too.
   std::int64_t* const sides[] = {&shape.rows, &shape.cols, &shape.batch};
   for (std::int64_t first = in.below(3);
-       shape.rows * shape.cols * shape.batch * shape.n_planes > kMostWork; ++first) {
+       shape.rows * shape.cols * shape.batch * shape.n_planes > most; ++first) {
     std::int64_t& side = *sides[first % 3];
     side = (side + 1) / 2;
   }
