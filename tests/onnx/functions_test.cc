@@ -174,12 +174,13 @@ TEST(OnnxFunctions, BringTheirOwnDomains) {
   EXPECT_EQ(graph->opsets.at(""), 13);
 }
 
-// A function of opset `of` with one node, called by a model of opset `model`.
+// A function of opset `of` with one node, called by a model of opset `model` that has a node too.
 struct OfAnotherOpset {
   OfAnotherOpset(std::int64_t model, std::int64_t of, const std::string& op)
       : builder(calling("F")),
         function(builder, "F", {"a"}, {"b"}),
         node(function.node(op, {"a"}, {"b"})) {
+    builder.node("Abs", {"y"}, {"z"});
     builder.model.mutable_opset_import(0)->set_version(model);
     function.proto().mutable_opset_import(0)->set_version(of);
     node.set_name("n");
@@ -194,7 +195,7 @@ TEST(OnnxFunctions, OfAnOlderOpsetSayTheSameInTheModels) {
   add_attribute(sum.node, "axes", onnx::AttributeProto::INTS).add_ints(1);
   Result<Graph> graph = sum.builder.import();
   ASSERT_TRUE(graph) << graph.status().to_line();
-  ASSERT_EQ(operators(*graph), "ReduceSum");
+  ASSERT_EQ(operators(*graph), "ReduceSum Abs");
   EXPECT_EQ(graph->nodes[0].name, "call/n");
   EXPECT_TRUE(graph->nodes[0].attributes.empty());
   ASSERT_EQ(graph->nodes[0].inputs.size(), 2U);
@@ -208,22 +209,30 @@ TEST(OnnxFunctions, OfAnOlderOpsetSayTheSameInTheModels) {
   add_attribute(softmax.node, "axis", onnx::AttributeProto::INT).set_i(1);
   graph = softmax.builder.import();
   ASSERT_TRUE(graph) << graph.status().to_line();
-  EXPECT_EQ(operators(*graph), "Flatten Shape Softmax Reshape");
+  EXPECT_EQ(operators(*graph), "Flatten Shape Softmax Reshape Abs");
   EXPECT_EQ(*graph->nodes[0].int_attr("axis", 0), 1);
   EXPECT_FALSE(graph->nodes[2].has_attr("axis"));  // the last, in opset 13
 }
 
 TEST(OnnxFunctions, OfANewerOpsetRaiseThatOfTheModel) {
   OfAnotherOpset relu(12, 18, "Relu");
-  relu.builder.node("Unsqueeze", {"y"}, {"z"});
-  add_attribute(*relu.builder.graph().mutable_node(1), "axes", onnx::AttributeProto::INTS)
+  relu.builder.node("Unsqueeze", {"z"}, {"w"});
+  add_attribute(*relu.builder.graph().mutable_node(2), "axes", onnx::AttributeProto::INTS)
       .add_ints(0);
   Result<Graph> graph = relu.builder.import();
   ASSERT_TRUE(graph) << graph.status().to_line();
   EXPECT_EQ(graph->opsets.at(""), 18);
-  ASSERT_EQ(operators(*graph), "Relu Unsqueeze");
-  EXPECT_EQ(graph->nodes[1].inputs.size(), 2U);
-  EXPECT_EQ(graph->nodes[1].opset, 18);
+  ASSERT_EQ(operators(*graph), "Relu Abs Unsqueeze");
+  EXPECT_EQ(graph->nodes[2].inputs.size(), 2U);
+  EXPECT_EQ(graph->nodes[2].opset, 18);
+}
+
+TEST(OnnxFunctions, AloneInAModelDecideItsOpset) {
+  OfAnotherOpset norm(21, 18, "GroupNormalization");
+  norm.builder.graph().mutable_node()->RemoveLast();
+  const Result<Graph> graph = norm.builder.import();
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  EXPECT_EQ(graph->opsets.at(""), 18);
 }
 
 TEST(OnnxFunctions, ThatMeanSomethingElseInTheOpsetOfTheModel) {
