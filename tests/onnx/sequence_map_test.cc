@@ -39,7 +39,7 @@ const Node* find_node(const Graph& graph, const std::string& name) {
   return nullptr;
 }
 
-std::vector<std::string> names(const Graph& graph, const std::vector<ValueId>& ids) {
+std::vector<std::string> names_of(const Graph& graph, const std::vector<ValueId>& ids) {
   std::vector<std::string> result;
   for (const ValueId id : ids) result.push_back(graph.values[static_cast<std::size_t>(id)].name);
   return result;
@@ -57,10 +57,10 @@ TEST(SequenceMap, IsItsBodyForEachElement) {
   const Node* const y = find_node(*graph, "y");
   const Node* const z = find_node(*graph, "z");
   ASSERT_TRUE(first != nullptr && second != nullptr && y != nullptr && z != nullptr);
-  EXPECT_EQ(names(*graph, first->inputs), (std::vector<std::string>{"a", "t"}));
-  EXPECT_EQ(names(*graph, second->inputs), (std::vector<std::string>{"b", "t"}));
+  EXPECT_EQ(names_of(*graph, first->inputs), (std::vector<std::string>{"a", "t"}));
+  EXPECT_EQ(names_of(*graph, second->inputs), (std::vector<std::string>{"b", "t"}));
   EXPECT_EQ(y->inputs, (std::vector<ValueId>{first->outputs[0], second->outputs[0]}));
-  EXPECT_EQ(names(*graph, z->inputs), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(names_of(*graph, z->inputs), (std::vector<std::string>{"a", "b"}));
 }
 
 TEST(SequenceMap, ConstantsOfItsBodyAreThereOnce) {
