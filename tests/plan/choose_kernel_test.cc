@@ -176,6 +176,9 @@ TEST(ChooseKernel, TablesOfAMakerDiffer) {
     GemmShape shape{4096, 4096, 1, 4, 8};
     EXPECT_STREQ(choose_kernel(shape, isa, *costs).name,
                  isa == Isa::avx2 ? "fields_avx2" : "fields_avx512");
+    shape = {1024, 1024, 64, 8, 16};
+    EXPECT_STREQ(choose_kernel(shape, isa, *costs).name,
+                 isa == Isa::avx2 ? "gemm_words_avx2" : "gemm_avx512");
   }
   EXPECT_TRUE(builtin_costs_text(Isa::avx512, "unknown").empty());
 }
