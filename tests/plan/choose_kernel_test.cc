@@ -157,9 +157,9 @@ const BuiltinCase kBuiltinCases[] = {
     {Isa::avx512, {1024, 1024, 1, 0, 16}, {"lut_avx512", kF, kF, kF, kF, kF, kF, kF}},
     {Isa::avx512, {1024, 1024, 1, 0, 8, 2}, {kF}},
     {Isa::avx512, {1024, 1024, 64, 0, 8}, {kG, kG, kG, kG, kG, kG, kF, kF}},
-    {Isa::avx512, {4096, 4096, 16, 0, 16}, {kG, kF, kF, kF, kF, kF, kF, kF}},
+    {Isa::avx512, {4096, 4096, 16, 0, 16}, {kG, kG, kF, kF, kF, kF, kF, kF}},
     {Isa::avx512, {4096, 4096, 1, 0, 8, 1, kNetwork}, {"lut_avx512", kB, kB, kB, kB, kB, kB, kB}},
-    {Isa::avx512, {4096, 4096, 1, 0, 8, 2, kNetwork}, {kF, kB, kB, kB, kB, kB, kB, kB}},
+    {Isa::avx512, {4096, 4096, 1, 0, 8, 2, kNetwork}, {"lut_avx512", kB, kB, kB, kB, kB, kB, kB}},
     {Isa::avx512, {4096, 4096, 1, 0, 8}, {"lut_avx512", kF, kB, kB, kB, kB, kB, kB}},
     {Isa::avx512, {10, 4096, 1, 0, 8}, {kF}},
 #endif
