@@ -61,6 +61,16 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
                 "use a machine with more memory");
 }
 
+void prefetch_row(const BitMatrix& m, int width, std::int64_t row) {
+  const std::int64_t blocks = col_blocks(m.cols);
+  const std::int64_t first = row / kBlockRows * blocks * kBlockBytes +
+                             block_byte(static_cast<int>(row % kBlockRows) / 4 * 4, 0);
+  for (int p = 0; p < width; ++p) {
+    const std::uint8_t* plane = m.planes[static_cast<std::size_t>(p)].data() + first;
+    for (std::int64_t b = 0; b < blocks; ++b) __builtin_prefetch(plane + b * kBlockBytes);
+  }
+}
+
 void dequantize_row(const BitMatrix& m, int width, std::int64_t row, float* out) {
   const std::uint8_t* planes[16] = {};
   for (int p = 0; p < width; ++p) planes[p] = m.planes[static_cast<std::size_t>(p)].data();

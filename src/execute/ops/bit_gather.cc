@@ -37,6 +37,7 @@ class BitGather final : public Op {
           call.pool.parallel_for(reader.count(), std::max<std::int64_t>(1, kElementsAThread / cols),
                                  [&](std::int64_t begin, std::int64_t end) {
                                    for (std::int64_t i = begin; i < end; ++i) {
+                                     if (i + 1 < end) prefetch_row(*table, width, index[i + 1]);
                                      dequantize_row(*table, width, index[i], y + i * cols);
                                    }
                                  });
