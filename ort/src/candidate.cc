@@ -9,7 +9,7 @@
 #include "graph/graph.h"
 #include "isa/isa.h"
 #include "layer_name.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "pbatch/quantize.h"
 #include "plan/float_convolution.h"
 #include "quantize/name_pattern.h"

@@ -3,7 +3,7 @@
 #include "api/quantize_loaded.h"
 #include "format/model_file.h"
 #include "graph/subgraphs.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/model_bytes.h"
 #include "pbatch/quantize.h"
 

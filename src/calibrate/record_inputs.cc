@@ -10,7 +10,7 @@
 #include "execute/simplify.h"
 #include "format/model_file.h"
 #include "graph/subgraphs.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "quantize/quantize_graph.h"
 
 namespace pbatch {

@@ -11,7 +11,7 @@
 #include "execute/matrix_cache.h"
 #include "graph/bit_operators.h"
 #include "kernel/registry.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 namespace {

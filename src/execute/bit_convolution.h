@@ -16,7 +16,7 @@
 #include "graph/graph.h"
 #include "isa/isa.h"
 #include "kernel/kernel.h"
-#include "pack/conv_columns.h"
+#include "layout/conv_columns.h"
 
 namespace pbatch {
 

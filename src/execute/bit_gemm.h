@@ -11,7 +11,7 @@
 #include "isa/isa.h"
 #include "kernel/epilogue.h"
 #include "kernel/registry.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/precision.h"
 #include "pbatch/status.h"
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 namespace {

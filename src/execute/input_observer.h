@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch {
 

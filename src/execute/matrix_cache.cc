@@ -17,7 +17,7 @@
 #include "execute/weight_store.h"
 #include "kernel/joined_planes.h"
 #include "kernel/repack.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernel/registry.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch {
 

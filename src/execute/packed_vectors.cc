@@ -1,6 +1,6 @@
 #include "execute/packed_vectors.h"
 
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/aligned_buffer.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 

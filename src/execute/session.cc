@@ -29,8 +29,8 @@
 #include "graph/passes.h"
 #include "graph/subgraphs.h"
 #include "isa/isa.h"
-#include "pack/bit_matrix.h"
-#include "pack/layout.h"
+#include "layout/bit_matrix.h"
+#include "layout/layout.h"
 #include "pbatch/quantize.h"
 #include "plan/find_costs.h"
 

@@ -1,6 +1,6 @@
 #include "plan/float_convolution.h"
 
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "plan/builtin_costs.h"
 #include "plan/choose_kernel.h"
 #include "plan/product_time.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernel/joined_planes.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 

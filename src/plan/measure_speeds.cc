@@ -11,7 +11,7 @@
 
 #include "base/aligned_buffer.h"
 #include "kernel/ceiling_registry.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 namespace {

@@ -1,7 +1,7 @@
 #include "report/gemv_contender.h"
 
 #include "execute/bit_gemm.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "plan/choose_kernel.h"
 
 namespace pbatch {

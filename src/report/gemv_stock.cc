@@ -7,7 +7,7 @@
 #include "base/aligned_buffer.h"
 #include "execute/matrix_cache.h"
 #include "kernel/joined_planes.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "quantize/dequantize.h"
 
 namespace pbatch {

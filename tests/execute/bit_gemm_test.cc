@@ -14,7 +14,7 @@
 #include "execute/bit_product.h"
 #include "execute/matrix_cache.h"
 #include "kernel/registry.h"
-#include "pack/pack.h"
+#include "layout/pack.h"
 
 namespace pbatch {
 namespace {

@@ -12,7 +12,7 @@
 #include "execute/program.h"
 #include "execute/simplify.h"
 #include "isa/isa.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "plan/builtin_costs.h"

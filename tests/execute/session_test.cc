@@ -8,7 +8,7 @@
 #include <limits>
 #include <thread>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/isa.h"
 #include "pbatch/quantize.h"
 #include "tests/support/forked.h"

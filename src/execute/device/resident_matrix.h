@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "cuda/device_matrix.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch {
 

@@ -6,7 +6,7 @@
 #include "execute/ops/bit_weights.h"
 #include "execute/ops/data_checks.h"
 #include "execute/ops/node_checks.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "quantize/dequantize.h"
 
 namespace pbatch {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "execute/bit_convolution.h"
-#include "pack/conv_columns.h"
+#include "layout/conv_columns.h"
 #include "quantize/dequantize.h"
 
 namespace pbatch {

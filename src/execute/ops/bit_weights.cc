@@ -5,7 +5,7 @@
 
 #include "execute/matrix_cache.h"
 #include "isa/isa.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "plan/builtin_costs.h"
 #include "plan/choose_kernel.h"
 #include "plan/product_time.h"

@@ -1,4 +1,4 @@
-#include "pack/pack.h"
+#include "layout/pack.h"
 
 #include <algorithm>
 #include <cstring>

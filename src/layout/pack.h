@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 
