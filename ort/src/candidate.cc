@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "cost/float_convolution.h"
 #include "graph/graph.h"
 #include "isa/isa.h"
 #include "layer_name.h"
 #include "layout/layout.h"
 #include "pbatch/quantize.h"
-#include "plan/float_convolution.h"
 #include "quantize/name_pattern.h"
 #include "quantize/quantize_matrix.h"
 #include "values.h"

@@ -9,13 +9,13 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
+#include "cost/kernel_policy.h"
 #include "execute/step.h"
 #include "graph/graph.h"
 #include "pbatch/precision.h"
 #include "pbatch/session.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
-#include "plan/kernel_policy.h"
 
 namespace pbatch {
 

@@ -11,6 +11,7 @@
 #include "base/buffer_pool.h"
 #include "base/fork.h"
 #include "base/thread_pool.h"
+#include "cost/find_costs.h"
 #include "execute/bit_gemm.h"
 #include "execute/check_inputs.h"
 #include "execute/check_precision.h"
@@ -32,7 +33,6 @@
 #include "layout/bit_matrix.h"
 #include "layout/layout.h"
 #include "pbatch/quantize.h"
-#include "plan/find_costs.h"
 
 namespace pbatch {
 

@@ -1,7 +1,7 @@
 #include <array>
 
-#include "plan/choose_kernel.h"
-#include "plan/product_time.h"
+#include "cost/choose_kernel.h"
+#include "cost/product_time.h"
 #include "report/tune_kernels.h"
 
 namespace pbatch {

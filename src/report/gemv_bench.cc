@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "plan/builtin_costs.h"
+#include "cost/builtin_costs.h"
 #include "report/baselines.h"
 #include "report/gemv_ceiling.h"
 #include "report/gemv_contender.h"

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cost/kernel_costs.h"
 #include "pbatch/status.h"
-#include "plan/kernel_costs.h"
 #include "report/progress.h"
 #include "report/timing.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
-#include "plan/kernel_policy.h"
+#include "cost/kernel_policy.h"
 #include "report/gemv_problem.h"
 #include "report/gemv_stock.h"
 #include "report/timing.h"

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "cost/gemm_shape.h"
+#include "cost/kernel_costs.h"
 #include "isa/isa.h"
 #include "pbatch/status.h"
-#include "plan/gemm_shape.h"
-#include "plan/kernel_costs.h"
 #include "report/progress.h"
 
 namespace pbatch {

@@ -9,13 +9,13 @@
 #include <limits>
 #include <string_view>
 
+#include "cost/builtin_costs.h"
 #include "execute/program.h"
 #include "execute/simplify.h"
 #include "isa/isa.h"
 #include "layout/bit_matrix.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
-#include "plan/builtin_costs.h"
 #include "quantize/quantize_graph.h"
 #include "tests/execute/one_op.h"
 #include "tests/quantize/naive_decoder.h"

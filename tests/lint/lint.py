@@ -30,7 +30,7 @@ def module_order():
     """The modules in the order of CMakeLists.txt."""
     text = (ROOT / "CMakeLists.txt").read_text()
     order = []
-    for match in re.finditer(r"pbatch_(?:(kernel|cuda|plan)_module\(|module\((\w+))", text):
+    for match in re.finditer(r"pbatch_(?:(kernel|cuda|cost)_module\(|module\((\w+))", text):
         name = match.group(1) or match.group(2)
         if name not in order:
             order.append(name)
@@ -80,7 +80,7 @@ def check_isas():
     folders = {path.name for path in (ROOT / "src/kernel").iterdir() if path.is_dir()}
     if folders != known.keys():
         yield f"src/kernel: folders {sorted(folders)}, but src/isa/isas.inc has {sorted(known)}"
-    for path in (ROOT / "src/plan/costs").iterdir():
+    for path in (ROOT / "src/cost/costs").iterdir():
         if path.stem not in known:
             yield f"{path.relative_to(ROOT)}: costs of an ISA that src/isa/isas.inc has not"
 

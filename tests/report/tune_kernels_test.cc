@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "cost/choose_kernel.h"
+#include "cost/costs_text.h"
 #include "isa/cpu.h"
-#include "plan/choose_kernel.h"
-#include "plan/costs_text.h"
 #include "report/read_bandwidth.h"
 
 namespace pbatch {

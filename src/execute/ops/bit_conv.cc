@@ -1,4 +1,5 @@
 // pbatch.BitConv: ONNX Conv of one group whose weights are bit-layers.
+#include "cost/float_convolution.h"
 #include "execute/bit_convolution.h"
 #include "execute/conv_geometry.h"
 #include "execute/matrix_cache.h"
@@ -6,7 +7,6 @@
 #include "execute/ops/bit_layer.h"
 #include "execute/ops/float_checks.h"
 #include "execute/runs.h"
-#include "plan/float_convolution.h"
 
 namespace pbatch {
 namespace {

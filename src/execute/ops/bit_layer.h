@@ -6,11 +6,11 @@
 #include <mutex>
 #include <utility>
 
+#include "cost/kernel_policy.h"
 #include "execute/bit_gemm.h"
 #include "execute/op.h"
 #include "execute/ops/bit_weights.h"
 #include "kernel/epilogue.h"
-#include "plan/kernel_policy.h"
 
 namespace pbatch {
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cost/builtin_costs.h"
+#include "cost/choose_kernel.h"
+#include "cost/product_time.h"
 #include "execute/matrix_cache.h"
 #include "isa/isa.h"
 #include "layout/layout.h"
-#include "plan/builtin_costs.h"
-#include "plan/choose_kernel.h"
-#include "plan/product_time.h"
 
 namespace pbatch {
 namespace {

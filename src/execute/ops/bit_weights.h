@@ -3,10 +3,10 @@
 
 #include <memory>
 
+#include "cost/gemm_shape.h"
+#include "cost/kernel_policy.h"
 #include "execute/bit_gemm.h"
 #include "execute/op.h"
-#include "plan/gemm_shape.h"
-#include "plan/kernel_policy.h"
 
 namespace pbatch {
 

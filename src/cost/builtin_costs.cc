@@ -1,13 +1,13 @@
-#include "plan/builtin_costs.h"
+#include "cost/builtin_costs.h"
 
 #include <array>
 #include <map>
 #include <span>
 #include <utility>
 
+#include "cost/costs_text.h"
 #include "isa/caches.h"
 #include "isa/cpu.h"
-#include "plan/costs_text.h"
 
 namespace pbatch {
 namespace {
@@ -19,7 +19,7 @@ struct Builtin {
 
 // One for each file costs/<isa>.inc of this architecture; CMake writes the list.
 constexpr Builtin kBuiltins[] = {
-#include "plan/costs_of_isas.inc"
+#include "cost/costs_of_isas.inc"
 };
 
 struct OfMaker {
@@ -32,12 +32,12 @@ constexpr OfMaker kOfMakers[] = {
     {
         Isa::avx2,
         "amd",
-#include "plan/maker_costs/avx2_amd.inc"
+#include "cost/maker_costs/avx2_amd.inc"
     },
     {
         Isa::avx512,
         "amd",
-#include "plan/maker_costs/avx512_amd.inc"
+#include "cost/maker_costs/avx512_amd.inc"
     },
 };
 std::span<const OfMaker> tables_of_makers() { return kOfMakers; }

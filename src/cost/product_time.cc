@@ -1,4 +1,4 @@
-#include "plan/product_time.h"
+#include "cost/product_time.h"
 
 #include <algorithm>
 #include <limits>

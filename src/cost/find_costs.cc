@@ -1,4 +1,4 @@
-#include "plan/find_costs.h"
+#include "cost/find_costs.h"
 
 #include <map>
 #include <mutex>
@@ -6,8 +6,8 @@
 
 #include "base/fork.h"
 #include "base/utc_now.h"
+#include "cost/measure_speeds.h"
 #include "isa/cpu.h"
-#include "plan/measure_speeds.h"
 
 namespace pbatch {
 namespace {

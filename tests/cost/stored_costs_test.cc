@@ -1,4 +1,4 @@
-#include "plan/stored_costs.h"
+#include "cost/stored_costs.h"
 
 #include <sys/stat.h>
 
@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "cost/costs_text.h"
 #include "isa/cpu.h"
-#include "plan/costs_text.h"
 #include "tests/support/scratch.h"
 
 namespace pbatch::testing {

@@ -1,4 +1,4 @@
-#include "plan/measure_speeds.h"
+#include "cost/measure_speeds.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "plan/find_costs.h"
+#include "cost/find_costs.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,10 +9,10 @@
 #include <optional>
 #include <thread>
 
+#include "cost/builtin_costs.h"
+#include "cost/costs_text.h"
+#include "cost/measure_speeds.h"
 #include "isa/cpu.h"
-#include "plan/builtin_costs.h"
-#include "plan/costs_text.h"
-#include "plan/measure_speeds.h"
 #include "tests/support/scratch.h"
 
 namespace pbatch::testing {

@@ -1,5 +1,5 @@
 // When a convolution leaves bits for float.
-#include "plan/float_convolution.h"
+#include "cost/float_convolution.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "plan/costs_text.h"
+#include "cost/costs_text.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-#include "plan/builtin_costs.h"
+#include "cost/builtin_costs.h"
 
 namespace pbatch {
 namespace {

@@ -1,4 +1,4 @@
-#include "plan/kernel_costs.h"
+#include "cost/kernel_costs.h"
 
 namespace pbatch {
 namespace {

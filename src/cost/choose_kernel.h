@@ -1,10 +1,10 @@
 // Which kernel multiplies: a pure function.
 #pragma once
 
+#include "cost/gemm_shape.h"
+#include "cost/kernel_costs.h"
 #include "isa/isa.h"
 #include "kernel/registry.h"
-#include "plan/gemm_shape.h"
-#include "plan/kernel_costs.h"
 
 namespace pbatch {
 

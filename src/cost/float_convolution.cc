@@ -1,9 +1,9 @@
-#include "plan/float_convolution.h"
+#include "cost/float_convolution.h"
 
+#include "cost/builtin_costs.h"
+#include "cost/choose_kernel.h"
+#include "cost/product_time.h"
 #include "layout/layout.h"
-#include "plan/builtin_costs.h"
-#include "plan/choose_kernel.h"
-#include "plan/product_time.h"
 
 namespace pbatch {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "cost/kernel_costs.h"
 #include "pbatch/status.h"
-#include "plan/kernel_costs.h"
 
 namespace pbatch {
 

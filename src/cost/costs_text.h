@@ -15,8 +15,8 @@
 #include <string>
 #include <string_view>
 
+#include "cost/kernel_costs.h"
 #include "pbatch/status.h"
-#include "plan/kernel_costs.h"
 
 namespace pbatch {
 

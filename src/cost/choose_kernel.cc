@@ -1,8 +1,8 @@
-#include "plan/choose_kernel.h"
+#include "cost/choose_kernel.h"
 
 #include <cmath>
 
-#include "plan/product_time.h"
+#include "cost/product_time.h"
 
 namespace pbatch {
 namespace {

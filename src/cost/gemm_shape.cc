@@ -1,4 +1,4 @@
-#include "plan/gemm_shape.h"
+#include "cost/gemm_shape.h"
 
 #include <algorithm>
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "cost/kernel_costs.h"
 #include "isa/isa.h"
-#include "plan/kernel_costs.h"
 
 namespace pbatch {
 

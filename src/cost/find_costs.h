@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "cost/stored_costs.h"
 #include "pbatch/status.h"
-#include "plan/stored_costs.h"
 
 namespace pbatch {
 

@@ -1,8 +1,8 @@
 // How long a product takes, told from a table of measured costs.
 #pragma once
 
-#include "plan/gemm_shape.h"
-#include "plan/kernel_costs.h"
+#include "cost/gemm_shape.h"
+#include "cost/kernel_costs.h"
 
 namespace pbatch {
 

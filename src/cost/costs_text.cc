@@ -1,4 +1,4 @@
-#include "plan/costs_text.h"
+#include "cost/costs_text.h"
 
 #include <algorithm>
 #include <array>

@@ -1,14 +1,14 @@
-#include "plan/choose_kernel.h"
+#include "cost/choose_kernel.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <string>
 
+#include "cost/builtin_costs.h"
+#include "cost/costs_text.h"
+#include "cost/product_time.h"
 #include "isa/cpu.h"
-#include "plan/builtin_costs.h"
-#include "plan/costs_text.h"
-#include "plan/product_time.h"
 
 namespace pbatch {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "cost/kernel_costs.h"
 #include "isa/isa.h"
-#include "plan/kernel_costs.h"
 
 namespace pbatch {
 

@@ -1,4 +1,4 @@
-#include "plan/stored_costs.h"
+#include "cost/stored_costs.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/output_files.h"
+#include "cost/builtin_costs.h"
+#include "cost/costs_text.h"
 #include "isa/cpu.h"
-#include "plan/builtin_costs.h"
-#include "plan/costs_text.h"
 
 namespace pbatch {
 namespace {
