@@ -10,7 +10,7 @@
 #include "execute/input_observer.h"
 #include "execute/program.h"
 #include "graph/graph.h"
-#include "pbatch/session.h"
+#include "pbatch/network.h"
 
 namespace pbatch {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "pbatch/network.h"
 #include "pbatch/precision.h"
-#include "pbatch/session.h"
 #include "pbatch/status.h"
 
 namespace pbatch {

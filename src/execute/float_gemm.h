@@ -10,7 +10,7 @@
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
 #include "kernel/epilogue.h"
-#include "pbatch/session.h"
+#include "pbatch/plan.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
 

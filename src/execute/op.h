@@ -12,8 +12,8 @@
 #include "cost/kernel_policy.h"
 #include "execute/step.h"
 #include "graph/graph.h"
+#include "pbatch/plan.h"
 #include "pbatch/precision.h"
-#include "pbatch/session.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
 

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "execute/plan.h"
+#include "pbatch/plan.h"
 #include "pbatch/precision.h"
-#include "pbatch/session.h"
 
 namespace pbatch {
 

@@ -9,7 +9,6 @@
 #include "execute/op.h"
 #include "execute/plan.h"
 #include "graph/graph.h"
-#include "pbatch/session.h"
 #include "pbatch/status.h"
 
 namespace pbatch {

@@ -14,7 +14,7 @@
 #include "execute/layout.h"
 #include "execute/packed_vectors.h"
 #include "execute/step_timings.h"
-#include "pbatch/session.h"
+#include "pbatch/plan.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
 

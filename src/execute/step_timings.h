@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "graph/graph.h"
-#include "pbatch/session.h"
+#include "pbatch/plan.h"
 
 namespace pbatch {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "pbatch/session.h"
+#include "pbatch/network.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
 

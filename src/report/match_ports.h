@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "pbatch/session.h"
+#include "pbatch/network.h"
 
 namespace pbatch {
 

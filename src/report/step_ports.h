@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "pbatch/session.h"
+#include "pbatch/network.h"
 #include "pbatch/status.h"
 
 namespace pbatch {

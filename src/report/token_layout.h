@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "pbatch/session.h"
+#include "pbatch/network.h"
 #include "pbatch/status.h"
 
 namespace pbatch {
