@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "execute/bit_product.h"
-#include "execute/input_observer.h"
-#include "execute/matrix_cache.h"
 #include "graph/bit_operators.h"
 #include "kernel/registry.h"
 #include "layout/layout.h"
+#include "product/bit_product.h"
+#include "product/input_observer.h"
+#include "product/matrix_cache.h"
 
 namespace pbatch {
 namespace {

@@ -7,16 +7,16 @@
 #include <memory>
 #include <vector>
 
-#include "execute/bit_gemm.h"
-#include "execute/conv_windows.h"
-#include "execute/image_strips.h"
-#include "execute/input_observer.h"
-#include "execute/layout.h"
 #include "execute/step.h"
 #include "graph/graph.h"
 #include "isa/isa.h"
 #include "kernel/kernel.h"
 #include "layout/conv_columns.h"
+#include "product/bit_gemm.h"
+#include "product/conv_windows.h"
+#include "product/image_layout.h"
+#include "product/image_strips.h"
+#include "product/input_observer.h"
 
 namespace pbatch {
 

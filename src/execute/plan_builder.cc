@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "execute/arena.h"
-#include "execute/layout.h"
 #include "execute/plan.h"
 #include "execute/plan_steps.h"
 #include "execute/program.h"
+#include "product/image_layout.h"
 
 namespace pbatch {
 namespace {

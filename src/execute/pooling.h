@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "execute/conv_geometry.h"
 #include "execute/step.h"
+#include "product/conv_geometry.h"
 
 namespace pbatch {
 

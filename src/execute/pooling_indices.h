@@ -1,8 +1,8 @@
 // MaxPool that also says where each greatest element stands, for networks that undo it.
 #pragma once
 
-#include "execute/conv_geometry.h"
 #include "execute/step.h"
+#include "product/conv_geometry.h"
 
 namespace pbatch {
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "execute/recent.h"
-#include "execute/weight_store.h"
+#include "base/recent.h"
+#include "product/weight_store.h"
 
 namespace pbatch {
 namespace {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/thread_pool.h"
-#include "execute/bit_product.h"
 #include "execute/recurrent_layer.h"
+#include "product/bit_product.h"
 
 namespace pbatch {
 

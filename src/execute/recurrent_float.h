@@ -4,9 +4,9 @@
 #include <array>
 #include <memory>
 
-#include "execute/float_gemm.h"
 #include "execute/op.h"
 #include "execute/recurrent_layer.h"
+#include "product/float_gemm.h"
 
 namespace pbatch {
 

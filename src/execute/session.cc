@@ -10,16 +10,15 @@
 
 #include "base/buffer_pool.h"
 #include "base/fork.h"
+#include "base/recent.h"
 #include "base/thread_pool.h"
 #include "cost/find_costs.h"
-#include "execute/bit_gemm.h"
 #include "execute/check_inputs.h"
 #include "execute/check_precision.h"
 #include "execute/device/device_network.h"
 #include "execute/ops/bit_weights.h"
 #include "execute/plan_steps.h"
 #include "execute/program.h"
-#include "execute/recent.h"
 #include "execute/run_passes.h"
 #include "execute/simplify.h"
 #include "execute/step_times.h"
@@ -33,6 +32,7 @@
 #include "layout/bit_matrix.h"
 #include "layout/layout.h"
 #include "pbatch/quantize.h"
+#include "product/bit_gemm.h"
 
 namespace pbatch {
 

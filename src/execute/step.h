@@ -11,12 +11,12 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
-#include "execute/layout.h"
-#include "execute/packed_vectors.h"
-#include "execute/step_timings.h"
 #include "pbatch/plan.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
+#include "product/image_layout.h"
+#include "product/packed_vectors.h"
+#include "product/step_timings.h"
 
 namespace pbatch {
 

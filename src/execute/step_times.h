@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "execute/step_timings.h"
+#include "product/step_timings.h"
 
 namespace pbatch {
 

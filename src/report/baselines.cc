@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 
-#include "execute/dynamic_int8.h"
-#include "execute/float_gemm.h"
-#include "execute/int8_product.h"
+#include "product/dynamic_int8.h"
+#include "product/float_gemm.h"
+#include "product/int8_product.h"
 
 namespace pbatch {
 namespace {

@@ -1,8 +1,8 @@
 #include "report/gemv_contender.h"
 
 #include "cost/choose_kernel.h"
-#include "execute/bit_gemm.h"
 #include "layout/layout.h"
+#include "product/bit_gemm.h"
 
 namespace pbatch {
 namespace {

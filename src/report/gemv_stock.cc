@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/aligned_buffer.h"
-#include "execute/matrix_cache.h"
 #include "kernel/joined_planes.h"
 #include "layout/layout.h"
+#include "product/matrix_cache.h"
 #include "quantize/dequantize.h"
 
 namespace pbatch {

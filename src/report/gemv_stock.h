@@ -7,10 +7,10 @@
 #include <tuple>
 #include <vector>
 
-#include "execute/bit_gemm.h"
 #include "kernel/registry.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
+#include "product/bit_gemm.h"
 #include "report/gemv_problem.h"
 
 namespace pbatch {

@@ -8,8 +8,8 @@
 #include <optional>
 #include <set>
 
-#include "execute/bit_gemm.h"
 #include "isa/cpu.h"
+#include "product/bit_gemm.h"
 #include "quantize/dequantize.h"
 #include "report/gemv_contender.h"
 #include "report/gemv_problem.h"

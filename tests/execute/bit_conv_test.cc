@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "execute/bit_convolution.h"
-#include "execute/matrix_cache.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
+#include "product/matrix_cache.h"
 #include "quantize/dequantize.h"
 #include "quantize/quantize_matrix.h"
 #include "tests/support/networks.h"

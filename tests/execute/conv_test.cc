@@ -1,7 +1,7 @@
 // Conv against the definition.
 #include <gtest/gtest.h>
 
-#include "execute/conv_geometry.h"
+#include "product/conv_geometry.h"
 #include "tests/execute/one_op.h"
 #include "tests/support/networks.h"
 

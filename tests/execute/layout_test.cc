@@ -1,12 +1,11 @@
 // Layouts of images: conversions by their definition, and plans of networks that mix them against
 // the operators one by one, which know the plain layout only.
-#include "execute/layout.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <random>
 
+#include "product/image_layout.h"
 #include "tests/execute/graph_maker.h"
 
 namespace pbatch {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "execute/dynamic_int8.h"
+#include "product/dynamic_int8.h"
 #include "tests/support/networks.h"
 
 namespace pbatch {

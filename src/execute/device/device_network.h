@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "base/recent.h"
 #include "execute/device/device_run.h"
-#include "execute/recent.h"
 
 namespace pbatch {
 

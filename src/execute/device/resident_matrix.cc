@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "execute/ops/bit_weights.h"
-#include "execute/runs.h"
+#include "product/runs.h"
 
 namespace pbatch {
 

@@ -1,12 +1,12 @@
 // pbatch.BitConv: ONNX Conv of one group whose weights are bit-layers.
 #include "cost/float_convolution.h"
 #include "execute/bit_convolution.h"
-#include "execute/conv_geometry.h"
-#include "execute/matrix_cache.h"
 #include "execute/op.h"
 #include "execute/ops/bit_layer.h"
 #include "execute/ops/float_checks.h"
-#include "execute/runs.h"
+#include "product/conv_geometry.h"
+#include "product/matrix_cache.h"
+#include "product/runs.h"
 
 namespace pbatch {
 namespace {

@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "cost/kernel_policy.h"
-#include "execute/bit_gemm.h"
 #include "execute/op.h"
 #include "execute/ops/bit_weights.h"
 #include "kernel/epilogue.h"
+#include "product/bit_gemm.h"
 
 namespace pbatch {
 

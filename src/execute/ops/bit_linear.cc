@@ -1,8 +1,8 @@
 // pbatch.BitLinear: Y [..., rows] = X [..., cols] W^T + bias, W as bit-layers.
-#include "execute/bit_product.h"
-#include "execute/input_observer.h"
 #include "execute/op.h"
 #include "execute/ops/bit_layer.h"
+#include "product/bit_product.h"
+#include "product/input_observer.h"
 
 namespace pbatch {
 namespace {

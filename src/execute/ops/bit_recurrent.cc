@@ -5,13 +5,13 @@
 #include <optional>
 #include <string>
 
-#include "execute/input_observer.h"
 #include "execute/op.h"
 #include "execute/ops/bit_weights.h"
 #include "execute/ops/node_checks.h"
 #include "execute/ops/recurrent_node.h"
 #include "execute/recurrent_bits.h"
 #include "execute/recurrent_float.h"
+#include "product/input_observer.h"
 #include "quantize/dequantize.h"
 
 namespace pbatch {

@@ -6,9 +6,9 @@
 #include "cost/builtin_costs.h"
 #include "cost/choose_kernel.h"
 #include "cost/product_time.h"
-#include "execute/matrix_cache.h"
 #include "isa/isa.h"
 #include "layout/layout.h"
+#include "product/matrix_cache.h"
 
 namespace pbatch {
 namespace {

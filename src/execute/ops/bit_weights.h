@@ -5,8 +5,8 @@
 
 #include "cost/gemm_shape.h"
 #include "cost/kernel_policy.h"
-#include "execute/bit_gemm.h"
 #include "execute/op.h"
+#include "product/bit_gemm.h"
 
 namespace pbatch {
 

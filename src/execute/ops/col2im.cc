@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <limits>
 
-#include "execute/conv_geometry.h"
 #include "execute/op.h"
 #include "execute/ops/data_checks.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
+#include "product/conv_geometry.h"
 
 namespace pbatch {
 namespace {

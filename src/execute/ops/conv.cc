@@ -1,9 +1,9 @@
 // Conv, and pbatch.Conv: Conv with attribute "activation".
-#include "execute/activate.h"
-#include "execute/dnnl_convolution.h"
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
+#include "product/activate.h"
+#include "product/dnnl_convolution.h"
 
 namespace pbatch {
 namespace {

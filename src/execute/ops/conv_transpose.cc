@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <string>
 
-#include "execute/conv_geometry.h"
 #include "execute/op.h"
-#include "execute/openblas.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
+#include "product/conv_geometry.h"
+#include "product/openblas.h"
 
 namespace pbatch {
 namespace {

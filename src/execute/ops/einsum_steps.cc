@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "execute/openblas.h"
 #include "execute/ops/data_checks.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/strided_copy.h"
+#include "product/openblas.h"
 
 namespace pbatch {
 namespace {

@@ -1,11 +1,11 @@
 // Gemm: Y = alpha * op(A) op(B) + beta * C.
 #include <algorithm>
 
-#include "execute/float_gemm.h"
 #include "execute/op.h"
-#include "execute/openblas.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
+#include "product/float_gemm.h"
+#include "product/openblas.h"
 
 namespace pbatch {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "execute/conv_geometry.h"
 #include "execute/op.h"
 #include "execute/pooling.h"
+#include "product/conv_geometry.h"
 
 namespace pbatch {
 

@@ -1,8 +1,8 @@
 // pbatch.Linear: Y [..., N] = X [..., K] W + bias, W [K, N] constant, then the activation.
-#include "execute/float_gemm.h"
 #include "execute/op.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/node_checks.h"
+#include "product/float_gemm.h"
 
 namespace pbatch {
 namespace {

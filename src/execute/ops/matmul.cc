@@ -1,10 +1,10 @@
 // MatMul: as numpy.matmul, float32.
-#include "execute/float_gemm.h"
 #include "execute/op.h"
-#include "execute/openblas.h"
 #include "execute/ops/float_checks.h"
 #include "execute/ops/matrix_stacks.h"
 #include "execute/ops/node_checks.h"
+#include "product/float_gemm.h"
+#include "product/openblas.h"
 
 namespace pbatch {
 namespace {
