@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "execute/find_op.h"
 #include "execute/generated_constants.h"
 #include "execute/known_dims.h"
-#include "execute/op.h"
 #include "execute/result_size.h"
 #include "graph/rewrite.h"
 #include "graph/subgraphs.h"

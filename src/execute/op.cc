@@ -3,33 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "execute/op_remedy.h"
-#include "execute/refused_operators.h"
-#include "graph/subgraphs.h"
-
 namespace pbatch {
-
-#define PBATCH_OP(domain, op_type, first_opset, factory) \
-  Result<std::unique_ptr<Op>> factory(const Graph& graph, const Node& node);
-#include "execute/ops/ops.inc"
-#undef PBATCH_OP
-
-namespace {
-
-struct OpEntry {
-  const char* domain;
-  const char* op_type;
-  int first_opset;
-  OpFactory factory;
-};
-
-constexpr OpEntry kOps[] = {
-#define PBATCH_OP(domain, op_type, first_opset, factory) {domain, op_type, first_opset, factory},
-#include "execute/ops/ops.inc"
-#undef PBATCH_OP
-};
-
-}  // namespace
 
 Result<Tensor> RunContext::allocate(DType type, Shape shape) const {
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, checked_element_count(shape, dtype_size(type)));
@@ -89,36 +63,6 @@ std::vector<const Program*> Op::programs() const {
   std::vector<const Program*> all;
   for (const ProgramInputs& inner : programs({})) all.push_back(inner.program);
   return all;
-}
-
-Result<OpFactory> find_op(const Node& node) {
-  const OpEntry* best = nullptr;      // the newest definition that the model's opset knows
-  const OpEntry* earliest = nullptr;  // of any opset, for the message
-  for (const OpEntry& entry : kOps) {
-    if (node.domain != entry.domain || node.op_type != entry.op_type) continue;
-    if (earliest == nullptr || entry.first_opset < earliest->first_opset) earliest = &entry;
-    if (entry.first_opset > node.opset) continue;
-    if (best == nullptr || entry.first_opset > best->first_opset) best = &entry;
-  }
-  if (best != nullptr) return best->factory;
-  const std::string what = "operator " + node.op_type + " of " +
-                           (node.domain.empty() ? "ai.onnx" : node.domain) + ", opset " +
-                           std::to_string(node.opset) + ", is not supported";
-  if (earliest != nullptr) {
-    return Status(
-        ErrorCode::unsupported,
-        what + ": it is known from opset " + std::to_string(earliest->first_opset) + " on",
-        "export the network with that opset or a later one");
-  }
-  return Status(ErrorCode::unsupported, what, remedy_for(node));
-}
-
-Status check_operators(const Graph& graph) {
-  RefusedOperators refused;
-  visit_nodes(graph, [&](const Node& node) {
-    if (const Status status = find_op(node).status(); !status) refused.add(node, status);
-  });
-  return refused.status("nor", graph.source_file);
 }
 
 Layout common_layout(const PlanRequest& request) {

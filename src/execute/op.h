@@ -1,4 +1,4 @@
-// The interface of an operator, and the table they register in.
+// The interface of an operator.
 #pragma once
 
 #include <memory>
@@ -99,12 +99,5 @@ Status run_planned(const StepPlan& plan, RunContext& context, std::span<const Te
 /// Builds the operator of a node: checks attributes, and inputs that are
 /// constant, so that what can be refused without data is refused at load.
 using OpFactory = Result<std::unique_ptr<Op>> (*)(const Graph& graph, const Node& node);
-
-/// The factory for a node; an error that names operator, domain and opset if
-/// there is none. `node.opset` below the first opset registered is an error too.
-Result<OpFactory> find_op(const Node& node);
-
-/// The error of the first node whose operator cannot be run, with its name.
-Status check_operators(const Graph& graph);
 
 }  // namespace pbatch

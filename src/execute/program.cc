@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/recent.h"
+#include "execute/find_op.h"
 #include "product/weight_store.h"
 
 namespace pbatch {

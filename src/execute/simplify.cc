@@ -1,7 +1,7 @@
 #include "execute/simplify.h"
 
+#include "execute/find_op.h"
 #include "execute/fold_constants.h"
-#include "execute/op.h"
 #include "execute/program.h"
 #include "graph/fallbacks.h"
 #include "graph/passes.h"

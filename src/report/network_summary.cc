@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "execute/check_inputs.h"
-#include "execute/op.h"
+#include "execute/find_op.h"
 #include "execute/program.h"
 #include "execute/simplify.h"
 #include "format/model_file.h"

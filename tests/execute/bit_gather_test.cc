@@ -5,7 +5,7 @@
 #include <fstream>
 #include <memory>
 
-#include "execute/op.h"
+#include "execute/find_op.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "quantize/quantize_graph.h"

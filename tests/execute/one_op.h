@@ -10,7 +10,7 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
-#include "execute/op.h"
+#include "execute/find_op.h"
 #include "graph/graph.h"
 
 namespace pbatch::testing {

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "execute/op.h"
+#include "execute/find_op.h"
 #include "execute/ops/convert.h"
 #include "graph/passes.h"
 #include "onnx/import.h"

@@ -7,6 +7,10 @@
 #include "quantize/dequantize.h"
 
 namespace pbatch {
+
+Result<std::unique_ptr<Op>> make_conv(const Graph& graph, const Node& node);
+Result<std::unique_ptr<Op>> make_linear_op(const Graph& graph, const Node& node);
+
 namespace {
 
 // From the columns of ConvColumnOrder to [rows][channels][taps].
@@ -128,8 +132,7 @@ Result<BitLayer::Twin> BitLayer::build_float_twin(int planes) const {
   twin.op_type = conv ? "Conv" : "Linear";
   twin.inputs = {x, w};
   if (has_bias_) twin.inputs.push_back(graph.add_value({.name = "b", .constant = bias_}));
-  PBATCH_ASSIGN_OR_RETURN(const OpFactory factory, find_op(twin));
-  PBATCH_ASSIGN_OR_RETURN(made.op, factory(graph, twin));
+  PBATCH_ASSIGN_OR_RETURN(made.op, (conv ? make_conv : make_linear_op)(graph, twin));
   return made;
 }
 
