@@ -10,7 +10,7 @@ namespace pbatch {
 
 #define PBATCH_OP(domain, op_type, first_opset, factory) \
   Result<std::unique_ptr<Op>> factory(const Graph& graph, const Node& node);
-#include "execute/ops/ops.inc"
+#include "op/ops.inc"
 #undef PBATCH_OP
 
 namespace {
@@ -24,7 +24,7 @@ struct OpEntry {
 
 constexpr OpEntry kOps[] = {
 #define PBATCH_OP(domain, op_type, first_opset, factory) {domain, op_type, first_opset, factory},
-#include "execute/ops/ops.inc"
+#include "op/ops.inc"
 #undef PBATCH_OP
 };
 

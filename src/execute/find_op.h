@@ -1,8 +1,8 @@
 // The table of operators.
 #pragma once
 
-#include "execute/op.h"
 #include "graph/graph.h"
+#include "op/op.h"
 #include "pbatch/status.h"
 
 namespace pbatch {

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "execute/ops/data_checks.h"
 #include "graph/rewrite.h"
 #include "graph/subgraphs.h"
+#include "op/data_checks.h"
 
 namespace pbatch {
 namespace {

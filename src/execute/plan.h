@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "execute/op.h"
-#include "execute/step.h"
+#include "op/op.h"
+#include "op/step.h"
 
 namespace pbatch {
 

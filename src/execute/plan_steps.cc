@@ -3,8 +3,8 @@
 #include <set>
 #include <utility>
 
-#include "execute/ops/bit_weights.h"
 #include "execute/program.h"
+#include "op/bits/bit_weights.h"
 
 namespace pbatch {
 namespace {

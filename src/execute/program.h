@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "execute/op.h"
 #include "execute/plan.h"
 #include "graph/graph.h"
+#include "op/op.h"
 #include "pbatch/status.h"
 
 namespace pbatch {

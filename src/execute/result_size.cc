@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "execute/ops/data_checks.h"
 #include "graph/rewrite.h"
+#include "op/data_checks.h"
 
 namespace pbatch {
 namespace {

@@ -16,7 +16,6 @@
 #include "execute/check_inputs.h"
 #include "execute/check_precision.h"
 #include "execute/device/device_network.h"
-#include "execute/ops/bit_weights.h"
 #include "execute/plan_steps.h"
 #include "execute/program.h"
 #include "execute/run_passes.h"
@@ -31,6 +30,7 @@
 #include "isa/isa.h"
 #include "layout/bit_matrix.h"
 #include "layout/layout.h"
+#include "op/bits/bit_weights.h"
 #include "pbatch/quantize.h"
 #include "product/bit_gemm.h"
 

@@ -1,5 +1,5 @@
 // Bit-layers in subgraphs.
-#include "tests/execute/control_flow.h"
+#include "tests/support/control_flow.h"
 
 #include <gtest/gtest.h>
 

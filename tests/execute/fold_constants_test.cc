@@ -6,7 +6,7 @@
 #include "execute/simplify.h"
 #include "graph/subgraphs.h"
 #include "pbatch/quantize.h"
-#include "tests/execute/control_flow.h"
+#include "tests/support/control_flow.h"
 
 namespace pbatch {
 namespace {

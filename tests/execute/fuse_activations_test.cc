@@ -6,7 +6,7 @@
 #include <string>
 
 #include "graph/passes.h"
-#include "tests/execute/graph_maker.h"
+#include "tests/support/graph_maker.h"
 
 namespace pbatch {
 namespace {

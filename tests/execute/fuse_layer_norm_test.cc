@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "pbatch/session.h"
-#include "tests/execute/control_flow.h"
+#include "tests/support/control_flow.h"
 
 namespace pbatch {
 namespace {

@@ -15,7 +15,7 @@
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "quantize/quantize_graph.h"
-#include "tests/execute/control_flow.h"
+#include "tests/support/control_flow.h"
 
 namespace pbatch {
 namespace {

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "product/image_layout.h"
-#include "tests/execute/graph_maker.h"
+#include "tests/support/graph_maker.h"
 
 namespace pbatch {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "format/model_file.h"
 #include "pbatch/quantize.h"
-#include "tests/execute/control_flow.h"
+#include "tests/support/control_flow.h"
 
 namespace pbatch {
 namespace {

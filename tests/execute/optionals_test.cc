@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "execute/simplify.h"
-#include "tests/execute/graph_maker.h"
+#include "tests/support/graph_maker.h"
 
 namespace pbatch::testing {
 namespace {

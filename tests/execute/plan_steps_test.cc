@@ -7,7 +7,7 @@
 
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
-#include "tests/execute/control_flow.h"
+#include "tests/support/control_flow.h"
 #include "tests/support/recurrent.h"
 
 namespace pbatch {

@@ -9,7 +9,7 @@
 
 #include "execute/program.h"
 #include "tests/execute/count_allocations.h"
-#include "tests/execute/graph_maker.h"
+#include "tests/support/graph_maker.h"
 
 namespace pbatch {
 namespace {

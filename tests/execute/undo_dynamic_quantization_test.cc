@@ -4,7 +4,7 @@
 #include <string>
 
 #include "graph/passes.h"
-#include "tests/execute/graph_maker.h"
+#include "tests/support/graph_maker.h"
 
 namespace pbatch {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
-#include "tests/execute/one_op.h"
 #include "tests/support/networks.h"
+#include "tests/support/one_op.h"
 
 namespace pbatch {
 namespace {

@@ -14,7 +14,7 @@
 #include "execute/device/device_pool.h"
 #include "execute/device/device_tensor.h"
 #include "execute/device/device_weights.h"
-#include "execute/op.h"
+#include "op/op.h"
 
 namespace pbatch {
 

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "execute/ops/bit_weights.h"
+#include "op/bits/bit_weights.h"
 #include "product/runs.h"
 
 namespace pbatch {

@@ -4,11 +4,11 @@
 #include <optional>
 #include <utility>
 
-#include "execute/ops/data_checks.h"
-#include "execute/ops/float_checks.h"
 #include "execute/ops/slice_stack.h"
 #include "execute/ops/subprogram.h"
 #include "graph/subgraphs.h"
+#include "op/data_checks.h"
+#include "op/float_checks.h"
 
 namespace pbatch {
 namespace {

@@ -5,12 +5,12 @@
 #include <optional>
 #include <utility>
 
-#include "execute/ops/data_checks.h"
-#include "execute/ops/float_checks.h"
-#include "execute/ops/node_checks.h"
 #include "execute/ops/slice_stack.h"
 #include "execute/ops/subprogram.h"
 #include "graph/subgraphs.h"
+#include "op/data_checks.h"
+#include "op/float_checks.h"
+#include "op/node_checks.h"
 
 namespace pbatch {
 namespace {

@@ -5,9 +5,9 @@
 #include <memory>
 #include <utility>
 
-#include "execute/ops/data_checks.h"
-#include "execute/ops/float_checks.h"
-#include "execute/ops/strided_copy.h"
+#include "op/data_checks.h"
+#include "op/float_checks.h"
+#include "op/shape/strided_copy.h"
 
 namespace pbatch {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "execute/op.h"
+#include "op/op.h"
 
 namespace pbatch {
 

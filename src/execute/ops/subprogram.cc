@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "execute/ops/float_checks.h"
+#include "op/float_checks.h"
 
 namespace pbatch {
 

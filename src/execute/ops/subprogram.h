@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "execute/op.h"
 #include "execute/program.h"
+#include "op/op.h"
 
 namespace pbatch {
 

@@ -16,8 +16,8 @@
 #include "pbatch/quantize.h"
 #include "quantize/quantize_graph.h"
 #include "tests/cuda/emulated_device.h"
-#include "tests/execute/one_op.h"
 #include "tests/support/networks.h"
+#include "tests/support/one_op.h"
 
 namespace pbatch::testing {
 

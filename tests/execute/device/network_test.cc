@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "tests/execute/device/both.h"
-#include "tests/execute/graph_maker.h"
+#include "tests/support/graph_maker.h"
 #include "tests/support/recurrent.h"
 
 namespace pbatch {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "graph/graph.h"
-#include "tests/execute/one_op.h"
 #include "tests/support/networks.h"
+#include "tests/support/one_op.h"
 
 namespace pbatch::testing {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "execute/device/device_op.h"
-#include "execute/ops/broadcast.h"
+#include "op/math/broadcast.h"
 
 namespace pbatch {
 namespace {

@@ -1,7 +1,7 @@
-// pbatch.BitLinear, as execute/ops/bit_linear.cc has it and to its bits.
+// pbatch.BitLinear, as op/bits/bit_linear.cc has it and to its bits.
 #include "execute/device/device_op.h"
 #include "execute/device/ops/bit_products.h"
-#include "execute/ops/float_checks.h"
+#include "op/float_checks.h"
 
 namespace pbatch {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "execute/device/device_op.h"
-#include "execute/ops/bit_weights.h"
+#include "op/bits/bit_weights.h"
 
 namespace pbatch {
 namespace {

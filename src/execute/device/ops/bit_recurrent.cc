@@ -1,4 +1,4 @@
-// pbatch.BitRecurrent, as execute/ops/bit_recurrent.cc has it and to its bits.
+// pbatch.BitRecurrent, as op/recurrent/bit_recurrent.cc has it and to its bits.
 #include "execute/device/ops/bit_products.h"
 #include "execute/device/ops/recurrent_steps.h"
 

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "execute/device/device_op.h"
-#include "execute/ops/bit_weights.h"
-#include "execute/ops/float_checks.h"
+#include "op/bits/bit_weights.h"
+#include "op/float_checks.h"
 
 namespace pbatch {
 

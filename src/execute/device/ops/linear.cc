@@ -1,6 +1,6 @@
 // pbatch.Linear: a small matrix that stays float.
 #include "execute/device/device_op.h"
-#include "execute/ops/float_checks.h"
+#include "op/float_checks.h"
 
 namespace pbatch {
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "execute/recurrent_layer.h"
+#include "op/recurrent/recurrent_layer.h"
 
 namespace pbatch {
 namespace {

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "execute/device/device_op.h"
-#include "execute/ops/recurrent_node.h"
+#include "op/recurrent/recurrent_node.h"
 
 namespace pbatch {
 

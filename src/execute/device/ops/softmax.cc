@@ -1,7 +1,7 @@
 // Softmax and LogSoftmax over contiguous vectors: all dimensions from an axis on before opset 13,
 // the last dimension since.
 #include "execute/device/device_op.h"
-#include "execute/ops/float_checks.h"
+#include "op/float_checks.h"
 
 namespace pbatch {
 
