@@ -7,11 +7,11 @@
 #include "calibrate/network_kind.h"
 #include "calibrate/network_runner.h"
 #include "calibrate/sample_inputs.h"
-#include "execute/simplify.h"
 #include "format/model_file.h"
 #include "graph/subgraphs.h"
 #include "layout/bit_matrix.h"
 #include "quantize/quantize_graph.h"
+#include "run/simplify.h"
 
 namespace pbatch {
 namespace {

@@ -4,13 +4,13 @@
 #include <string_view>
 #include <utility>
 
-#include "execute/check_inputs.h"
-#include "execute/find_op.h"
-#include "execute/program.h"
-#include "execute/simplify.h"
 #include "format/model_file.h"
 #include "graph/subgraphs.h"
 #include "quantize/quantize_graph.h"
+#include "run/check_inputs.h"
+#include "run/find_op.h"
+#include "run/program.h"
+#include "run/simplify.h"
 
 namespace pbatch {
 namespace {

@@ -5,11 +5,11 @@
 #include <fstream>
 #include <memory>
 
-#include "execute/find_op.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "quantize/quantize_graph.h"
 #include "quantize/quantize_matrix.h"
+#include "run/find_op.h"
 #include "tests/graph/graph_builder.h"
 #include "tests/quantize/naive_decoder.h"
 #include "tests/support/data_ops.h"

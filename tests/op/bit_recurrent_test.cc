@@ -10,13 +10,13 @@
 #include <string_view>
 
 #include "cost/builtin_costs.h"
-#include "execute/program.h"
-#include "execute/simplify.h"
 #include "isa/isa.h"
 #include "layout/bit_matrix.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "quantize/quantize_graph.h"
+#include "run/program.h"
+#include "run/simplify.h"
 #include "tests/quantize/naive_decoder.h"
 #include "tests/support/one_op.h"
 #include "tests/support/recurrent.h"

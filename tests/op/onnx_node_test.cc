@@ -18,10 +18,10 @@
 #include <string>
 #include <vector>
 
-#include "execute/find_op.h"
 #include "graph/passes.h"
 #include "onnx/import.h"
 #include "op/convert.h"
+#include "run/find_op.h"
 
 namespace pbatch {
 namespace {

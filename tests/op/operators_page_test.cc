@@ -38,7 +38,7 @@ TEST(OperatorsPage, ListsTheTable) {
 TEST(OperatorsPage, ListsWhatAGpuRuns) {
   std::set<std::string> registered;
 #define PBATCH_DEVICE_OP(domain, op_type, build, check) registered.insert(op_type);
-#include "execute/device/device_ops.inc"
+#include "device/device_ops.inc"
 #undef PBATCH_DEVICE_OP
 
   std::ifstream page("docs/operators.md");

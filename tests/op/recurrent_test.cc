@@ -5,8 +5,8 @@
 
 #include <cstring>
 
-#include "execute/program.h"
-#include "execute/simplify.h"
+#include "run/program.h"
+#include "run/simplify.h"
 #include "tests/support/one_op.h"
 
 namespace pbatch {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "execute/find_op.h"
+#include "run/find_op.h"
 
 namespace pbatch {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "execute/plan.h"
-#include "execute/program.h"
+#include "run/plan.h"
+#include "run/program.h"
 #include "tests/support/networks.h"
 
 namespace pbatch::testing {

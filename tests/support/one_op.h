@@ -10,8 +10,8 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
-#include "execute/find_op.h"
 #include "graph/graph.h"
+#include "run/find_op.h"
 
 namespace pbatch::testing {
 
