@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/printable.h"
 #include "report/convert.h"
 #include "report/step_ports.h"
-#include "report/text.h"
 
 namespace pbatch {
 

@@ -5,10 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace pbatch {
+#include "base/printable.h"
 
-/// Control characters as \xNN, so that a name from a file cannot drive a terminal.
-std::string printable(std::string_view text);
+namespace pbatch {
 
 /// Safe inside HTML text and quoted attributes. Control characters and bytes
 /// that are not UTF-8 become U+FFFD.

@@ -2,8 +2,8 @@
 
 #include <charconv>
 
+#include "base/printable.h"
 #include "report/byte_source.h"
-#include "report/text.h"
 
 namespace pbatch {
 namespace {

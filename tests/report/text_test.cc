@@ -20,8 +20,6 @@ TEST(Text, EscapesHtml) {
   EXPECT_EQ(escape_html("\xe2\x82"), bad + bad);            // cut short
 }
 
-TEST(Text, KeepsTerminalsSafe) { EXPECT_EQ(printable("a\033[2Jb\n"), "a\\x1b[2Jb\\x0a"); }
-
 TEST(Text, ShortensNumbers) {
   EXPECT_EQ(short_number(0), "0");
   EXPECT_EQ(short_number(1234.5), "1234");
