@@ -8,7 +8,7 @@
 #include "cli/measure.h"
 #include "cli/ports.h"
 #include "cli/shapes.h"
-#include "report/free_dims.h"
+#include "feed/free_dims.h"
 #include "report/text.h"
 
 namespace pbatch::cli {

@@ -5,8 +5,8 @@
 #include "cli/device.h"
 #include "cli/shapes.h"
 #include "cli/threads.h"
+#include "feed/free_dims.h"
 #include "pbatch/session.h"
-#include "report/free_dims.h"
 #include "report/table.h"
 #include "report/text.h"
 

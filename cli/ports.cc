@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "feed/convert.h"
 #include "report/array_file.h"
-#include "report/convert.h"
 
 namespace pbatch::cli {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "report/convert.h"
-#include "report/step_ports.h"
+#include "feed/convert.h"
+#include "feed/step_ports.h"
 
 namespace pbatch {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "feed/feed.h"
 #include "report/contender.h"
-#include "report/feed.h"
 #include "report/metrics.h"
 
 namespace pbatch {

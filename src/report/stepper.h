@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "feed/step_ports.h"
 #include "report/contender.h"
-#include "report/step_ports.h"
 
 namespace pbatch {
 

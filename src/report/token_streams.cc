@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "feed/convert.h"
 #include "report/array_file.h"
 #include "report/byte_source.h"
-#include "report/convert.h"
 #include "report/text_file.h"
 
 namespace pbatch {

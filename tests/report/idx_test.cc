@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "feed/convert.h"
 #include "report/array_file.h"
-#include "report/convert.h"
 #include "tests/support/scratch.h"
 
 namespace pbatch {

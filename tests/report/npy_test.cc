@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "report/convert.h"
+#include "feed/convert.h"
 #include "tests/support/scratch.h"
 
 namespace pbatch {

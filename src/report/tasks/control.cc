@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "report/convert.h"
+#include "feed/convert.h"
 #include "report/environments/environment.h"
 #include "report/required_inputs.h"
 #include "report/stepper.h"

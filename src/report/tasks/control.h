@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "feed/step_ports.h"
 #include "report/contender.h"
-#include "report/step_ports.h"
 
 namespace pbatch {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "report/convert.h"
+#include "feed/convert.h"
 #include "report/stepper.h"
 #include "report/tasks/lm_net.h"
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "feed/step_ports.h"
+#include "feed/token_layout.h"
 #include "report/contender.h"
-#include "report/step_ports.h"
-#include "report/token_layout.h"
 #include "report/token_streams.h"
 
 namespace pbatch {

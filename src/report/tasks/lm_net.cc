@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "report/convert.h"
+#include "feed/convert.h"
 
 namespace pbatch {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "feed/token_layout.h"
 #include "report/stepper.h"
-#include "report/token_layout.h"
 #include "report/token_streams.h"
 
 namespace pbatch {

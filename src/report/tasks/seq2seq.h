@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "feed/step_ports.h"
+#include "feed/token_layout.h"
 #include "report/contender.h"
 #include "report/sequence_pairs.h"
-#include "report/step_ports.h"
-#include "report/token_layout.h"
 
 namespace pbatch {
 

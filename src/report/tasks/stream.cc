@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "report/convert.h"
-#include "report/item_fit.h"
+#include "feed/convert.h"
+#include "feed/item_fit.h"
 #include "report/required_inputs.h"
 #include "report/stepper.h"
 

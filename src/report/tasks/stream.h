@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "feed/step_ports.h"
 #include "report/contender.h"
 #include "report/metrics.h"
-#include "report/step_ports.h"
 
 namespace pbatch {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "report/convert.h"
-#include "report/match_ports.h"
+#include "feed/convert.h"
+#include "feed/match_ports.h"
 #include "report/required_inputs.h"
 
 namespace pbatch {

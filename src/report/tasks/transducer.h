@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "feed/token_layout.h"
 #include "report/sequence_pairs.h"
 #include "report/stepper.h"
 #include "report/tasks/seq2seq.h"
-#include "report/token_layout.h"
 
 namespace pbatch {
 

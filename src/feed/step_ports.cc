@@ -1,9 +1,9 @@
-#include "report/step_ports.h"
+#include "feed/step_ports.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "report/match_ports.h"
+#include "feed/match_ports.h"
 
 namespace pbatch {
 namespace {

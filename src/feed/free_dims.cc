@@ -1,4 +1,4 @@
-#include "report/free_dims.h"
+#include "feed/free_dims.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "report/match_ports.h"
+#include "feed/match_ports.h"
 
 #include <algorithm>
 #include <cctype>

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "feed/item_fit.h"
 #include "pbatch/network.h"
 #include "pbatch/status.h"
-#include "report/item_fit.h"
 
 namespace pbatch {
 

@@ -1,9 +1,9 @@
-#include "report/token_layout.h"
+#include "feed/token_layout.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "report/convert.h"
+#include "feed/convert.h"
 
 namespace pbatch {
 

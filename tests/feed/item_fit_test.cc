@@ -1,4 +1,4 @@
-#include "report/item_fit.h"
+#include "feed/item_fit.h"
 
 #include <gtest/gtest.h>
 

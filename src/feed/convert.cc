@@ -1,4 +1,4 @@
-#include "report/convert.h"
+#include "feed/convert.h"
 
 #include <cmath>
 #include <cstdint>

@@ -1,11 +1,11 @@
-#include "report/feed.h"
+#include "feed/feed.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/printable.h"
-#include "report/convert.h"
-#include "report/step_ports.h"
+#include "feed/convert.h"
+#include "feed/step_ports.h"
 
 namespace pbatch {
 
