@@ -11,9 +11,9 @@
 #include "cli/tune.h"
 #include "cost/find_costs.h"
 #include "isa/isa.h"
-#include "report/gemv_bench.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/bench/gemv_bench.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

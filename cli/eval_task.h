@@ -13,7 +13,7 @@
 #include "cli/networks.h"
 #include "feed/step_ports.h"
 #include "feed/token_layout.h"
-#include "report/progress.h"
+#include "tools/bench/progress.h"
 
 namespace pbatch::cli {
 

@@ -9,7 +9,7 @@
 #include "cli/ports.h"
 #include "cli/shapes.h"
 #include "feed/free_dims.h"
-#include "report/text.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

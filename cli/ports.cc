@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "feed/convert.h"
-#include "report/array_file.h"
+#include "tools/io/array_file.h"
 
 namespace pbatch::cli {
 namespace {

@@ -12,9 +12,9 @@
 #include "cli/threads.h"
 #include "feed/convert.h"
 #include "pbatch/session.h"
-#include "report/npy.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/io/npy.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {
