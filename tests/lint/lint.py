@@ -35,7 +35,7 @@ def modules():
             name, *words = ([kind] if kind else []) + words.split()
             lists = {"PARTS": [], "DEPENDS": []}
             for word in words:
-                if word.isupper():
+                if word in ("PARTS", "DEPENDS", "LINKS", "SOURCES"):
                     into = lists.setdefault(word, [])
                 else:
                     into.append(word)
