@@ -54,7 +54,7 @@ bool is_recurrent(const std::string& op) { return op == "RNN" || op == "LSTM" ||
 
 Result<bool> bits_pay(const Shape& weights, const Precision& precision) {
   PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
-  ConvolutionShape shape;
+  ConvolutionSize shape;
   shape.rows = weights[0];
   shape.channels = weights[1];
   for (std::size_t d = 2; d < weights.size(); ++d) shape.taps *= weights[d];

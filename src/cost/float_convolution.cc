@@ -52,8 +52,8 @@ double product_ps_per_weight(int weight_bits, int activation_bits, Isa isa) {
 
 }  // namespace
 
-bool float_convolution_is_faster(const ConvolutionShape& shape, int weight_bits,
-                                 int activation_bits, Isa isa) {
+bool float_convolution_is_faster(const ConvolutionSize& shape, int weight_bits, int activation_bits,
+                                 Isa isa) {
   const auto rows = static_cast<double>(shape.rows), cols = static_cast<double>(shape.cols());
   // Both sides fill blocks of 16 output channels up.
   const double weights = static_cast<double>(row_blocks(shape.rows) * kBlockRows) * cols;

@@ -8,7 +8,7 @@
 namespace pbatch {
 
 /// A convolution of one group as the time of one of its windows depends on it.
-struct ConvolutionShape {
+struct ConvolutionSize {
   std::int64_t rows = 0;         ///< output channels
   std::int64_t channels = 0;     ///< of the image
   std::int64_t taps = 1;         ///< elements of the kernel
@@ -21,7 +21,7 @@ struct ConvolutionShape {
 /// Whether the convolution takes less time in float than as a product of bit-layers. Told from the
 /// built-in costs, so that it depends on nothing but its arguments: not on what was measured on
 /// this machine, the image or the threads.
-bool float_convolution_is_faster(const ConvolutionShape& shape, int weight_bits,
-                                 int activation_bits, Isa isa);
+bool float_convolution_is_faster(const ConvolutionSize& shape, int weight_bits, int activation_bits,
+                                 Isa isa);
 
 }  // namespace pbatch

@@ -6,7 +6,7 @@
 namespace pbatch {
 namespace {
 
-ConvolutionShape shape_of(std::int64_t rows, std::int64_t channels, std::int64_t kernel) {
+ConvolutionSize shape_of(std::int64_t rows, std::int64_t channels, std::int64_t kernel) {
   return {.rows = rows,
           .channels = channels,
           .taps = kernel * kernel,
@@ -38,9 +38,9 @@ TEST(FloatConvolution, IsSlowerThanBytesOfVnni) {
 TEST(FloatConvolution, KnowsWhatWindowsCost) {
   for (const std::int64_t rows : {8, 64, 512}) {
     for (int bits = 1; bits <= 8; ++bits) {
-      const ConvolutionShape shape = shape_of(rows, 64, 3);
+      const ConvolutionSize shape = shape_of(rows, 64, 3);
       if (!float_convolution_is_faster(shape, bits, 8, Isa::generic)) continue;
-      ConvolutionShape harder = shape;
+      ConvolutionSize harder = shape;
       harder.kernel_rows = 9;
       harder.run_blocks = 1;
       EXPECT_TRUE(float_convolution_is_faster(harder, bits, 8, Isa::generic)) << rows;

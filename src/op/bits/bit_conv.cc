@@ -88,7 +88,7 @@ class BitConv final : public Op {
   bool runs_in_float(const LayerPrecision& precision, bool exact) const {
     const BitMatrix& m = layer_->matrix();
     if (exact || precision.weight_bits > m.planes_available()) return false;
-    ConvolutionShape shape;
+    ConvolutionSize shape;
     shape.rows = m.rows;
     for (const std::int64_t k : window_.kernel) shape.taps *= k;
     shape.channels = m.cols / shape.taps;

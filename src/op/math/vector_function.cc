@@ -65,10 +65,11 @@ Made make_celu(const Graph&, const Node& node) {
 }
 
 Made make_gelu(const Graph&, const Node& node) {
-  PBATCH_ASSIGN_OR_RETURN(const std::string approximate, node.string_attr("approximate", "none"));
-  if (approximate == "none") return make_unary(kGelu, node);
-  if (approximate == "tanh") return make_unary(kGeluTanh, node);
-  return Status(ErrorCode::unsupported, "approximate = '" + approximate + "' of Gelu is not known",
+  const Result<std::string> approximate = node.string_attr("approximate", "none");
+  if (!approximate) return approximate.status();
+  if (*approximate == "none") return make_unary(kGelu, node);
+  if (*approximate == "tanh") return make_unary(kGeluTanh, node);
+  return Status(ErrorCode::unsupported, "approximate = '" + *approximate + "' of Gelu is not known",
                 "use 'none' or 'tanh'");
 }
 
