@@ -74,10 +74,19 @@ struct Digit {
     return line.at(blocks);
   }
 
-  // What the large matrix costs more, for each weight, than the greatest one that L2 holds.
-  double large_ratio() const {
-    const double large = per_weight(kLargeCostMatrix), small = per_weight(kLargeCostMatrix - 1);
-    return large < kUnknown && small < kUnknown ? large / small : 1;
+  // What each weight costs more in the large matrix than in the greatest one that L2 holds, for
+  // the whole batch: it is read from further away, once, so beyond the batches that were measured
+  // there it costs no more than at the last of them.
+  double beyond_l2() const {
+    Digit measured = *this;
+    for (std::size_t b = 0; b < kCostBatches.size(); ++b) {
+      if (costs.at(kernel, {kLargeCostMatrix, activation, b})[width] > 0) {
+        measured.batch = std::min(batch, static_cast<double>(kCostBatches[b]));
+      }
+    }
+    const double large = measured.per_weight(kLargeCostMatrix);
+    const double small = measured.per_weight(kLargeCostMatrix - 1);
+    return large < kUnknown && small < kUnknown ? std::max(0.0, large - small) : 0;
   }
 };
 
@@ -93,8 +102,9 @@ double compute_ps(const KernelCosts& costs, const BitKernel& kernel, const GemmS
     const Digit digit{costs, kernel, static_cast<std::size_t>(bits - kCostActivationBits.begin()),
                       static_cast<std::size_t>(std::min(left, kCostWidths) - 1),
                       static_cast<double>(shape.batch)};
-    const double column = digit.per_column(blocks);
-    ps += column * static_cast<double>(shape.cols) * (large ? digit.large_ratio() : 1);
+    const double column =
+        digit.per_column(blocks) + (large ? digit.beyond_l2() * blocks * int{kBlockRows} : 0);
+    ps += column * static_cast<double>(shape.cols);
   }
   return ps;
 }
