@@ -5,7 +5,7 @@
 #include <exception>
 #include <vector>
 
-#include "pack/pack.h"
+#include "layout/pack.h"
 #include "quantize/row_blocks.h"
 
 namespace pbatch {

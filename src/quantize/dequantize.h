@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
 
