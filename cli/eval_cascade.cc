@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "cli/quantities.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "cascade/measure_cascade.h"
 #include "cli/bits.h"
 #include "cli/measure.h"
+#include "tools/eval/measure_cascade.h"
 
 namespace pbatch::cli {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "report/environments/environment.h"
+#include "tools/eval/environments/environment.h"
 
 namespace pbatch::cli {
 namespace {

@@ -12,9 +12,9 @@
 #include "cli/eval_cascade.h"
 #include "cli/measure.h"
 #include "cli/networks.h"
-#include "report/progress.h"
-#include "report/step_ports.h"
-#include "report/token_layout.h"
+#include "feed/step_ports.h"
+#include "feed/token_layout.h"
+#include "tools/bench/progress.h"
 
 namespace pbatch::cli {
 

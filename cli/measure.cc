@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "cli/ports.h"
-#include "report/array_file.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/io/array_file.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

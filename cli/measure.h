@@ -10,8 +10,8 @@
 
 #include "cli/networks.h"
 #include "cli/shapes.h"
-#include "report/compare.h"
-#include "report/evaluate.h"
+#include "tools/eval/compare.h"
+#include "tools/eval/evaluate.h"
 
 namespace pbatch::cli {
 

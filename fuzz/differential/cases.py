@@ -1,7 +1,7 @@
 """Small networks from one seed, an operator or a pattern each: what optimizers write, and images.
 
 Each case is (name, model, feeds, tolerance). write_cases.py keeps them, with ONNX Runtime's
-answers, as text for tests/execute/beside_onnxruntime_test.cc.
+answers, as text for tests/op/beside_onnxruntime_test.cc.
 """
 import itertools
 

@@ -186,6 +186,8 @@ def test_without_a_token_the_body_is_not_read():
         assert asked(protected, headers, chunks=[b"x" * 100]) == (401, 0, 0)
     assert asked(protected, {b"authorization": b"Bearer two"}, chunks=[b"x" * 100])[:2] == (200, 100)
     assert asked(protected, {}, path="/v2/health/live")[0] == 200
+    assert asked(protected, {}, path="/")[0] == 200  # the page, without what it shows
+    assert asked(protected, {}, path="/status") == (401, 0, 0)
     assert asked(protected, {}, path="/v2/health/live/../../models")[0] == 401
     assert not is_allowed("Bearer ", ()) and not is_allowed("", ("",))
 

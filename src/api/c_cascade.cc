@@ -25,12 +25,12 @@ Result<CascadeOptions> cascade_options(const pbatch_margin* margin,
                                        std::span<const pbatch_batch_axis> axes) {
   CascadeOptions options;
   if (margin != nullptr) {
-    if (margin->kind < PBATCH_MARGIN_TOP_TWO ||
-        margin->kind > PBATCH_MARGIN_ENTROPY_OF_PROBABILITIES) {
+    const int kind = number_in(margin->kind);
+    if (kind < PBATCH_MARGIN_TOP_TWO || kind > PBATCH_MARGIN_ENTROPY_OF_PROBABILITIES) {
       return Status(ErrorCode::invalid_argument, "there is no such kind of margin",
                     "use a value of pbatch_margin_kind");
     }
-    options.margin.kind = static_cast<MarginKind>(margin->kind);
+    options.margin.kind = static_cast<MarginKind>(kind);
     options.margin.center = margin->center;
     if (margin->output != nullptr) options.margin.output = margin->output;
   }

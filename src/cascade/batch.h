@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "pbatch/session.h"
+#include "pbatch/network.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
 

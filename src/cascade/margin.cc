@@ -5,7 +5,7 @@
 #include <limits>
 #include <string>
 
-#include "report/convert.h"
+#include "feed/convert.h"
 
 namespace pbatch {
 namespace {

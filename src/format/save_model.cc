@@ -11,9 +11,9 @@
 #include "format/tensor_name.h"
 #include "graph/bit_operators.h"
 #include "graph/subgraphs.h"
+#include "layout/bit_matrix.h"
+#include "layout/layout.h"
 #include "onnx/export.h"
-#include "pack/bit_matrix.h"
-#include "pack/layout.h"
 
 namespace pbatch {
 namespace {

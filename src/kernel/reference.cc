@@ -1,4 +1,4 @@
-// The slow, obvious kernel: finds every bit by pack/layout.h and adds the products one by one.
+// The slow, obvious kernel: finds every bit by layout/layout.h and adds the products one by one.
 // Every other kernel is compared with it, and nothing ever chooses it.
 #include <stdint.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/status.h"
 
 namespace pbatch {

@@ -97,7 +97,9 @@ TEST_F(CCascade, RefusesNullsAndNonsense) {
             PBATCH_INVALID_ARGUMENT);
   EXPECT_EQ(pbatch_cascade_run(nullptr, nullptr, 0, nullptr, nullptr, &error_),
             PBATCH_INVALID_ARGUMENT);
-  const pbatch_margin margin = {static_cast<pbatch_margin_kind>(9), 0, nullptr};
+  pbatch_margin margin = {PBATCH_MARGIN_TOP_TWO, 0, nullptr};
+  const int no_kind = 9;
+  std::memcpy(&margin.kind, &no_kind, sizeof no_kind);
   EXPECT_EQ(pbatch_cascade_create(session_, stages, 1, &margin, nullptr, 0, &cascade_, &error_),
             PBATCH_INVALID_ARGUMENT);
   create(0);

@@ -1,8 +1,8 @@
 // eval, compare, sweep, bench: what they measure and what their JSON holds.
 #include <set>
 
-#include "report/npy.h"
 #include "tests/cli/program.h"
+#include "tools/io/npy.h"
 
 namespace pbatch::testing {
 namespace {

@@ -147,7 +147,8 @@ def build(config: ServerConfig) -> Any:
         options["num_replicas"] = config.replicas
     names = [(m.name, m.load) for m in config.models]
     repository = serve.deployment(
-        name="repository", num_replicas=1, ray_actor_options={"num_cpus": 0}
+        name="repository", num_replicas=1, ray_actor_options={"num_cpus": 0},
+        logging_config={"enable_access_log": False},  # it is asked twice a second
     )(Repository)
     return serve.deployment(**options)(ingress).bind(config, repository.bind(names))
 

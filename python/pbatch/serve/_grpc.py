@@ -67,15 +67,6 @@ def add_to_server(servicer: Any, server: Any) -> None:
         for name in METHODS
     }
     server.add_generic_rpc_handlers((_Guarded(handlers, tuple(said.get("tokens", ()))),))
-    if said.get("tls_certificate"):
-        _listen_with_tls(server, said["tls_certificate"], said["tls_key"])
-
-
-def _listen_with_tls(server: Any, certificate: str, key: str) -> None:
-    """Ray's proxy knows ports without TLS only; on this server it opens ones with."""
-    with open(key, "rb") as k, open(certificate, "rb") as c:
-        credentials = grpc.ssl_server_credentials([(k.read(), c.read())])
-    server.add_insecure_port = lambda address: server.add_secure_port(address, credentials)
 
 
 class _Guarded(grpc.GenericRpcHandler):  # type: ignore[misc]

@@ -13,10 +13,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: What the processes of Ray's proxies read: {"tokens": [...], "max_body": bytes}.
+#: What the processes of Ray's proxies read: tokens, max_body, tls_certificate and tls_key, as JSON.
 ENVIRONMENT = "PBATCH_SERVE_GUARD"
-#: Probes of an orchestrator bring no token.
-OPEN_PATHS = ("/v2/health/live", "/v2/health/ready", "/-/healthz", "/-/routes")
+#: Probes of an orchestrator bring no token; nor does a browser for the status page, which holds nothing
+#: by itself and brings it to /status.
+OPEN_PATHS = ("/", "/v2/health/live", "/v2/health/ready", "/-/healthz", "/-/routes")
 
 
 def is_allowed(authorization: str, tokens: Iterable[str]) -> bool:
@@ -94,12 +95,33 @@ def settings() -> dict[str, Any]:
     return said
 
 
+def _grpc_with_tls(certificate: str, key: str) -> None:
+    """Ray opens the gRPC port of its proxy without TLS and has no setting for it. This takes the place
+    of the function that opens it; where there is none of that name the proxy does not start, rather
+    than speak in the clear."""
+    import grpc
+    from ray.serve._private import default_impl
+
+    if not hasattr(default_impl, "add_grpc_address"):
+        raise RuntimeError("this version of Ray opens gRPC ports in another way: set grpc_port = 0")
+    with open(key, "rb") as k, open(certificate, "rb") as c:
+        credentials = grpc.ssl_server_credentials([(k.read(), c.read())])
+
+    def add_grpc_address(server: Any, address: str) -> None:
+        server.add_secure_port(address, credentials)
+
+    default_impl.add_grpc_address = add_grpc_address
+
+
 def proxy_middlewares() -> list[Any]:
     """For RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH: the guard stands in Ray's proxy, too, which
-    would else read a body before the application sees the request."""
+    would else read a body before the application sees the request. Ray calls this before it opens
+    ports."""
     from starlette.middleware import Middleware
 
     said = settings()
+    if said.get("tls_certificate"):
+        _grpc_with_tls(said["tls_certificate"], said["tls_key"])
     return [
         Middleware(
             Guard, tokens=said.get("tokens", ()), max_body=said.get("max_body", 64 << 20)
