@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -35,6 +36,10 @@ def free_port():
 class Running:
     def __init__(self, folder, name, **settings):
         self.port, self.grpc_port = free_port(), free_port()
+        self.scheme, self.tls = "http", None
+        if "tls_certificate" in settings:
+            self.scheme = "https"
+            self.tls = ssl.create_default_context(cafile=settings["tls_certificate"])
         self.log = folder / f"{name}.log"
         config = folder / f"{name}.toml"
         lines = {"port": self.port, "grpc_port": self.grpc_port, "threads": 1, **settings}
@@ -60,6 +65,8 @@ class Running:
             time.sleep(0.2)
 
     def stop(self):
+        if self.process.poll() is not None:
+            return
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(60)
@@ -70,11 +77,11 @@ class Running:
     def status(self, path, data=None, headers=None):
         """Status and body."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", data,
+            f"{self.scheme}://127.0.0.1:{self.port}{path}", data,
             {"Authorization": f"Bearer {TOKEN}", **(headers or {})},
         )  # fmt: skip
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60, context=self.tls) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -288,3 +295,35 @@ def test_metrics_and_the_status_page(server):
     assert status == 200 and b"<title>pbatch</title>" in page
     log = pathlib.Path(server.log).read_text()
     assert '"message": "model loaded"' in log
+
+
+def test_both_ports_speak_tls(server, folder, exactly):
+    """After the other server: one Ray at a time."""
+    grpc = pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl")
+    server.stop()
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key,
+         "-out", certificate], check=True, capture_output=True,
+    )  # fmt: skip
+    tls = {"tls_key": str(key), "tls_certificate": str(certificate)}
+    running = Running(folder, "tls", tokens=[TOKEN], **tls)
+    try:
+        assert running.status("/v2")[0] == 200
+        x = items(1)
+        given = grpc.InferInput("x", x.shape, "FP32")
+        given.set_data_from_numpy(x)
+        address, headers = f"localhost:{running.grpc_port}", {"authorization": f"Bearer {TOKEN}"}
+        with grpc.InferenceServerClient(
+            address, ssl=True, root_certificates=str(certificate)
+        ) as client:
+            answer = client.infer("net", [given], parameters={"bits": 3}, headers=headers)
+            assert (answer.as_numpy("y") == exactly(x, 3)).all()
+        with grpc.InferenceServerClient(address) as client:
+            with pytest.raises(grpc.InferenceServerException):  # in the clear
+                client.is_server_live(headers=headers, client_timeout=5)
+    finally:
+        running.stop()
