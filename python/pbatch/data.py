@@ -109,7 +109,8 @@ class _FilePredictor:
         unfinished = target.with_suffix(f".{os.getpid()}.part")
         try:
             with open(unfinished, "wb") as file:
-                np.savez(file, **outputs)
+                save: Any = np.savez  # whose keyword of its own confuses mypy
+                save(file, **outputs)
             os.replace(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
