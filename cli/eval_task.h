@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/eval_cascade.h"
 #include "cli/measure.h"
 #include "cli/networks.h"
 #include "feed/step_ports.h"
@@ -61,6 +62,7 @@ struct EvalFlags {
   Seq2SeqFlags seq2seq;
   ControlFlags control;
   StreamFlags stream;
+  CascadeFlags cascade;
 
   void add_to(CLI::App& command);
   /// Throws CLI::ValidationError.

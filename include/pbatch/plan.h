@@ -13,6 +13,9 @@ enum class FloatBackend {
   fastest,  ///< measure both once per layer and shape, keep the faster
   onednn,
   openblas,
+  by_row,       ///< OpenBLAS on one thread, a row of the batch at a time, and convolutions an image
+                ///< at a time: what an item gives does not depend on the batch that it is in.
+                ///< Runs with Precision::exact take it in place of the three above
   onednn_int8,  ///< a baseline, not float at all: int8 weights with a scale per row, 8-bit
                 ///< activations quantized on the fly, multiplied by oneDNN
 };

@@ -86,6 +86,10 @@ struct Session::Impl {
   /// What `precision` means for this network. Allocates nothing for one that was used lately.
   std::shared_ptr<const Precision> meant_by(const Precision& precision);
   Precision with_floors(const Precision& given) const;
+  FloatBackend backend_for(const Precision& precision) const {
+    return precision.exact && float_backend != FloatBackend::onednn_int8 ? FloatBackend::by_row
+                                                                         : float_backend;
+  }
   template <class Given>
   bool feeds_optional(const Given& given) const;
   Result<const Session*> taking_optional_inputs();
@@ -217,7 +221,7 @@ Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> give
   Result<std::vector<Tensor>> ordered = check_inputs(program.graph(), given);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
   const std::shared_ptr<const Precision> bits = meant_by(precision);
-  RunContext context{*pool, buffers, *bits, float_backend, timings};
+  RunContext context{*pool, buffers, *bits, backend_for(*bits), timings};
   if (on_device != nullptr) return run_on_device(context, *ordered);
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> compiled_plan,
                           compiled(context, *ordered));
@@ -308,7 +312,7 @@ Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
   const Result<std::vector<Tensor>> ordered = check_shapes(program.graph(), shapes, &assumed);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
   const std::shared_ptr<const Precision> bits = meant_by(precision);
-  RunContext context{*pool, buffers, *bits, float_backend};
+  RunContext context{*pool, buffers, *bits, backend_for(*bits)};
   Result<std::vector<PlanStep>> steps = plan(context, *ordered);
   if (steps || !assumed || steps.status().code() != ErrorCode::shape_mismatch) return steps;
   return Status(ErrorCode::shape_mismatch,

@@ -83,6 +83,15 @@ Result<Feed> Feed::create(const std::vector<PortInfo>& inputs, const std::vector
   return feed;
 }
 
+std::optional<std::map<std::string, int>> Feed::batch_axes() const {
+  std::map<std::string, int> axes;
+  for (const Part& part : parts_) {
+    if (!part.fit.batch_dim) return std::nullopt;
+    axes[part.name] = static_cast<int>(part.fit.axis);
+  }
+  return axes;
+}
+
 Result<std::vector<NamedTensor>> Feed::inputs(std::int64_t first, std::int64_t count,
                                               std::int64_t n) const {
   std::vector<NamedTensor> tensors;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class Feed {
   std::int64_t items() const { return items_; }
   /// Items that a run must take; 0: any number.
   std::int64_t batch() const { return batch_; }
+  /// Which dimension of each input counts items; nothing where an input has none.
+  std::optional<std::map<std::string, int>> batch_axes() const;
   /// How items became inputs, e.g. "pixels/255, each item as [1, 784]".
   const std::string& note() const { return note_; }
   /// Items first .. first + count - 1 in a run for `n` >= count; the last stands in for those that

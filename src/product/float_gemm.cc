@@ -69,10 +69,23 @@ Status FloatMatrix::multiply(const FloatGemmCall& call, FloatBackend backend, Th
   if (backend == FloatBackend::fastest) {
     PBATCH_ASSIGN_OR_RETURN(backend, fastest(call, threads, buffers));
   }
-  PBATCH_RETURN_IF_ERROR(backend == FloatBackend::onednn
+  PBATCH_RETURN_IF_ERROR(backend == FloatBackend::by_row ? multiply_by_row(call)
+                         : backend == FloatBackend::onednn
                              ? products_->multiply(call, threads, buffers)
                              : multiply_openblas(call, threads));
   activate(call.activation, call.y, call.batch * rows_, pool);
+  return Status::ok();
+}
+
+// The same call for every row, whatever the batch.
+Status FloatMatrix::multiply_by_row(const FloatGemmCall& call) const {
+  FloatGemmCall row = call;
+  row.batch = 1;
+  for (std::int64_t b = 0; b < call.batch; ++b) {
+    PBATCH_RETURN_IF_ERROR(multiply_openblas(row, 1));
+    row.x += cols_;
+    row.y += rows_;
+  }
   return Status::ok();
 }
 

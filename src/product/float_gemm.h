@@ -53,6 +53,7 @@ class FloatMatrix {
  private:
   FloatMatrix(Tensor weights, Layout layout);
   Status multiply_int8(const FloatGemmCall& call, int threads) const;
+  Status multiply_by_row(const FloatGemmCall& call) const;
   Status multiply_openblas(const FloatGemmCall& call, int threads) const;
   Result<FloatBackend> fastest(const FloatGemmCall& call, int threads, BufferPool& buffers) const;
   Result<FloatBackend> measure(const FloatGemmCall& call, int threads, BufferPool& buffers) const;

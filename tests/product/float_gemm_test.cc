@@ -87,12 +87,12 @@ TEST_P(FloatGemm, EqualsANaiveProduct) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, FloatGemm,
-                         ::testing::Combine(::testing::Values(FloatBackend::fastest,
-                                                              FloatBackend::onednn,
-                                                              FloatBackend::openblas),
-                                            ::testing::Values(FloatMatrix::Layout::rows_cols,
-                                                              FloatMatrix::Layout::cols_rows)));
+INSTANTIATE_TEST_SUITE_P(
+    Backends, FloatGemm,
+    ::testing::Combine(::testing::Values(FloatBackend::fastest, FloatBackend::onednn,
+                                         FloatBackend::openblas, FloatBackend::by_row),
+                       ::testing::Values(FloatMatrix::Layout::rows_cols,
+                                         FloatMatrix::Layout::cols_rows)));
 
 TEST(FloatMatrix, WithoutColumnsOnlyTheBiasIsLeft) {
   const auto matrix = FloatMatrix::create(tensor_of({2, 0}, {}), FloatMatrix::Layout::rows_cols);

@@ -1,4 +1,6 @@
 // Conv, and pbatch.Conv: Conv with attribute "activation".
+#include <utility>
+
 #include "op/float_checks.h"
 #include "op/node_checks.h"
 #include "op/op.h"
@@ -33,6 +35,12 @@ Status check_conv_shapes(const Tensor& x, const Tensor& w, const Tensor* bias,
   return Status::ok();
 }
 
+// Elements of the input.
+std::int64_t input_size(const ConvolutionShape& shape) {
+  const ConvGeometry& g = shape.geometry;
+  return g.batch * g.channels * product_of(g.in, 0, g.in.size());
+}
+
 class Conv final : public Op {
  public:
   Conv(WindowAttributes window, std::int64_t groups, Activation activation, bool constant_weights)
@@ -65,16 +73,23 @@ class Conv final : public Op {
           .in_layout(shape.y_layout);
     }
     const bool has_bias = bias != nullptr;
+    const bool by_image = request.context.float_backend == FloatBackend::by_row;
+    const std::int64_t images = by_image ? std::exchange(shape.geometry.batch, 1) : 1;
     return StepPlan::of(y,
-                        [this, shape, count, has_bias](const StepCall& step) -> Status {
+                        [this, shape, count, has_bias, images](const StepCall& step) -> Status {
                           ConvolutionCall call;
                           call.x = step.input<float>(0);
                           call.w = step.input<float>(1);
                           call.bias = has_bias ? step.input<float>(2) : nullptr;
                           call.y = step.output<float>(0);
-                          PBATCH_RETURN_IF_ERROR(
-                              convolutions_->run(shape, call, step.pool.lend(), step.buffers));
-                          activate(activation_, call.y, count, step.pool);
+                          const std::int64_t x_size = input_size(shape), y_size = count / images;
+                          for (std::int64_t i = 0; i < images; ++i) {
+                            PBATCH_RETURN_IF_ERROR(
+                                convolutions_->run(shape, call, step.pool.lend(), step.buffers));
+                            call.x += x_size;
+                            call.y += y_size;
+                          }
+                          activate(activation_, step.output<float>(0), count, step.pool);
                           return Status::ok();
                         })
         .in_layout(shape.y_layout);

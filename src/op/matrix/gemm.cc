@@ -1,5 +1,6 @@
 // Gemm: Y = alpha * op(A) op(B) + beta * C.
 #include <algorithm>
+#include <utility>
 
 #include "op/float_checks.h"
 #include "op/node_checks.h"
@@ -95,17 +96,20 @@ class Gemm final : public Op {
     product.transpose_a = attributes_.transpose_a;
     product.transpose_b = attributes_.transpose_b;
     product.alpha = attributes_.alpha;
+    const bool by_row =
+        request.context.float_backend == FloatBackend::by_row && !attributes_.transpose_a;
     const bool adds = c != nullptr && attributes_.beta != 0.0F;
     if (adds) product.beta = attributes_.beta;
     return StepPlan::of(
-        y, [product, adds, c_shape = adds ? c->shape() : Shape{}](const StepCall& call) {
+        y, [product, adds, c_shape = adds ? c->shape() : Shape{}, by_row](const StepCall& call) {
           SgemmCall now = product;
           now.a = call.input<float>(0);
           now.b = call.input<float>(1);
           now.y = call.output<float>(0);
           if (adds) broadcast_c(c_shape, call.input<float>(2), now.m, now.n, now.y);
-          const OpenblasThreads threads(call.pool.lend());
-          sgemm(now);
+          const OpenblasThreads threads(by_row ? 1 : call.pool.lend());
+          const std::int64_t products = by_row ? std::exchange(now.m, 1) : 1;
+          for (std::int64_t i = 0; i < products; ++i, now.a += now.k, now.y += now.n) sgemm(now);
           return Status::ok();
         });
   }

@@ -1,4 +1,6 @@
 // MatMul: as numpy.matmul, float32.
+#include <utility>
+
 #include "op/float_checks.h"
 #include "op/matrix/matrix_stacks.h"
 #include "op/node_checks.h"
@@ -23,32 +25,39 @@ class MatMul final : public Op {
     if (product_of(y.shape, 0, y.shape.size()) == 0) {
       return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
     }
+    const bool by_row = request.context.float_backend == FloatBackend::by_row;
     if (product_of(stacks.b, 0, stacks.b.size()) == 1) {  // one matrix on the right
       stacks.m *= product_of(stacks.a, 0, stacks.a.size());
       stacks.a.clear();
       stacks.b.clear();
       stacks.batch.clear();
+      if (by_row) {  // as many products of one row
+        stacks.a = stacks.batch = {std::exchange(stacks.m, 1)};
+        stacks.b = {1};
+      }
     }
     if (matrix_ != nullptr) {
       return StepPlan::of(
-          std::move(y),
-          [this, m = stacks.m, backend = request.context.float_backend](const StepCall& call) {
+          std::move(y), [this, m = stacks.m * product_of(stacks.batch, 0, stacks.batch.size()),
+                         backend = request.context.float_backend](const StepCall& call) {
             return matrix_->multiply(
                 {call.input<float>(0), m, call.output<float>(0), nullptr, Activation::none},
                 backend, call.pool, call.buffers);
           });
     }
     PBATCH_RETURN_IF_ERROR(check_sgemm(stacks.m, stacks.n, stacks.k));
-    return StepPlan::of(std::move(y), [stacks = std::move(stacks)](const StepCall& call) {
-      multiply(stacks, call.input<float>(0), call.input<float>(1), call.output<float>(0),
-               call.pool);
+    return StepPlan::of(std::move(y), [stacks = std::move(stacks), by_row](const StepCall& call) {
+      multiply(stacks, by_row, call);
       return Status::ok();
     });
   }
 
  private:
-  static void multiply(const MatrixStacks& s, const float* a, const float* b, float* y,
-                       ThreadPool& pool) {
+  // `one_by_one`: each product on one thread.
+  static void multiply(const MatrixStacks& s, bool one_by_one, const StepCall& step) {
+    const auto* const a = step.input<float>(0);
+    const auto* const b = step.input<float>(1);
+    auto* const y = step.output<float>(0);
     const std::int64_t count = product_of(s.batch, 0, s.batch.size());
     const auto products = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
@@ -63,10 +72,10 @@ class MatMul final : public Op {
       }
     };
     // Many small products share the threads better whole than each in parts.
-    const bool side_by_side = count >= pool.threads();
-    const OpenblasThreads threads(side_by_side ? 1 : pool.lend());
+    const bool side_by_side = one_by_one || count >= step.pool.threads();
+    const OpenblasThreads threads(side_by_side ? 1 : step.pool.lend());
     if (side_by_side) {
-      pool.parallel_for(count, 1, products);
+      step.pool.parallel_for(count, 1, products);
     } else {
       products(0, count);
     }
