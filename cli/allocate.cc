@@ -1,4 +1,4 @@
-#include "allocate/allocate.h"
+#include "tools/allocate/allocate.h"
 
 #include <fmt/format.h>
 
@@ -6,14 +6,14 @@
 #include <cmath>
 #include <memory>
 
-#include "calibrate/record_inputs.h"
 #include "cli/command.h"
 #include "cli/measure.h"
 #include "cli/progress_bar.h"
 #include "cli/quantities.h"
 #include "format/bit_allocation.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/allocate/record_inputs.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

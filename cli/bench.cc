@@ -9,11 +9,11 @@
 #include "cli/progress_bar.h"
 #include "cli/threads.h"
 #include "cli/tune.h"
+#include "cost/find_costs.h"
 #include "isa/isa.h"
-#include "plan/find_costs.h"
-#include "report/gemv_bench.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/bench/gemv_bench.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "report/compare.h"
+#include "tools/eval/compare.h"
 
 #include "cli/command.h"
 #include "cli/measure.h"

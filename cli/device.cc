@@ -1,6 +1,6 @@
 #include "cli/device.h"
 
-#include "report/text.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

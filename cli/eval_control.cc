@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include "cli/eval_task.h"
-#include "report/table.h"
-#include "report/tasks/control.h"
-#include "report/text.h"
+#include "tools/eval/tasks/control.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include "cli/eval_task.h"
-#include "report/table.h"
-#include "report/tasks/lm.h"
-#include "report/text.h"
+#include "tools/eval/tasks/lm.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -3,10 +3,10 @@
 
 #include "cli/eval_task.h"
 #include "cli/ports.h"
-#include "report/array_file.h"
-#include "report/table.h"
-#include "report/tasks/stream.h"
-#include "report/text.h"
+#include "tools/eval/tasks/stream.h"
+#include "tools/io/array_file.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

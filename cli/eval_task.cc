@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "report/environments/environment.h"
+#include "tools/eval/environments/environment.h"
 
 namespace pbatch::cli {
 namespace {
@@ -150,6 +150,8 @@ void EvalFlags::add_to(CLI::App& command) {
   add_seq2seq_options(command);
   add_control_options(command);
   add_stream_options(command);
+  cascade.add_to(command);
+  options_.push_back({cascade.option, {"classify"}});
   add_seconds_option(command, data.options.timing);
   network.threads.add_to(command);
   network.device.add_to(command);
@@ -172,6 +174,7 @@ void EvalFlags::parse() {
                                "name the layers with --layer");
   }
   if (task == "classify") data.parse();
+  if (cascade.given()) cascade.parse(network.activation_bits, network.overrides);
   if (task != "classify" && data.data.size() > 1) {
     throw CLI::ValidationError("--data", "--task " + task + " takes one file");
   }
@@ -191,6 +194,7 @@ void EvalFlags::parse() {
 
 std::vector<std::string> EvalFlags::sources() const {
   std::vector<std::string> files = data.sources();
+  for (const std::string& text : cascade.calibration) files.push_back(data_file(text));
   for (const auto& file :
        {network.file, network.float_file, seq2seq.decoder, seq2seq.decoder_float}) {
     files.push_back(file);

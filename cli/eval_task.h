@@ -9,11 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "cli/eval_cascade.h"
 #include "cli/measure.h"
 #include "cli/networks.h"
-#include "report/progress.h"
-#include "report/step_ports.h"
-#include "report/token_layout.h"
+#include "feed/step_ports.h"
+#include "feed/token_layout.h"
+#include "tools/bench/progress.h"
 
 namespace pbatch::cli {
 
@@ -61,6 +62,7 @@ struct EvalFlags {
   Seq2SeqFlags seq2seq;
   ControlFlags control;
   StreamFlags stream;
+  CascadeFlags cascade;
 
   void add_to(CLI::App& command);
   /// Throws CLI::ValidationError.

@@ -8,8 +8,8 @@
 #include "cli/measure.h"
 #include "cli/ports.h"
 #include "cli/shapes.h"
-#include "report/free_dims.h"
-#include "report/text.h"
+#include "feed/free_dims.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

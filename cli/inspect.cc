@@ -7,8 +7,8 @@
 #include "cli/command.h"
 #include "cli/ports.h"
 #include "pbatch/session.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

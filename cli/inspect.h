@@ -7,7 +7,7 @@
 
 #include "pbatch/session.h"
 #include "pbatch/status.h"
-#include "report/network_summary.h"
+#include "tools/eval/network_summary.h"
 
 namespace pbatch::cli {
 

@@ -3,8 +3,8 @@
 
 #include "cli/inspect.h"
 #include "cli/ports.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cli/command.h"
-#include "execute/openblas_core.h"
+#include "product/openblas_core.h"
 
 namespace pbatch::cli {
 namespace {
@@ -30,6 +30,18 @@ void restart_with_better_openblas(char** argv) {
   execv("/proc/self/exe", argv);
 }
 
+// The Python package's command line has the command itself.
+void add_serve(CLI::App& app, Work& work) {
+  CLI::App* sub = app.add_subcommand("serve", "Serves models on Ray (the Python package)");
+  sub->prefix_command();
+  sub->callback([&work] {
+    work = [] {
+      return Status(ErrorCode::unsupported, "serve is a command of the Python package",
+                    "pip install 'precisionbatching[serve]' and run its pbatch");
+    };
+  });
+}
+
 int run(int argc, char** argv) {
   set_command_line(argc, argv);
   CLI::App app{"Runs neural networks stored as bit-layers: one model file, every precision"};
@@ -38,7 +50,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Work work;
   for (const auto add : {add_quantize, add_inspect, add_run, add_eval, add_compare, add_sweep,
-                         add_allocate, add_bench, add_plan}) {
+                         add_allocate, add_bench, add_plan, add_serve}) {
     add(app, work);
   }
   try {

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "cli/ports.h"
-#include "report/array_file.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/io/array_file.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {
@@ -76,25 +76,27 @@ PortFile parse_data(const std::string& text) {
 
 }  // namespace
 
+std::string data_file(const std::string& text) { return parse_data(text).file; }
+
 std::vector<std::string> DataFlags::sources() const {
   std::vector<std::string> files{labels};
-  for (const std::string& text : data) files.push_back(parse_data(text).file);
+  for (const std::string& text : data) files.push_back(data_file(text));
   return files;
 }
 
-Result<Dataset> DataFlags::load() const {
-  Dataset dataset;
-  for (const std::string& text : data) {
+Result<std::vector<InputData>> DataFlags::load_items(const std::vector<std::string>& files) const {
+  std::vector<InputData> inputs;
+  for (const std::string& text : files) {
     const PortFile port = parse_data(text);
     PBATCH_ASSIGN_OR_RETURN(ArrayFile items, read_array(port.file));
     const bool pixels = items.idx && items.tensor.dtype() == DType::u8;
-    dataset.data.push_back({port.name, std::move(items.tensor), pixels, {}});
+    inputs.push_back({port.name, std::move(items.tensor), pixels, {}});
   }
   for (const std::string& text : axes) {
     const auto [name, axis] = *parse_axis(text);
     bool found = false;
-    for (InputData& input : dataset.data) {
-      if (input.name != name && !(input.name.empty() && dataset.data.size() == 1)) continue;
+    for (InputData& input : inputs) {
+      if (input.name != name && !(input.name.empty() && inputs.size() == 1)) continue;
       input.axis = axis;
       found = true;
     }
@@ -103,6 +105,12 @@ Result<Dataset> DataFlags::load() const {
                     "give --data " + name + "=FILE");
     }
   }
+  return inputs;
+}
+
+Result<Dataset> DataFlags::load() const {
+  Dataset dataset;
+  PBATCH_ASSIGN_OR_RETURN(dataset.data, load_items(data));
   PBATCH_ASSIGN_OR_RETURN(ArrayFile targets, read_array(labels));
   dataset.labels = std::move(targets.tensor);
   return dataset;

@@ -10,8 +10,8 @@
 
 #include "cli/networks.h"
 #include "cli/shapes.h"
-#include "report/compare.h"
-#include "report/evaluate.h"
+#include "tools/eval/compare.h"
+#include "tools/eval/evaluate.h"
 
 namespace pbatch::cli {
 
@@ -27,8 +27,13 @@ struct DataFlags {
   /// Throws CLI::ValidationError if one of --data and --labels stands alone, or an axis is none.
   void parse() const;
   Result<Dataset> load() const;
+  /// Items of other files, for the same inputs and with the same axes.
+  Result<std::vector<InputData>> load_items(const std::vector<std::string>& files) const;
   std::vector<std::string> sources() const;  ///< files that load() reads
 };
+
+/// The file that [NAME=]FILE means.
+std::string data_file(const std::string& text);
 
 /// Inputs without labels: --input NAME=FILE, or random ones.
 struct InputFlags {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/ports.h"
-#include "report/array_file.h"
+#include "tools/io/array_file.h"
 
 namespace pbatch::cli {
 namespace {

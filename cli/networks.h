@@ -11,7 +11,7 @@
 #include "cli/threads.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
-#include "report/contender.h"
+#include "tools/eval/contender.h"
 
 namespace pbatch::cli {
 

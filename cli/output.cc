@@ -6,7 +6,7 @@
 
 #include "base/output_files.h"
 #include "cli/command.h"
-#include "report/text.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "pbatch/status.h"
-#include "report/machine.h"
+#include "tools/bench/machine.h"
 
 namespace pbatch::cli {
 

@@ -5,10 +5,10 @@
 #include "cli/device.h"
 #include "cli/shapes.h"
 #include "cli/threads.h"
+#include "feed/free_dims.h"
 #include "pbatch/session.h"
-#include "report/free_dims.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

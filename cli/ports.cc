@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "report/array_file.h"
-#include "report/convert.h"
+#include "feed/convert.h"
+#include "tools/io/array_file.h"
 
 namespace pbatch::cli {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "pbatch/session.h"
-#include "report/run_ceilings.h"
+#include "tools/bench/run_ceilings.h"
 
 namespace pbatch::cli {
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "report/progress.h"
+#include "tools/bench/progress.h"
 
 namespace pbatch::cli {
 

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <memory>
 
-#include "allocate/advise.h"
-#include "calibrate/record_inputs.h"
 #include "cli/command.h"
 #include "cli/networks.h"
 #include "cli/progress_bar.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/allocate/advise.h"
+#include "tools/allocate/record_inputs.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -10,11 +10,11 @@
 #include "cli/ports.h"
 #include "cli/profile.h"
 #include "cli/threads.h"
+#include "feed/convert.h"
 #include "pbatch/session.h"
-#include "report/convert.h"
-#include "report/npy.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "tools/io/npy.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

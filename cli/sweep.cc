@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "allocate/frontier.h"
-#include "calibrate/record_inputs.h"
 #include "cli/command.h"
 #include "cli/measure.h"
 #include "cli/progress_bar.h"
-#include "report/sweep_page.h"
-#include "report/text.h"
+#include "tools/allocate/frontier.h"
+#include "tools/allocate/record_inputs.h"
+#include "tools/render/sweep_page.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

@@ -5,11 +5,11 @@
 #include <cmath>
 
 #include "cli/progress_bar.h"
+#include "cost/stored_costs.h"
 #include "isa/isa.h"
-#include "plan/stored_costs.h"
-#include "report/table.h"
-#include "report/text.h"
-#include "report/tune_kernels.h"
+#include "tools/bench/tune_kernels.h"
+#include "tools/render/table.h"
+#include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {

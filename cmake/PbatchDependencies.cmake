@@ -1,6 +1,8 @@
 # Everything comes from the distribution's packages; see scripts/install-deps.
 find_package(nlohmann_json REQUIRED)
-find_package(fmt REQUIRED)
+if(PBATCH_BUILD_CLI OR PBATCH_BUILD_TESTS)
+  find_package(fmt REQUIRED)
+endif()
 if(PBATCH_BUILD_CLI)
   find_package(CLI11 REQUIRED)
 endif()

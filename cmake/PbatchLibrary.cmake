@@ -19,7 +19,7 @@ function(pbatch_library target type name export)
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE
     $<BUILD_INTERFACE:pbatch_flags> DNNL::dnnl pbatch_gomp PkgConfig::openblas
-    protobuf::libprotobuf-lite ZLIB::ZLIB fmt::fmt Threads::Threads
+    protobuf::libprotobuf-lite ZLIB::ZLIB Threads::Threads
     $<$<BOOL:${PBATCH_CUDA}>:CUDA::cudart_static>)
   if(PBATCH_INSTALL)
     install(TARGETS ${target} EXPORT ${export})

@@ -40,12 +40,24 @@ function(pbatch_unity target sources_together)
   endif()
 endfunction()
 
-# pbatch_module(NAME [DEPENDS modules...] [LINKS targets...])
-# Makes the static library pbatch_NAME of src/NAME/**.cc.
+# pbatch_module(NAME [PARTS folders...] [DEPENDS modules...] [LINKS targets...])
+# Makes the static library pbatch_NAME of src/NAME/**.cc, a part of libpbatch. It may include what it
+# depends on, also through others; of its folders one may include those in PARTS before it (lint.order).
 function(pbatch_module name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LINKS;SOURCES" ${ARGN})
+  pbatch_folder(src ${name} ${ARGN})
+  set(PBATCH_MODULES ${PBATCH_MODULES} pbatch_${name} CACHE INTERNAL "")
+endfunction()
+
+# pbatch_tool(NAME ...): the same of tools/NAME, which is no part of libpbatch.
+function(pbatch_tool name)
+  pbatch_folder(tools ${name} ${ARGN})
+  target_include_directories(pbatch_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+endfunction()
+
+function(pbatch_folder top name)
+  cmake_parse_arguments(ARG "" "" "PARTS;DEPENDS;LINKS;SOURCES" ${ARGN})
   if(NOT ARG_SOURCES)
-    file(GLOB_RECURSE ARG_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+    file(GLOB_RECURSE ARG_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${top}/${name}/*.cc)
   endif()
   if(NOT ARG_SOURCES)
     message(STATUS "module ${name} has no sources yet")
@@ -61,7 +73,6 @@ function(pbatch_module name)
   target_include_directories(pbatch_${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   list(TRANSFORM ARG_DEPENDS PREPEND pbatch_)
   target_link_libraries(pbatch_${name} ${scope} ${ARG_DEPENDS} ${ARG_LINKS} pbatch_flags)
-  set(PBATCH_MODULES ${PBATCH_MODULES} pbatch_${name} CACHE INTERNAL "")
 endfunction()
 
 # The lines of src/isa/isas.inc for this architecture: PBATCH_ISAS, and PBATCH_FLAGS_<isa> for each.
@@ -107,16 +118,16 @@ function(pbatch_kernel_module)
   pbatch_module(kernel SOURCES ${sources} ${ARGN})
 endfunction()
 
-# The module plan, with the table of costs of each ISA that has one: src/plan/costs/<isa>.inc.
-function(pbatch_plan_module)
+# The module cost, with the table of costs of each ISA that has one: src/cost/costs/<isa>.inc.
+function(pbatch_cost_module)
   pbatch_read_isas()
   set(list "")
   foreach(isa IN LISTS PBATCH_ISAS)
-    if(EXISTS ${PROJECT_SOURCE_DIR}/src/plan/costs/${isa}.inc)
-      string(APPEND list "{Isa::${isa},\n#include \"plan/costs/${isa}.inc\"\n},\n")
+    if(EXISTS ${PROJECT_SOURCE_DIR}/src/cost/costs/${isa}.inc)
+      string(APPEND list "{Isa::${isa},\n#include \"cost/costs/${isa}.inc\"\n},\n")
     endif()
   endforeach()
-  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/plan/costs_of_isas.inc CONTENT "${list}")
-  pbatch_module(plan ${ARGN})
-  target_include_directories(pbatch_plan PRIVATE ${PROJECT_BINARY_DIR}/generated)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/cost/costs_of_isas.inc CONTENT "${list}")
+  pbatch_module(cost ${ARGN})
+  target_include_directories(pbatch_cost PRIVATE ${PROJECT_BINARY_DIR}/generated)
 endfunction()

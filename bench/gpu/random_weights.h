@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cuda/device_matrix.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "pbatch/status.h"
 
 namespace pbatch::bench {

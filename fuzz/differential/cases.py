@@ -1,7 +1,7 @@
 """Small networks from one seed, an operator or a pattern each: what optimizers write, and images.
 
 Each case is (name, model, feeds, tolerance). write_cases.py keeps them, with ONNX Runtime's
-answers, as text for tests/execute/beside_onnxruntime_test.cc.
+answers, as text for tests/op/beside_onnxruntime_test.cc.
 """
 import itertools
 
@@ -537,8 +537,24 @@ def features():
                             std("Cast", ["h"], ["z"], to=T.FLOAT)], {"x": x}, ["y", "z"])
 
 
+def attention_scores():
+    qkv = {"q": normal(1, 4, 3, 2), "k": normal(1, 2, 5, 2), "v": normal(1, 2, 5, 2)}
+    seen = np.array([[1, 1, 0, 1, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 0]], bool)
+    outputs = ["q", "k", "v", "m"], ["y", "", "", "s"]
+    # Scores that a mask forbids are -inf, and the least float in ONNX Runtime: mode 2 adds numbers.
+    for mode, mask in enumerate((seen, seen, normal(3, 5), seen)):
+        yield case(f"Attention of ONNX, scores of mode {mode}",
+                   [std("Attention", *outputs, qk_matmul_output_mode=mode, softcap=0.7)],
+                   {**qkv, "m": mask}, ["y", "s"], opset=23)
+    yield case("Attention of ONNX, a query that no key serves, 3 d",
+               [std("Attention", ["q", "k", "v", "m"], ["y"], q_num_heads=2, kv_num_heads=2,
+                    is_causal=1)],
+               {**{n: normal(1, 3, 4) for n in "qkv"}, "m": np.tril(np.ones((3, 3)), -1) > 0},
+               ["y"], opset=23)
+
+
 def all_cases():
     for family in (fused, normalizations, attention, rotary, quantized, calibrated, images,
                    linear_models, sequences, more, selected, pools, regions, spectra,
-                   features):
+                   features, attention_scores):
         yield from family()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Prints the cases of cases.py with ONNX Runtime's answers, one item a line, for
-tests/execute/beside_onnxruntime_test.cc, which says what the lines mean.
+tests/op/beside_onnxruntime_test.cc, which says what the lines mean.
 
-    python3 fuzz/differential/write_cases.py > tests/execute/beside_onnxruntime.txt
+    python3 fuzz/differential/write_cases.py > tests/op/beside_onnxruntime.txt
 """
 import onnx
 from onnx import AttributeProto as A

@@ -213,6 +213,80 @@ PBATCH_API pbatch_code pbatch_outputs_get(const pbatch_outputs* outputs, size_t 
 /* NULL is allowed. */
 PBATCH_API void pbatch_outputs_free(pbatch_outputs* outputs);
 
+/* ---- Cascades ---- */
+
+/* Every item at few bits first, and those whose answer is unsure again at more; pbatch/cascade.h
+ * says more. */
+typedef struct pbatch_cascade pbatch_cascade;
+
+/* What makes an answer sure. */
+typedef enum pbatch_margin_kind {
+  PBATCH_MARGIN_TOP_TWO = 0, /* the greatest value of a row less the second: classes */
+  PBATCH_MARGIN_BAND = 1,    /* how far values are from `center`: detectors */
+  PBATCH_MARGIN_ENTROPY = 2, /* less the entropy of the softmax of a row: language models */
+  PBATCH_MARGIN_ENTROPY_OF_PROBABILITIES = 3 /* the same of a row of probabilities */
+} pbatch_margin_kind;
+
+typedef struct pbatch_margin {
+  pbatch_margin_kind kind;
+  double center;      /* of PBATCH_MARGIN_BAND */
+  const char* output; /* that is looked at; NULL: the first */
+} pbatch_margin;
+
+typedef struct pbatch_cascade_stage {
+  const pbatch_precision* precision; /* bit-layers everywhere, in exact arithmetic */
+  double threshold; /* an item with a margin above it is answered here; not of the last stage */
+} pbatch_cascade_stage;
+
+/* Which dimension of an input or output counts the items; -1: it is the same for all. */
+typedef struct pbatch_batch_axis {
+  const char* name;
+  int axis;
+} pbatch_batch_axis;
+
+/* Two stages or more, narrow ones first; NULL for margin: the top two of the first output. Ports
+ * without an axis count items in their first dimension. The session must live as long. *cascade is
+ * NULL after an error; else free it with pbatch_cascade_free. */
+PBATCH_API pbatch_code pbatch_cascade_create(const pbatch_session* session,
+                                             const pbatch_cascade_stage* stages, size_t count,
+                                             const pbatch_margin* margin,
+                                             const pbatch_batch_axis* axes, size_t axis_count,
+                                             pbatch_cascade** cascade, pbatch_error* error);
+
+typedef struct pbatch_calibration {
+  int64_t items;
+  double agreement;       /* with the last stage, on these items */
+  double agreement_bound; /* what the Clopper-Pearson bounds at the thresholds leave of it */
+} pbatch_calibration;
+
+/* Sets the thresholds by inputs without labels, so that the share `agreement` of items like these
+ * gets the last stage's answer, with this confidence. PBATCH_INVALID_ARGUMENT, with the number that
+ * it takes, for too few items. `calibration` may be NULL. No other thread may use the cascade
+ * meanwhile. */
+PBATCH_API pbatch_code pbatch_cascade_calibrate(pbatch_cascade* cascade,
+                                                const pbatch_tensor* inputs, size_t count,
+                                                double agreement, double confidence,
+                                                pbatch_calibration* calibration,
+                                                pbatch_error* error);
+/* NaN for a stage that there is not. */
+PBATCH_API double pbatch_cascade_threshold(const pbatch_cascade* cascade, size_t stage);
+
+/* What one stage did in one call. */
+typedef struct pbatch_stage_report {
+  int64_t items;    /* that came to it */
+  int64_t answered; /* that it answered */
+  double seconds;
+} pbatch_stage_report;
+
+/* As pbatch_run; every item gets the bits that it gets alone at the precision of the stage that
+ * answers it. `reports`, one for each stage, may be NULL. Threads may run one cascade at once. */
+PBATCH_API pbatch_code pbatch_cascade_run(const pbatch_cascade* cascade,
+                                          const pbatch_tensor* inputs, size_t count,
+                                          pbatch_outputs** outputs, pbatch_stage_report* reports,
+                                          pbatch_error* error);
+/* NULL is allowed. */
+PBATCH_API void pbatch_cascade_free(pbatch_cascade* cascade);
+
 /* ---- Bit allocations ---- */
 
 /* The bits of every layer, as a file of `pbatch allocate` gives them. */

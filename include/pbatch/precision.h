@@ -28,7 +28,9 @@ struct Precision {
   std::map<std::string, LayerPrecision> layers;
   /// Bit-layers everywhere, with the same bits on every machine. Else a convolution that bits would
   /// slow down, told from the file, the precision and the instruction set alone, runs in float on
-  /// the weights of its first weight_bits planes: Session::plan says which do.
+  /// the weights of its first weight_bits planes: Session::plan says which do. What is left of
+  /// float products takes an item at a time (FloatBackend::by_row), so that the items of a batch
+  /// get the bits that they get alone.
   bool exact = false;
 
   static Precision bits(int weight_bits, int activation_bits = 16) {

@@ -43,8 +43,9 @@ struct QuantizeOptions {
   int floor_bits = 8;
   /// The share of a matrix's weights, 0 to 0.01, that may be kept apart from its codes, as floats,
   /// because steps that hold them are too coarse for the others: only in matrices with heavy tails,
-  /// where it pays (docs/bit-layers.md, "Outliers"). 0: none, which GPUs need.
-  double outliers = 0.001;
+  /// where it pays (docs/bit-layers.md, "Outliers"). 0: none, which GPUs need. 0.001 is
+  /// enough for networks with few large weights.
+  double outliers = 0;
   Scheme scheme = Scheme::automatic;  ///< Session::quantize_in_memory takes automatic for plain
   std::vector<Sample> samples;        ///< replace self-made statistics and improve on them
   /// Told how far the work is: what is done now, steps done, steps in all. From the calling thread.

@@ -11,6 +11,8 @@
 
 #include "pbatch/device.h"
 #include "pbatch/export.h"
+#include "pbatch/network.h"
+#include "pbatch/plan.h"
 #include "pbatch/precision.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
@@ -20,15 +22,6 @@ namespace pbatch {
 
 struct Graph;
 struct QuantizeOptions;
-
-/// Which library multiplies float matrices.
-enum class FloatBackend {
-  fastest,  ///< measure both once per layer and shape, keep the faster
-  onednn,
-  openblas,
-  onednn_int8,  ///< a baseline, not float at all: int8 weights with a scale per row, 8-bit
-                ///< activations quantized on the fly, multiplied by oneDNN
-};
 
 struct SessionOptions {
   int threads = 0;  ///< at work on one run, with the calling one; 0: one per CPU
@@ -45,71 +38,6 @@ struct SessionOptions {
   /// On a GPU, networks of fully connected and recurrent layers run whole, with results of
   /// bit-layers that are those of the CPU, bit for bit. load() refuses others and names the node.
   Device device = Device::cpu();
-};
-
-/// An input or output of the network. A dimension of -1 is free.
-struct PortInfo {
-  std::string name;
-  DType dtype = DType::f32;
-  Shape shape;
-  std::vector<std::string> dim_names;  ///< of each dimension; empty where the network gives none
-  bool optional = false;               ///< an input that has a value where none is fed
-};
-
-/// A matrix held as bit-layers.
-struct LayerInfo {
-  std::string name;  ///< the key for Precision::layers
-  std::string op_type;
-  std::int64_t rows = 0, cols = 0;
-  int group = 0;             ///< columns per scale; 0: whole rows
-  int planes_stored = 0;     ///< as the model declares
-  int planes_available = 0;  ///< as the data file holds; fewer if it was cut
-  std::int64_t plane_bytes = 0, scale_bytes = 0;
-  std::string same_as;      ///< a layer before it that has the same matrix; else empty
-  int min_weight_bits = 1;  ///< runs read as many planes of it at least, if they are there and
-                            ///< Precision::layers does not name it
-};
-
-struct NamedTensor {
-  std::string name;
-  Tensor tensor;
-};
-
-/// A shape that an input of the network will have.
-struct InputShape {
-  std::string name;
-  Shape shape;
-};
-
-/// One node of a plan, as `pbatch plan` prints it.
-struct PlanStep {
-  std::string node, op_type;
-  std::string kernel;   ///< kernel name, "rows" for an embedding, "float", or "by
-                        ///< data"; on a GPU "cuda_bits", "cuda_bytes", "cuda_gemm"
-  bool planned = true;  ///< false: "by data", its shapes are known only in the run,
-                        ///< which decides then and there
-  Shape shape;          ///< of the first output, if planned
-  int weight_bits = 32, activation_bits = 32;
-  std::int64_t rows = 0, cols = 0;
-  std::int64_t macs = 0;          ///< multiplications with its matrix in a run; 0: unknown
-  std::int64_t weight_bytes = 0;  ///< bytes of weights and scales read per run; those of a
-                                  ///< whole embedding, of which a run reads a few rows; 0
-                                  ///< where a step before has counted the same matrix
-  std::string repack;             ///< layout change done once before the first run; empty if none
-  double predicted_us = 0;        ///< by the table of kernel costs, on all threads; 0: unknown
-};
-
-/// What a step of a run took: medians over some runs. A step is a node, or all steps of that node
-/// together if it ran more than once. Of a node of control flow it is what its inner steps leave.
-struct StepTime {
-  std::string node, op_type;
-  std::string kernel;  ///< as in PlanStep
-  double us = 0;       ///< wall time
-  /// Parts of a product of bit-layers, added up over the threads; 0 elsewhere.
-  double quantize_us = 0, product_us = 0, epilogue_us = 0;
-  double predicted_us = 0;        ///< of the products of all its steps or tiles; 0: unknown
-  std::int64_t weight_bytes = 0;  ///< as in PlanStep
-  double macs = 0;                ///< multiplications with its matrix, of all its steps
 };
 
 class PBATCH_API Session {

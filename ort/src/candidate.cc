@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "cost/float_convolution.h"
 #include "graph/graph.h"
 #include "isa/isa.h"
 #include "layer_name.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "pbatch/quantize.h"
-#include "plan/float_convolution.h"
 #include "quantize/name_pattern.h"
 #include "quantize/quantize_matrix.h"
 #include "values.h"
@@ -54,7 +54,7 @@ bool is_recurrent(const std::string& op) { return op == "RNN" || op == "LSTM" ||
 
 Result<bool> bits_pay(const Shape& weights, const Precision& precision) {
   PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
-  ConvolutionShape shape;
+  ConvolutionSize shape;
   shape.rows = weights[0];
   shape.channels = weights[1];
   for (std::size_t d = 2; d < weights.size(); ++d) shape.taps *= weights[d];

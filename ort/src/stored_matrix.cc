@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "graph/bit_operators.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch::ort {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "graph/graph.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/status.h"
 
 namespace pbatch::ort {

@@ -12,6 +12,13 @@ from ._distribution import refuse_namesake as _refuse_namesake
 _refuse_namesake()
 
 from . import _exit as _exit  # noqa: E402
+from ._cascade import (  # noqa: E402
+    Cascade,
+    CascadeCalibration,
+    CascadeRun,
+    StageCalibration,
+    StageReport,
+)
 from ._core import (  # noqa: E402
     Layer,
     LayerReport,
@@ -55,6 +62,9 @@ from .errors import (  # noqa: E402
 )
 
 __all__ = [
+    "Cascade",
+    "CascadeCalibration",
+    "CascadeRun",
     "Error",
     "ExecutionMode",
     "GraphOptimizationLevel",
@@ -79,6 +89,8 @@ __all__ = [
     "RunOptions",
     "SessionOptions",
     "ShapeMismatchError",
+    "StageCalibration",
+    "StageReport",
     "StepTime",
     "SweepReport",
     "ThreadPool",

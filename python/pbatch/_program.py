@@ -14,7 +14,11 @@ PROGRAM = pathlib.Path(__file__).parent / "bin" / "pbatch"
 
 
 def main() -> NoReturn:
-    """Becomes the program."""
+    """Becomes the program; ``serve`` is Python's own."""
+    if sys.argv[1:2] == ["serve"]:
+        from .serve._main import main as serve
+
+        sys.exit(serve(sys.argv[2:]))
     os.execv(PROGRAM, ["pbatch", *sys.argv[1:]])
 
 

@@ -124,7 +124,7 @@ def quantize(
     scheme: str = "auto",
     samples: Any = None,
     floor: int = 8,
-    outliers: float = 0.001,
+    outliers: float = 0.0,
 ) -> Quantized:
     """Turns a float network into bit-layers. Needs no data and retrains nothing.
 

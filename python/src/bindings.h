@@ -5,6 +5,7 @@
 
 namespace pbatch::python {
 
+void bind_cascade(nanobind::module_& m);
 void bind_layer(nanobind::module_& m);
 void bind_layer_report(nanobind::module_& m);
 void bind_model(nanobind::module_& m);

@@ -30,6 +30,7 @@ NB_MODULE(_core, m) {
   bind_model(m);
   bind_quantize(m);
   bind_session(m);
+  bind_cascade(m);
   bind_weight_memory(m);
   m.def("compiled_isas", &pbatch::compiled_isas,
         "Names of the instruction sets that there are kernels for, slowest first.");

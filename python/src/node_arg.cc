@@ -40,6 +40,7 @@ void bind_node_arg(nb::module_& m) {
       "The element type in numpy's words, e.g. \"float32\".");
   c.def_prop_ro("shape", &shape_of, nb::sig("def shape(self) -> list[int | None]"),
                 "Dimensions, outermost first; None is free.");
+  c.def_ro("optional", &PortInfo::optional, "Whether it has a value where none is fed.");
   c.def("__repr__", &text_of);
 }
 

@@ -60,30 +60,6 @@ Precision precision_of(const RunOptions* options, const PrecisionParts& parts) {
   return precision;
 }
 
-// Arrays of the caller, held while a run reads them.
-struct Feeds {
-  std::vector<BorrowedArray> arrays;
-  std::vector<NamedTensor> tensors;
-
-  void add(const PortInfo& port, nb::handle value) {
-    arrays.push_back(borrow_array(value, port));
-    tensors.push_back({port.name, std::move(arrays.back().tensor)});
-  }
-};
-
-Feeds read_feed(const Session& session, nb::handle input_feed) {
-  const std::vector<PortInfo>& ports = session.inputs();
-  if (!PyDict_Check(input_feed.ptr())) {
-    raise_invalid("'input_feed' is no dictionary",
-                  "write {name: array}; the network's inputs are " + names_of(ports));
-  }
-  Feeds feeds;
-  for (const auto& [name, value] : snapshot(input_feed)) {
-    feeds.add(ports[find_port(ports, name, "input")], value);
-  }
-  return feeds;
-}
-
 // An output by number, and the caller's array for it.
 struct OutputArray {
   std::size_t index;
@@ -141,6 +117,24 @@ nb::list run_fed(const Session& session, const std::vector<std::size_t>& wanted,
 }
 
 }  // namespace
+
+void Feeds::add(const PortInfo& port, nb::handle value) {
+  arrays.push_back(borrow_array(value, port));
+  tensors.push_back({port.name, std::move(arrays.back().tensor)});
+}
+
+Feeds read_feed(const Session& session, nb::handle input_feed) {
+  const std::vector<PortInfo>& ports = session.inputs();
+  if (!PyDict_Check(input_feed.ptr())) {
+    raise_invalid("'input_feed' is no dictionary",
+                  "write {name: array}; the network's inputs are " + names_of(ports));
+  }
+  Feeds feeds;
+  for (const auto& [name, value] : snapshot(input_feed)) {
+    feeds.add(ports[find_port(ports, name, "input")], value);
+  }
+  return feeds;
+}
 
 const std::shared_ptr<const Session>& PySession::open() const {
   if (session_ == nullptr) raise_invalid("the session is closed", "load the model again");

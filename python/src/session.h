@@ -15,6 +15,17 @@
 
 namespace pbatch::python {
 
+/// Arrays of the caller, held while a run reads them.
+struct Feeds {
+  std::vector<BorrowedArray> arrays;
+  std::vector<NamedTensor> tensors;
+
+  void add(const PortInfo& port, nanobind::handle value);
+};
+
+/// {name: array}. Raises for anything else.
+Feeds read_feed(const Session& session, nanobind::handle input_feed);
+
 class PySession {
  public:
   explicit PySession(Session session) : session_(std::make_shared<Session>(std::move(session))) {}

@@ -76,7 +76,7 @@ def test_everything_public_is_documented():
 
 
 @pytest.mark.parametrize(
-    "page", ["python.md", "from-onnxruntime.md", "from-torch.md", "in-a-notebook.md"]
+    "page", ["python.md", "cascade.md", "from-onnxruntime.md", "from-torch.md", "in-a-notebook.md"]
 )
 def test_examples_of_the_pages_run(page, session, tmp_path, folder):
     """Blocks of Python run one after another, where net.onnx and x are."""

@@ -1,6 +1,7 @@
 // What every C function does at its border: exceptions stop, statuses become codes.
 #pragma once
 
+#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
@@ -24,6 +25,15 @@ pbatch_code guard_c(pbatch_error* error, Body&& body) {
   } catch (...) {
     return report_to_c({ErrorCode::internal, {}}, error);
   }
+}
+
+/// What C may have stored in an enumeration: any number.
+template <class Enum>
+int number_in(const Enum& value) {
+  int number = 0;
+  static_assert(sizeof number == sizeof value);
+  std::memcpy(&number, &value, sizeof number);
+  return number;
 }
 
 /// The error of a call that got a null pointer where it needs an object.

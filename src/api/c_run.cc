@@ -1,8 +1,5 @@
 // Runs from C.
 #include <cstdint>
-#include <cstring>
-#include <functional>
-#include <memory>
 #include <span>
 
 #include "api/c_guard.h"
@@ -14,37 +11,13 @@
 namespace pbatch {
 namespace {
 
-/// A result may share an input's memory (an Identity does); the caller owns that memory.
-Result<Tensor> detach(const Tensor& result, std::span<const pbatch_tensor> inputs) {
-  const auto* start = static_cast<const std::byte*>(result.raw());
-  for (const pbatch_tensor& input : inputs) {
-    const auto* memory = static_cast<const std::byte*>(input.data);
-    const std::less<> before;
-    if (input.bytes == 0 || before(start, memory) || !before(start, memory + input.bytes)) continue;
-    PBATCH_ASSIGN_OR_RETURN(Tensor copy, Tensor::create(result.dtype(), result.shape()));
-    if (result.bytes() > 0) std::memcpy(copy.mutable_raw(), result.raw(), result.bytes());
-    return copy;
-  }
-  return result;
-}
-
 Status run(const pbatch_session* session, std::span<const pbatch_tensor> given,
            const pbatch_precision* bits, pbatch_outputs** outputs) {
   PBATCH_ASSIGN_OR_RETURN(const Precision precision, read_precision(bits));
-  std::vector<NamedTensor> inputs;
-  for (const pbatch_tensor& tensor : given) {
-    PBATCH_ASSIGN_OR_RETURN(Tensor wrapped, tensor_of(tensor));
-    inputs.push_back({tensor.name, std::move(wrapped)});
-  }
+  PBATCH_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs, tensors_of(given));
   PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> results,
                           session->session.run(inputs, precision));
-  auto made = std::make_unique<pbatch_outputs>();
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    PBATCH_ASSIGN_OR_RETURN(Tensor own, detach(results[i], given));
-    made->names.push_back(session->session.outputs()[i].name);
-    made->tensors.push_back(std::move(own));
-  }
-  *outputs = made.release();
+  PBATCH_ASSIGN_OR_RETURN(*outputs, outputs_of(session->session, results, given));
   return Status::ok();
 }
 

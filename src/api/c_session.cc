@@ -27,15 +27,6 @@ Status no_such_index(std::size_t index, std::size_t count) {
           "ask for the count first"};
 }
 
-// What C may have stored in an enumeration: any number.
-template <class Enum>
-int number_in(const Enum& value) {
-  int number = 0;
-  static_assert(sizeof number == sizeof value);
-  std::memcpy(&number, &value, sizeof number);
-  return number;
-}
-
 pbatch_code describe(const std::vector<PortInfo>& ports, std::size_t index, pbatch_port* port,
                      pbatch_error* error) {
   return guard_c(error, [&]() -> Status {

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "api/c_guard.h"
+#include "api/c_session.h"
 
 namespace pbatch {
 namespace {
@@ -15,6 +18,20 @@ constexpr std::size_t kMaxRank = 64;
 Status bad_tensor(const char* name, const std::string& message, const char* remedy) {
   return Status(ErrorCode::invalid_argument, "input '" + std::string(name) + "' " + message,
                 remedy);
+}
+
+/// The caller owns the memory of inputs, which a result may share.
+Result<Tensor> detach(const Tensor& result, std::span<const pbatch_tensor> inputs) {
+  const auto* start = static_cast<const std::byte*>(result.raw());
+  for (const pbatch_tensor& input : inputs) {
+    const auto* memory = static_cast<const std::byte*>(input.data);
+    const std::less<> before;
+    if (input.bytes == 0 || before(start, memory) || !before(start, memory + input.bytes)) continue;
+    PBATCH_ASSIGN_OR_RETURN(Tensor copy, Tensor::create(result.dtype(), result.shape()));
+    if (result.bytes() > 0) std::memcpy(copy.mutable_raw(), result.raw(), result.bytes());
+    return copy;
+  }
+  return result;
 }
 
 }  // namespace
@@ -46,6 +63,26 @@ Result<Tensor> tensor_of(const pbatch_tensor& given) {
   PBATCH_ASSIGN_OR_RETURN(Tensor copy, Tensor::create(type, std::move(shape)));
   if (bytes > 0) std::memcpy(copy.mutable_raw(), given.data, bytes);
   return copy;
+}
+
+Result<std::vector<NamedTensor>> tensors_of(std::span<const pbatch_tensor> given) {
+  std::vector<NamedTensor> tensors;
+  for (const pbatch_tensor& tensor : given) {
+    PBATCH_ASSIGN_OR_RETURN(Tensor wrapped, tensor_of(tensor));
+    tensors.push_back({tensor.name, std::move(wrapped)});
+  }
+  return tensors;
+}
+
+Result<pbatch_outputs*> outputs_of(const Session& session, std::span<const Tensor> results,
+                                   std::span<const pbatch_tensor> inputs) {
+  auto made = std::make_unique<pbatch_outputs>();
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    PBATCH_ASSIGN_OR_RETURN(Tensor own, detach(results[i], inputs));
+    made->names.push_back(session.outputs()[i].name);
+    made->tensors.push_back(std::move(own));
+  }
+  return made.release();
 }
 
 }  // namespace pbatch

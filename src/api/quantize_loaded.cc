@@ -5,9 +5,9 @@
 
 #include "base/thread_pool.h"
 #include "calibrate/calibration.h"
-#include "execute/simplify.h"
 #include "quantize/fold_lookups.h"
 #include "quantize/quantize_graph.h"
+#include "run/simplify.h"
 
 namespace pbatch {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "execute/weight_store.h"
+#include "product/weight_store.h"
 
 namespace pbatch {
 

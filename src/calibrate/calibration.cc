@@ -6,7 +6,7 @@
 
 #include "calibrate/sample_inputs.h"
 #include "graph/subgraphs.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "quantize/quantize_graph.h"
 
 namespace pbatch {

@@ -6,8 +6,8 @@
 
 #include "calibrate/network_kind.h"
 #include "calibrate/network_runner.h"
-#include "report/step_ports.h"
-#include "report/token_layout.h"
+#include "feed/step_ports.h"
+#include "feed/token_layout.h"
 
 namespace pbatch {
 

@@ -6,8 +6,8 @@
 
 #include "calibrate/draws.h"
 #include "calibrate/language_model.h"
-#include "report/free_dims.h"
-#include "report/step_ports.h"
+#include "feed/free_dims.h"
+#include "feed/step_ports.h"
 
 namespace pbatch {
 namespace {

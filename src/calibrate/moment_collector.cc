@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "quantize/add_products.h"
 
 namespace pbatch {

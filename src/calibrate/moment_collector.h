@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "execute/input_observer.h"
+#include "product/input_observer.h"
 #include "quantize/input_moments.h"
 
 namespace pbatch {

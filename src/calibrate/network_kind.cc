@@ -5,7 +5,7 @@
 #include <string>
 
 #include "graph/subgraphs.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch {
 namespace {

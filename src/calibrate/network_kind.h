@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "graph/graph.h"
-#include "pbatch/session.h"
+#include "pbatch/network.h"
 
 namespace pbatch {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "execute/check_inputs.h"
+#include "run/check_inputs.h"
 
 namespace pbatch {
 

@@ -7,10 +7,10 @@
 
 #include "base/buffer_pool.h"
 #include "base/thread_pool.h"
-#include "execute/input_observer.h"
-#include "execute/program.h"
 #include "graph/graph.h"
-#include "pbatch/session.h"
+#include "pbatch/network.h"
+#include "product/input_observer.h"
+#include "run/program.h"
 
 namespace pbatch {
 

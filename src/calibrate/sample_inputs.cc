@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "calibrate/language_model.h"
-#include "report/convert.h"
-#include "report/feed.h"
-#include "report/item_fit.h"
-#include "report/step_ports.h"
+#include "feed/convert.h"
+#include "feed/feed.h"
+#include "feed/item_fit.h"
+#include "feed/step_ports.h"
 
 namespace pbatch {
 namespace {

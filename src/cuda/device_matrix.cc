@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "cuda/repack.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch::cuda {
 namespace {

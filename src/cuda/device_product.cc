@@ -1,6 +1,6 @@
 #include "cuda/device_product.h"
 
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch::cuda {
 namespace {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "pack/hd.h"
+#include "layout/hd.h"
 
 namespace pbatch::cuda {
 

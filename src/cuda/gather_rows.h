@@ -6,7 +6,7 @@
 
 #include "cuda/flags.h"
 #include "cuda/product_args.h"
-#include "pack/scheme.h"
+#include "layout/scheme.h"
 
 namespace pbatch::cuda {
 

@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 #include "cuda/warp_code.h"
-#include "pack/hd.h"
+#include "layout/hd.h"
 
 namespace pbatch::cuda {
 
@@ -66,7 +66,7 @@ PBATCH_HD constexpr int column_at(int t, int j, int bit) {
 }
 
 /// Word `word` of lane `lane`, of the plane of one row block and slab. `blocks` are its blocks in
-/// the canonical order (pack/layout.h), of which only the first `count` exist.
+/// the canonical order (layout/layout.h), of which only the first `count` exist.
 PBATCH_HD inline uint32_t weight_word(const uint8_t* blocks, int count, int lane, int word) {
   const int row = lane / 4 + 8 * (word % 2), t = lane % 4, j = word / 2;
   uint32_t bits = 0;

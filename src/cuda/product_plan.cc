@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cuda/product_block.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch::cuda {
 namespace {

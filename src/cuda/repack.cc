@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "cuda/layout.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch::cuda {
 

@@ -5,7 +5,7 @@
 
 namespace pbatch::cuda {
 
-/// Rewrites one plane. `plane`: [row_blocks][col_blocks][64] bytes, canonical (pack/layout.h);
+/// Rewrites one plane. `plane`: [row_blocks][col_blocks][64] bytes, canonical (layout/layout.h);
 /// `out`: plane_words(row_blocks, slabs_of(col_blocks)) words, all written. Safe from many threads.
 void repack_plane(const std::uint8_t* plane, std::int64_t row_blocks, std::int64_t col_blocks,
                   std::uint32_t* out);

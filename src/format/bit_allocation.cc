@@ -1,14 +1,14 @@
 #include "format/bit_allocation.h"
 
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "format/bounded_json.h"
 #include "onnx/file_bytes.h"
 
 namespace pbatch {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using nlohmann::json;
 
 constexpr int kAllocationVersion = 1;
 constexpr const char* kVersionKey = "pbatch_allocation";
@@ -19,21 +19,21 @@ Status no_allocation(const std::string& why) {
           "make one with 'pbatch allocate'"};
 }
 
-const Json* find_key(const Json& object, const char* key) {
+const json* find_key(const json& object, const char* key) {
   const auto at = object.find(key);
   return at == object.end() ? nullptr : &*at;
 }
 
-Result<std::string> read_string(const Json& object, const char* key) {
-  const Json* const value = find_key(object, key);
+Result<std::string> read_string(const json& object, const char* key) {
+  const json* const value = find_key(object, key);
   if (value == nullptr || !value->is_string()) {
     return no_allocation(std::string("'") + key + "' is no text");
   }
   return value->get<std::string>();
 }
 
-Result<int> read_bits(const Json& object, const char* key, const char* wanted, auto exists) {
-  const Json* const value = find_key(object, key);
+Result<int> read_bits(const json& object, const char* key, const char* wanted, auto exists) {
+  const json* const value = find_key(object, key);
   if (value != nullptr && value->is_number_integer()) {
     const auto bits = value->get<std::int64_t>();
     if (bits >= 0 && bits <= 32 && exists(static_cast<int>(bits))) return static_cast<int>(bits);
@@ -43,7 +43,7 @@ Result<int> read_bits(const Json& object, const char* key, const char* wanted, a
                 std::string("use ") + wanted);
 }
 
-Result<LayerPrecision> read_layer(const Json& object) {
+Result<LayerPrecision> read_layer(const json& object) {
   LayerPrecision read;
   PBATCH_ASSIGN_OR_RETURN(
       read.weight_bits, read_bits(object, "weight_bits", "1 to 16, or 32 for float", [](int bits) {
@@ -56,9 +56,9 @@ Result<LayerPrecision> read_layer(const Json& object) {
   return read;
 }
 
-Status read_layers(const Json& list, BitAllocation* allocation) {
+Status read_layers(const json& list, BitAllocation* allocation) {
   std::set<std::string> names;
-  for (const Json& object : list) {
+  for (const json& object : list) {
     if (!object.is_object()) return no_allocation("an element of 'layers' is no object");
     PBATCH_ASSIGN_OR_RETURN(std::string name, read_string(object, "name"));
     if (!names.insert(name).second) {
@@ -75,31 +75,31 @@ Status read_layers(const Json& list, BitAllocation* allocation) {
 }  // namespace
 
 std::string allocation_json(const BitAllocation& allocation) {
-  Json json{{kVersionKey, kAllocationVersion},
-            {"model", allocation.model},
-            {"weights_checksum", allocation.weights_checksum},
-            {"target", allocation.target}};
-  const auto add = [&json](const char* key, const std::optional<double>& value) {
-    if (value) json[key] = *value;
+  nlohmann::ordered_json written{{kVersionKey, kAllocationVersion},
+                                 {"model", allocation.model},
+                                 {"weights_checksum", allocation.weights_checksum},
+                                 {"target", allocation.target}};
+  const auto add = [&written](const char* key, const std::optional<double>& value) {
+    if (value) written[key] = *value;
   };
   add("predicted_error", allocation.predicted_error);
   add("measured_error", allocation.measured_error);
   add("predicted_us", allocation.predicted_us);
   add("measured_us", allocation.measured_us);
-  json["weight_bytes"] = allocation.weight_bytes;
-  json["layers"] = Json::array();
+  written["weight_bytes"] = allocation.weight_bytes;
+  written["layers"] = nlohmann::ordered_json::array();
   for (const auto& [name, bits] : allocation.layers) {
-    json["layers"].push_back({{"name", name},
-                              {"weight_bits", bits.weight_bits},
-                              {"activation_bits", bits.activation_bits}});
+    written["layers"].push_back({{"name", name},
+                                 {"weight_bits", bits.weight_bits},
+                                 {"activation_bits", bits.activation_bits}});
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return written.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 Result<BitAllocation> parse_allocation(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return no_allocation("it is not JSON");
-  const Json* const version = json.is_object() ? find_key(json, kVersionKey) : nullptr;
+  const Result<json> parsed = parse_json_object(text);
+  if (!parsed) return no_allocation("it " + parsed.status().message());
+  const json* const version = find_key(*parsed, kVersionKey);
   if (version == nullptr) return no_allocation(std::string("it has no '") + kVersionKey + "'");
   if (*version != kAllocationVersion) {
     return Status(ErrorCode::unsupported,
@@ -108,9 +108,9 @@ Result<BitAllocation> parse_allocation(const std::string& text) {
                   "update pbatch or make it anew");
   }
   BitAllocation allocation;
-  PBATCH_ASSIGN_OR_RETURN(allocation.model, read_string(json, "model"));
-  PBATCH_ASSIGN_OR_RETURN(allocation.weights_checksum, read_string(json, "weights_checksum"));
-  const Json* const layers = find_key(json, "layers");
+  PBATCH_ASSIGN_OR_RETURN(allocation.model, read_string(*parsed, "model"));
+  PBATCH_ASSIGN_OR_RETURN(allocation.weights_checksum, read_string(*parsed, "weights_checksum"));
+  const json* const layers = find_key(*parsed, "layers");
   if (layers == nullptr || !layers->is_array()) return no_allocation("'layers' is no list");
   PBATCH_RETURN_IF_ERROR(read_layers(*layers, &allocation));
   return allocation;

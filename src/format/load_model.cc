@@ -10,10 +10,10 @@
 #include "graph/bit_operators.h"
 #include "graph/passes.h"
 #include "graph/subgraphs.h"
+#include "layout/bit_matrix.h"
+#include "layout/layout.h"
+#include "layout/scheme.h"
 #include "onnx/import.h"
-#include "pack/bit_matrix.h"
-#include "pack/layout.h"
-#include "pack/scheme.h"
 
 namespace pbatch {
 namespace {

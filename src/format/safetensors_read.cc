@@ -1,10 +1,8 @@
 #include <algorithm>
 #include <array>
-#include <exception>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
+#include "format/bounded_json.h"
 #include "format/safetensors.h"
 
 namespace pbatch {
@@ -15,7 +13,6 @@ using nlohmann::json;
 // The container's own limit; nothing we write comes near it.
 constexpr std::uint64_t kMaxHeader = 100u << 20;
 constexpr std::int64_t kLengthBytes = 8;
-constexpr int kMaxDepth = 4;
 constexpr std::size_t kMaxRank = 16;
 
 Status damaged_file(const std::string& what) {
@@ -46,36 +43,6 @@ std::optional<DType> type_of(const std::string& code) {
   const auto it = types.find(code);
   if (it == types.end()) return std::nullopt;
   return it->second;
-}
-
-// A JSON object of bounded depth in which no name stands twice.
-Result<json> parse_header(std::string_view text) {
-  bool doubled = false, deep = false;
-  std::vector<std::set<std::string>> names;
-  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxDepth) {
-      deep = true;
-      return false;
-    }
-    const auto level = static_cast<std::size_t>(depth);
-    if (event == json::parse_event_t::object_start) {
-      names.resize(level + 2);
-      names[level + 1].clear();
-    } else if (event == json::parse_event_t::key && level < names.size()) {
-      doubled = doubled || !names[level].insert(parsed.get<std::string>()).second;
-    }
-    return true;
-  };
-  try {
-    json root = json::parse(text.begin(), text.end(), watch, /*allow_exceptions=*/false);
-    if (deep) return damaged_file("its header is nested too deeply");
-    if (doubled) return damaged_file("a name stands twice in its header");
-    if (root.is_discarded() || !root.is_object())
-      return damaged_file("its header is not a JSON object");
-    return root;
-  } catch (const std::exception&) {
-    return damaged_file("its header cannot be read");
-  }
 }
 
 bool is_size(const json& value) {
@@ -155,8 +122,8 @@ Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::uint8_t> sta
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t length, header_length(start, size, path));
   const std::string_view text(reinterpret_cast<const char*>(start.data()) + kLengthBytes,
                               static_cast<std::size_t>(length));
-  Result<json> root = parse_header(text);
-  if (!root) return root.status().in_file(path);
+  Result<json> root = parse_json_object(text);
+  if (!root) return damaged_file("its header " + root.status().message()).in_file(path);
 
   SafetensorsFile file;
   file.path_ = path;

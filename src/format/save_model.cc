@@ -11,10 +11,10 @@
 #include "format/tensor_name.h"
 #include "graph/bit_operators.h"
 #include "graph/subgraphs.h"
+#include "layout/bit_matrix.h"
+#include "layout/layout.h"
+#include "layout/scheme.h"
 #include "onnx/export.h"
-#include "pack/bit_matrix.h"
-#include "pack/layout.h"
-#include "pack/scheme.h"
 
 namespace pbatch {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch {
 

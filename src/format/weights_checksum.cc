@@ -8,7 +8,7 @@
 
 #include "format/safetensors.h"
 #include "graph/subgraphs.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch {
 namespace {

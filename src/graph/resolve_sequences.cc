@@ -8,6 +8,7 @@
 
 #include "graph/passes.h"
 #include "graph/rewrite.h"
+#include "graph/sequence_map.h"
 #include "graph/subgraphs.h"
 
 namespace pbatch {
@@ -80,6 +81,7 @@ class Resolver {
   Status resolve(Node& node) {
     const ValueId first = input_or_none(node, 0);
     if (node.op_type.starts_with("Optional")) return resolve_optional(node, first);
+    if (node.op_type == "SequenceMap" && lists_.count(first) != 0) return map(node, lists_[first]);
     if (node.outputs.size() != 1 || (first == kNoValue && node.op_type != "SequenceEmpty")) {
       return Status::ok();
     }
@@ -247,6 +249,34 @@ class Resolver {
     const ValueId result = made.outputs[0];
     graph_.nodes.push_back(std::move(made));
     return result;
+  }
+
+  // A list gives its elements in turn, a tensor itself each time.
+  Status map(Node& node, const Ids& list) {
+    const std::size_t count = list.size();
+    std::vector<Ids> arguments(count);
+    for (std::size_t i = 0; i < own_inputs(node); ++i) {
+      const auto given = lists_.find(node.inputs[i]);
+      const bool fits = given == lists_.end() || given->second.size() == count;
+      if (node.inputs[i] == kNoValue || !fits) {
+        return Status(ErrorCode::malformed,
+                      fits ? "SequenceMap lacks an input"
+                           : "SequenceMap reads sequences of different lengths",
+                      "the network cannot run; export it again")
+            .at_node(node.name)
+            .in_file(graph_.source_file);
+      }
+      for (std::size_t k = 0; k < count; ++k) {
+        arguments[k].push_back(given != lists_.end() ? given->second[k] : node.inputs[i]);
+      }
+    }
+    Result<std::vector<Ids>> results = unroll_sequence_map(graph_, constants_, node, arguments);
+    if (!results) return results.status().in_file(graph_.source_file);
+    for (std::size_t o = 0; o < node.outputs.size(); ++o) {
+      if (node.outputs[o] != kNoValue) lists_[node.outputs[o]] = std::move((*results)[o]);
+    }
+    node.op_type.clear();
+    return Status::ok();
   }
 
   Status length(Node& node, std::int64_t count) {

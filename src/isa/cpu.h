@@ -14,7 +14,7 @@ std::string cpu_name();
 /// "Intel(R) Xeon(R) Processor (6 207 2)". One line.
 std::string cpu_identity();
 
-/// Who made it, as the names of src/plan/maker_costs have it: "amd"; empty for all others.
+/// Who made it, as the names of src/cost/maker_costs have it: "amd"; empty for all others.
 std::string_view cpu_maker();
 
 }  // namespace pbatch

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "kernel/cells.h"
-#include "pack/hd.h"
+#include "layout/hd.h"
 
 namespace pbatch {
 namespace {

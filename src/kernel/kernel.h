@@ -28,7 +28,7 @@
 
 #include <stdint.h>
 
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 
@@ -36,7 +36,7 @@ namespace pbatch {
 /// 64-byte blocks of a plane; blocks are ordered the same for all of these. The others join all
 /// planes of a digit in one array (joined_planes.h).
 enum PlaneLayout {
-  kLayoutNibbles,      ///< the canonical one of pack/layout.h, as stored
+  kLayoutNibbles,      ///< the canonical one of layout/layout.h, as stored
   kLayoutRowLanes,     ///< little-endian 32-bit lane r of a block = row r, bit c = column c
   kLayoutColumnBytes,  ///< byte 16 g + r of a block = row r, bit c = column 8 g + c
   kLayoutFields,       ///< a weight in a field of 1, 2, 4 or 8 bits

@@ -1,10 +1,10 @@
-// The slow, obvious kernel: finds every bit by pack/layout.h and adds the products one by one.
+// The slow, obvious kernel: finds every bit by layout/layout.h and adds the products one by one.
 // Every other kernel is compared with it, and nothing ever chooses it.
 #include <stdint.h>
 #include <string.h>
 
 #include "kernel/kernel.h"
-#include "pack/scheme.h"
+#include "layout/scheme.h"
 
 namespace pbatch {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "onnx/domain.h"
 #include "onnx/function_table.h"
+#include "onnx/one_opset.h"
 
 namespace pbatch {
 namespace {
@@ -281,6 +282,7 @@ class FunctionInliner {
 }  // namespace
 
 Status inline_functions(onnx::ModelProto& model) {
+  if (model.functions_size() != 0) PBATCH_RETURN_IF_ERROR(use_one_opset(model));
   PBATCH_ASSIGN_OR_RETURN(FunctionTable functions, FunctionTable::of(model));
   if (functions.empty()) return Status::ok();
   return FunctionInliner(model, std::move(functions)).run();

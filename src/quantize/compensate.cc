@@ -4,7 +4,7 @@
 #include <cmath>
 #include <new>
 
-#include "pack/layout.h"
+#include "layout/layout.h"
 #include "quantize/fit_table.h"
 #include "quantize/matrix_storage.h"
 #include "quantize/moment_factor.h"

@@ -4,8 +4,8 @@
 #include <exception>
 #include <vector>
 
-#include "pack/pack.h"
-#include "pack/scheme.h"
+#include "layout/pack.h"
+#include "layout/scheme.h"
 #include "quantize/row_blocks.h"
 
 namespace pbatch {
@@ -53,6 +53,16 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
 } catch (const std::exception&) {
   return Status(ErrorCode::out_of_memory, "not enough memory for the float matrix",
                 "use a machine with more memory");
+}
+
+void prefetch_row(const BitMatrix& m, int width, std::int64_t row) {
+  const std::int64_t blocks = col_blocks(m.cols);
+  const std::int64_t first = row / kBlockRows * blocks * kBlockBytes +
+                             block_byte(static_cast<int>(row % kBlockRows) / 4 * 4, 0);
+  for (int p = 0; p < width; ++p) {
+    const std::uint8_t* plane = m.planes[static_cast<std::size_t>(p)].data() + first;
+    for (std::int64_t b = 0; b < blocks; ++b) __builtin_prefetch(plane + b * kBlockBytes);
+  }
 }
 
 void dequantize_row(const BitMatrix& m, int width, std::int64_t row, float* out) {

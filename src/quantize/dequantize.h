@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
 
@@ -15,5 +15,9 @@ Result<Tensor> dequantize(const BitMatrix& matrix, int width, bool transposed);
 
 /// One row of it, out[cols]; reads no other planes and takes no memory. Same precondition.
 void dequantize_row(const BitMatrix& matrix, int width, std::int64_t row, float* out);
+
+/// Asks for the memory that dequantize_row will read, which lies in many places, without waiting
+/// for it.
+void prefetch_row(const BitMatrix& matrix, int width, std::int64_t row);
 
 }  // namespace pbatch

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/aligned_buffer.h"
-#include "pack/pack.h"
+#include "layout/pack.h"
 
 namespace pbatch {
 

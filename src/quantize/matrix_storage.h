@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "pbatch/status.h"
 
 namespace pbatch {

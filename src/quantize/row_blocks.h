@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/thread_pool.h"
-#include "pack/layout.h"
+#include "layout/layout.h"
 
 namespace pbatch {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "pack/pack.h"
+#include "layout/pack.h"
 #include "quantize/add_products.h"
 
 namespace pbatch {

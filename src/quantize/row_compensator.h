@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "quantize/moment_factor.h"
 #include "quantize/weight_view.h"
 #include "quantize/width_tree.h"

@@ -7,7 +7,7 @@
 
 #include "graph/bit_operators.h"
 #include "graph/subgraphs.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "pack/pack.h"
-#include "pack/scheme.h"
+#include "layout/pack.h"
+#include "layout/scheme.h"
 #include "quantize/row_blocks.h"
 
 namespace pbatch {

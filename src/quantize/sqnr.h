@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "quantize/weight_view.h"
 
 namespace pbatch {

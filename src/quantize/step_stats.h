@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "pack/scheme.h"
+#include "layout/scheme.h"
 
 namespace pbatch {
 

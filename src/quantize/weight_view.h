@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "pack/conv_columns.h"
+#include "layout/conv_columns.h"
 #include "pbatch/tensor.h"
 
 namespace pbatch {

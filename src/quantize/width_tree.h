@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "pack/scheme.h"
+#include "layout/scheme.h"
 
 namespace pbatch {
 

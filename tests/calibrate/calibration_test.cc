@@ -5,9 +5,9 @@
 
 #include <cmath>
 
-#include "execute/simplify.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
+#include "run/simplify.h"
 #include "tests/support/networks.h"
 #include "tests/support/recurrent.h"
 #include "tests/support/scratch.h"

@@ -4,9 +4,9 @@
 
 #include <cmath>
 
-#include "execute/simplify.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
+#include "run/simplify.h"
 #include "tests/support/networks.h"
 #include "tests/support/scratch.h"
 #include "tests/support/step_networks.h"

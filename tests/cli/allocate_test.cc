@@ -1,8 +1,8 @@
 // allocate, and what takes its files: run, plan, eval, compare, sweep.
 #include <cmath>
 
-#include "report/npy.h"
 #include "tests/cli/program.h"
+#include "tools/io/npy.h"
 
 namespace pbatch::testing {
 namespace {

@@ -1,6 +1,6 @@
 // Networks that run and networks that do not, described; and outputs compared one by one.
-#include "report/npy.h"
 #include "tests/cli/program.h"
+#include "tools/io/npy.h"
 
 namespace pbatch::testing {
 namespace {

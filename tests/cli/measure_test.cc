@@ -1,8 +1,8 @@
 // eval, compare, sweep, bench: what they measure and what their JSON holds.
 #include <set>
 
-#include "report/npy.h"
 #include "tests/cli/program.h"
+#include "tools/io/npy.h"
 
 namespace pbatch::testing {
 namespace {
@@ -38,6 +38,44 @@ class Measure : public Program {
 
   Tensor labels_;
 };
+
+TEST_F(Measure, EvalOfACascade) {
+  write_data();
+  const std::vector<float> other = random_floats(600 * 64, 12);
+  write("other.npy", *encode_npy(*Tensor::from_floats({600, 64}, other)));
+  const std::string model = write_model();
+  const std::vector<std::string> words{"eval",          model,
+                                       "--bits",        "8",
+                                       "--cascade",     "2,8",
+                                       "--agreement",   "95%",
+                                       "--confidence",  "90%",
+                                       "--margin",      "top-two",
+                                       "--calibration", path("other.npy")};
+  const nlohmann::json cascade = run_json(with_data(words))["cascade"];
+  ASSERT_EQ(cascade["stages"].size(), 2U) << cascade;
+  EXPECT_EQ(cascade["items"], kItems);
+  EXPECT_EQ(cascade["calibration_items"], 600);
+  EXPECT_GE(cascade["agreement_bound"], 0.95);
+  EXPECT_GE(cascade["calibration_agreement"], cascade["agreement_bound"]);
+  EXPECT_GE(cascade["agreement"], 0.85);
+  EXPECT_GT(cascade["mean_us"], 0);
+  const auto& stages = cascade["stages"];
+  EXPECT_EQ(stages[0]["items"], cascade["timed_items"]);
+  EXPECT_EQ(stages[1]["items"].get<int>(),
+            stages[0]["items"].get<int>() - stages[0]["answered"].get<int>());
+  EXPECT_EQ(stages[1]["answered"], stages[1]["items"]);
+  const Outcome shown = run(with_data(words));
+  EXPECT_NE(shown.out.find("of the last stage alone"), std::string::npos) << shown.out;
+
+  auto changed = [&](const std::string& option, const std::string& value) {
+    auto other_words = with_data(words);
+    *(std::find(other_words.begin(), other_words.end(), option) + 1) = value;
+    return other_words;
+  };
+  expect_failure(1, changed("--agreement", "99.99%"), "too few");
+  expect_failure(2, changed("--margin", "band"), "--margin");
+  expect_failure(2, changed("--cascade", "2"), "--cascade");
+}
 
 TEST_F(Measure, EvalOfAModel) {
   write_data();

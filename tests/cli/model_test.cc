@@ -1,6 +1,6 @@
 // quantize, inspect, plan, run: one model from file to answer.
-#include "report/npy.h"
 #include "tests/cli/program.h"
+#include "tools/io/npy.h"
 
 namespace pbatch::testing {
 namespace {

@@ -1,9 +1,9 @@
 // eval --task: what each task measures, and what it refuses.
 #include <set>
 
-#include "report/npy.h"
 #include "tests/cli/program.h"
 #include "tests/support/step_networks.h"
+#include "tools/io/npy.h"
 
 namespace pbatch::testing {
 namespace {

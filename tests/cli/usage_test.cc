@@ -33,6 +33,10 @@ TEST_F(Usage, HelpAndVersion) {
   }
 }
 
+TEST_F(Usage, ServeIsACommandOfThePythonPackage) {
+  expect_failure(1, {"serve", "net.onnx", "--port", "8000"}, "precisionbatching[serve]");
+}
+
 TEST_F(Usage, AFailureIsJsonWhereJsonGoesToTheOutput) {
   const Outcome failed = run({"inspect", "no_such.onnx", "--json", "-"});
   EXPECT_EQ(failed.code, 1);

@@ -52,9 +52,9 @@ std::string with_layers(const std::string& layers) {
 
 TEST(BitAllocationText, WhatIsNoAllocationIsNamed) {
   const auto malformed = ErrorCode::malformed;
-  expect_error("", malformed, "not JSON");
-  expect_error("{\"pbatch_allocation\": 1", malformed, "not JSON");
-  expect_error("[1]", malformed, "pbatch_allocation");
+  expect_error("", malformed, "not a JSON object");
+  expect_error("{\"pbatch_allocation\": 1", malformed, "not a JSON object");
+  expect_error("[1]", malformed, "not a JSON object");
   expect_error("{}", malformed, "pbatch_allocation");
   expect_error(R"({"pbatch_allocation": 2})", ErrorCode::unsupported, "version 2");
   expect_error(R"({"pbatch_allocation": "1"})", ErrorCode::unsupported, "version \"1\"");
@@ -64,6 +64,10 @@ TEST(BitAllocationText, WhatIsNoAllocationIsNamed) {
                "'weights_checksum'");
   expect_error(R"({"pbatch_allocation": 1, "model": "m", "weights_checksum": "c", "layers": {}})",
                malformed, "'layers'");
+  expect_error(R"({"pbatch_allocation": 1, "pbatch_allocation": 1})", malformed, "a name twice");
+  // So deep that a function which calls itself for each level would have no stack left.
+  const std::string deep = std::string(1 << 20, '[') + std::string(1 << 20, ']');
+  expect_error(R"({"pbatch_allocation": )" + deep + "}", malformed, "too deeply");
   expect_error(with_layers("3"), malformed, "'layers'");
   expect_error(with_layers("{}"), malformed, "'name'");
 }

@@ -13,7 +13,7 @@
 
 #include "format/model_file.h"
 #include "graph/passes.h"
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 #include "quantize/quantize_graph.h"
 #include "tests/support/networks.h"
 #include "tests/support/scratch.h"

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "pack/pack.h"
+#include "layout/pack.h"
 
 namespace pbatch {
 namespace {

@@ -11,7 +11,7 @@
 #include "kernel/kernel.h"
 #include "kernel/registry.h"
 #include "kernel/repack.h"
-#include "pack/pack.h"
+#include "layout/pack.h"
 
 namespace pbatch::testing {
 

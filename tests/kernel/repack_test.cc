@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "pack/pack.h"
+#include "layout/pack.h"
 
 namespace pbatch {
 namespace {

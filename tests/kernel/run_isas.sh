@@ -44,7 +44,7 @@ run_both() {
   dir=$2
   shift 2
   run "$cpu_name, kernel" "$@" "$dir/tests/kernel_test"
-  run "$cpu_name, pack" "$@" "$dir/tests/pack_test"
+  run "$cpu_name, layout" "$@" "$dir/tests/layout_test"
 }
 
 run_both "this CPU" "$build"
@@ -73,14 +73,14 @@ else
     emulator="qemu-aarch64 -cpu $1 -L /usr/aarch64-linux-gnu"
     run "aarch64 $1, kernel" $emulator "$cross/tests/kernel_test"
     unset lacks
-    run "aarch64 $1, pack" $emulator "$cross/tests/pack_test"
+    run "aarch64 $1, layout" $emulator "$cross/tests/layout_test"
     # A death test starts the program anew, which the kernel cannot.
     run "aarch64 $1, isa" $emulator "$cross/tests/isa_test" --gtest_filter='-*DeathTest*'
   }
   if cmake -S "$source_dir" -B "$cross" -DCMAKE_TOOLCHAIN_FILE="$source_dir/cmake/aarch64.cmake" \
        -DCMAKE_BUILD_TYPE=Release -DPBATCH_KERNELS_ONLY=ON -DPBATCH_BUILD_TESTS=ON \
        -DPBATCH_WERROR=ON >"$log" 2>&1 &&
-     cmake --build "$cross" --parallel 2 --target kernel_test pack_test isa_test >"$log" 2>&1
+     cmake --build "$cross" --parallel 2 --target kernel_test layout_test isa_test >"$log" 2>&1
   then
     NM=aarch64-linux-gnu-nm "$source_dir/tests/lint/weak_symbols.sh" "$cross" || failed=1
     run_aarch64 cortex-a72 neon_dot

@@ -26,39 +26,76 @@ def includes(path, pattern):
             yield number, match.group(1)
 
 
-def module_order():
-    """The modules in the order of CMakeLists.txt."""
-    text = (ROOT / "CMakeLists.txt").read_text()
-    order = []
-    for match in re.finditer(r"pbatch_(?:(kernel|cuda|plan)_module\(|module\((\w+))", text):
-        name = match.group(1) or match.group(2)
-        if name not in order:
-            order.append(name)
-    return order
+def modules():
+    """The modules in the order of CMake, by folder: the parts and the dependencies that it names."""
+    found = {}
+    for top, file in (("src", "CMakeLists.txt"), ("tools", "tools/CMakeLists.txt")):
+        for kind, words in re.findall(r"pbatch_(?:(kernel|cuda|cost)_module|(?:module|tool))\(([^)]*)\)",
+                                      (ROOT / file).read_text()):
+            name, *words = ([kind] if kind else []) + words.split()
+            lists = {"PARTS": [], "DEPENDS": []}
+            for word in words:
+                if word in ("PARTS", "DEPENDS", "LINKS", "SOURCES"):
+                    into = lists.setdefault(word, [])
+                else:
+                    into.append(word)
+            found.setdefault(f"{top}/{name}", (lists["PARTS"], lists["DEPENDS"]))
+    return found
+
+
+def with_all_below(found):
+    """By module, what it depends on, also through others; None for one that is not before it."""
+    folder_of = {folder.split("/")[1]: folder for folder in found}
+    below = {}
+    for folder, (_, depends) in found.items():
+        direct = [folder_of.get(name) for name in depends]
+        below[folder] = {folder}
+        for other in direct:
+            below[folder] |= below.get(other, {None})
+    return below
+
+
+def may_include(here, there, parts):
+    """Whether a file in folder `here` of a module may include one in `there`: in the same folder, in
+    those around it, and in parts before its own."""
+    if there == here or there == "." or here.startswith(there + "/"):
+        return True
+    return here in parts and there in parts and parts.index(there) < parts.index(here)
 
 
 def check_order():
-    """A module includes only itself, modules before it and the public headers."""
-    order = module_order()
-    if len(order) < 10:
-        yield f"CMakeLists.txt: only {len(order)} modules found; mend this check"
-    for path in sources("src"):
-        module = path.relative_to(ROOT / "src").parts[0]
-        if module not in order:
-            yield f"{path.relative_to(ROOT)}: module '{module}' is not in CMakeLists.txt"
+    """A module includes only itself, what it depends on by CMake and the public headers."""
+    found = modules()
+    if len(found) < 20:
+        yield f"CMakeLists.txt: only {len(found)} modules found; mend this check"
+    below = with_all_below(found)
+    for folder in found:
+        if None in below[folder]:
+            yield f"CMakeLists.txt: '{folder}' depends on a module that is not before it"
+    for path in sources("src", "tools"):
+        name = path.relative_to(ROOT)
+        folder = "/".join(name.parts[:2])
+        if folder not in found:
+            yield f"{name}: module '{folder}' is not in CMakeLists.txt"
             continue
-        for number, name in includes(path, r'"([^"]+)"'):
-            target = name.split("/")[0]
-            if target == "pbatch" or target not in order:
-                continue
-            if order.index(target) > order.index(module):
-                yield (f"{path.relative_to(ROOT)}:{number}: module '{module}' includes '{name}'; "
-                       f"'{target}' comes after it")
+        for number, included in includes(path, r'"([^"]+)"'):
+            if included == "pbatch/session.h" and name.parts[0] == "src" and folder != "src/api":
+                yield f"{name}:{number}: includes '{included}', which is made of it; plan.h or network.h?"
+            target = pathlib.Path(included if included.startswith("tools/") else f"src/{included}")
+            if not (ROOT / target).exists() or (target.suffix == ".inc" and target.parts[1] == name.parts[1]):
+                continue   # public, generated, or a table
+            other = "/".join(target.parts[:2])
+            if other not in below[folder]:
+                yield f"{name}:{number}: includes '{included}', but '{folder}' does not depend on '{other}'"
+            elif other == folder and not may_include(
+                    str(name.parent.relative_to(folder)), str(target.parent.relative_to(folder)),
+                    found[folder][0]):
+                yield f"{name}:{number}: includes '{included}', which lies above it"
 
 
 def check_length():
     """Small files."""
-    for path in sources("src", "cli", "include", "tests", "fuzz", "bench", "ort"):
+    for path in sources("src", "tools", "cli", "include", "tests", "fuzz", "bench", "ort"):
         lines = len(path.read_text().splitlines())
         if lines > MAX_LINES:
             yield f"{path.relative_to(ROOT)}: {lines} lines, more than {MAX_LINES}; split it"
@@ -80,7 +117,7 @@ def check_isas():
     folders = {path.name for path in (ROOT / "src/kernel").iterdir() if path.is_dir()}
     if folders != known.keys():
         yield f"src/kernel: folders {sorted(folders)}, but src/isa/isas.inc has {sorted(known)}"
-    for path in (ROOT / "src/plan/costs").iterdir():
+    for path in (ROOT / "src/cost/costs").iterdir():
         if path.stem not in known:
             yield f"{path.relative_to(ROOT)}: costs of an ISA that src/isa/isas.inc has not"
 
@@ -131,7 +168,7 @@ def unnamed_names(path):
 def check_names():
     """Sources of a module are compiled together: their unnamed namespaces have no name in common,
     and none with a type of its headers."""
-    modules = [path for top in ("src", "tests") for path in sorted((ROOT / top).iterdir())
+    modules = [path for top in ("src", "tools", "tests") for path in sorted((ROOT / top).iterdir())
                if path.is_dir() and path != ROOT / "src/kernel"]   # whose sources stay alone
     for module in [*modules, ROOT / "cli"]:
         taken = {}

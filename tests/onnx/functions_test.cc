@@ -16,6 +16,8 @@ void add_bytes(Message& message, char tag, const std::string& bytes) {
   ASSERT_TRUE(message.ParseFromString(message.SerializeAsString() + field));
 }
 
+constexpr std::int64_t kLaterThanKnown = 99;  // an opset
+
 class FunctionBuilder {
  public:
   FunctionBuilder(ModelBuilder& builder, const std::string& name,
@@ -170,12 +172,78 @@ TEST(OnnxFunctions, BringTheirOwnDomains) {
   const Result<Graph> graph = builder.import();
   ASSERT_TRUE(graph) << graph.status().to_line();
   EXPECT_EQ(graph->opsets.at(""), 13);
+}
 
-  ModelBuilder other = calling("F");
-  FunctionBuilder f(other, "F", {"a"}, {"b"});
-  f.node("Relu", {"a"}, {"b"});
-  f.proto().mutable_opset_import(0)->set_version(12);
-  other.expect_error(ErrorCode::unsupported, "opset 12");
+// A function of opset `of` with one node, called by a model of opset `model` that has a node too.
+struct OfAnotherOpset {
+  OfAnotherOpset(std::int64_t model, std::int64_t of, const std::string& op)
+      : builder(calling("F")),
+        function(builder, "F", {"a"}, {"b"}),
+        node(function.node(op, {"a"}, {"b"})) {
+    builder.node("Abs", {"y"}, {"z"});
+    builder.model.mutable_opset_import(0)->set_version(model);
+    function.proto().mutable_opset_import(0)->set_version(of);
+    node.set_name("n");
+  }
+  ModelBuilder builder;
+  FunctionBuilder function;
+  onnx::NodeProto& node;
+};
+
+TEST(OnnxFunctions, OfAnOlderOpsetSayTheSameInTheModels) {
+  OfAnotherOpset sum(13, 12, "ReduceSum");
+  add_attribute(sum.node, "axes", onnx::AttributeProto::INTS).add_ints(1);
+  Result<Graph> graph = sum.builder.import();
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  ASSERT_EQ(operators(*graph), "ReduceSum Abs");
+  EXPECT_EQ(graph->nodes[0].name, "call/n");
+  EXPECT_TRUE(graph->nodes[0].attributes.empty());
+  ASSERT_EQ(graph->nodes[0].inputs.size(), 2U);
+  const Tensor* axes = graph->constant(graph->nodes[0].inputs[1]);
+  ASSERT_NE(axes, nullptr);
+  EXPECT_EQ(axes->shape(), Shape{1});
+  EXPECT_EQ(*axes->data<std::int64_t>(), 1);
+
+  // Over all dimensions from the axis on, once.
+  OfAnotherOpset softmax(13, 11, "Softmax");
+  add_attribute(softmax.node, "axis", onnx::AttributeProto::INT).set_i(1);
+  graph = softmax.builder.import();
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  EXPECT_EQ(operators(*graph), "Flatten Shape Softmax Reshape Abs");
+  EXPECT_EQ(*graph->nodes[0].int_attr("axis", 0), 1);
+  EXPECT_FALSE(graph->nodes[2].has_attr("axis"));  // the last, in opset 13
+}
+
+TEST(OnnxFunctions, OfANewerOpsetRaiseThatOfTheModel) {
+  OfAnotherOpset relu(12, 18, "Relu");
+  relu.builder.node("Unsqueeze", {"z"}, {"w"});
+  add_attribute(*relu.builder.graph().mutable_node(2), "axes", onnx::AttributeProto::INTS)
+      .add_ints(0);
+  Result<Graph> graph = relu.builder.import();
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  EXPECT_EQ(graph->opsets.at(""), 18);
+  ASSERT_EQ(operators(*graph), "Relu Abs Unsqueeze");
+  EXPECT_EQ(graph->nodes[2].inputs.size(), 2U);
+  EXPECT_EQ(graph->nodes[2].opset, 18);
+}
+
+TEST(OnnxFunctions, AloneInAModelDecideItsOpset) {
+  OfAnotherOpset norm(21, 18, "GroupNormalization");
+  norm.builder.graph().mutable_node()->RemoveLast();
+  const Result<Graph> graph = norm.builder.import();
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  EXPECT_EQ(graph->opsets.at(""), 18);
+}
+
+TEST(OnnxFunctions, ThatMeanSomethingElseInTheOpsetOfTheModel) {
+  OfAnotherOpset(21, 18, "GroupNormalization")
+      .builder.expect_error(ErrorCode::unsupported, "opset 18");
+  OfAnotherOpset(kLaterThanKnown, 18, "Relu")
+      .builder.expect_error(ErrorCode::unsupported, "opsets 18");
+  OfAnotherOpset unused(21, 18, "GroupNormalization");
+  unused.builder.graph().mutable_node(0)->set_op_type("Relu");
+  unused.builder.graph().mutable_node(0)->clear_domain();
+  EXPECT_TRUE(unused.builder.import());
 }
 
 TEST(OnnxFunctions, CallsThatHaveNoMeaning) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "pack/pack.h"
+#include "layout/pack.h"
 #include "quantize/quantize_matrix.h"
 #include "tests/quantize/naive_decoder.h"
 

@@ -7,11 +7,11 @@
 #include <random>
 #include <vector>
 
-#include "pack/bit_matrix.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch::testing {
 
-/// The bit of weight (r, c) in one plane, by the text of pack/layout.h.
+/// The bit of weight (r, c) in one plane, by the text of layout/layout.h.
 inline int plane_bit(const BitMatrix& m, std::size_t plane, std::int64_t r, std::int64_t c) {
   const std::int64_t blocks_across = (m.cols + 31) / 32;
   const std::int64_t block = r / 16 * blocks_across + c / 32;
@@ -21,7 +21,7 @@ inline int plane_bit(const BitMatrix& m, std::size_t plane, std::int64_t r, std:
   return m.planes[plane][static_cast<std::size_t>(byte)] >> bit & 1;
 }
 
-/// w[r][c] at width n, by the text of pack/bit_matrix.h.
+/// w[r][c] at width n, by the text of layout/bit_matrix.h.
 inline double decode_weight(const BitMatrix& m, int n, std::int64_t r, std::int64_t c) {
   for (std::size_t i = 0; i < m.outlier_places.size(); ++i) {
     if (m.outlier_places[i] == r * m.cols + c) return m.outlier_values[i];

@@ -34,7 +34,7 @@ def quantize_(
     group: int | str = "auto",
     min_elements: int = 4096,
     floor: int = 8,
-    outliers: float = 0.001,
+    outliers: float = 0.0,
 ) -> nn.Module:
     """Turns the nn.Linear, nn.Embedding, nn.LSTM, nn.GRU and nn.RNN in a module into modules over
     bit-layers, in place. Needs no data and retrains nothing.

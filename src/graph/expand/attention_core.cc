@@ -1,5 +1,6 @@
 #include "graph/expand/attention_core.h"
 
+#include <limits>
 #include <utility>
 
 namespace pbatch {
@@ -38,21 +39,30 @@ ValueId scaled_query(Expansion& e, ValueId query, const AttentionCore& a) {
 
 }  // namespace
 
-ValueId attention(Expansion& e, const AttentionCore& a) {
+ValueId attention(Expansion& e, const AttentionCore& a, AttentionScores* scores) {
   const ValueId query = a.grouped ? grouped_query(e, a) : a.query;
   const ValueId key = a.grouped ? e.unsqueeze(a.key, {2}) : a.key;
   const ValueId value = a.grouped ? e.unsqueeze(a.value, {2}) : a.value;
-  ValueId scores = e.op("MatMul", {scaled_query(e, query, a), e.swapped(key)});
-  if (a.grouped) scores = ungrouped(e, scores, a);
+  AttentionScores made;
+  made.scaled = e.op("MatMul", {scaled_query(e, query, a), e.swapped(key)});
+  if (a.grouped) made.scaled = ungrouped(e, made.scaled, a);
+  made.capped = made.scaled;
   if (a.softcap != 0.0F) {
     const ValueId cap = e.scalar(a.softcap);
-    scores = e.op("Mul", {e.op("Tanh", {e.op("Div", {scores, cap})}), cap});
+    made.capped = e.op("Mul", {e.op("Tanh", {e.op("Div", {made.scaled, cap})}), cap});
   }
-  scores = e.add_if(e.add_if(scores, a.mask), a.bias);
-  ValueId weights = e.op("Softmax", {scores}, {{"axis", std::int64_t{-1}}});
-  if (a.grouped) weights = regrouped(e, weights, a);
+  made.masked = e.add_if(e.add_if(made.capped, a.mask), a.bias);
+  made.weights = e.op("Softmax", {made.masked}, {{"axis", std::int64_t{-1}}});
+  if (scores != nullptr) *scores = made;
+  const ValueId weights = a.grouped ? regrouped(e, made.weights, a) : made.weights;
   const ValueId mixed = e.op("MatMul", {weights, value});
   return a.grouped ? ungrouped(e, mixed, a) : mixed;
+}
+
+ValueId without_masked_queries(Expansion& e, ValueId x, ValueId mask) {
+  const ValueId most = e.reduce("ReduceMax", mask, {-1});
+  const ValueId nothing = e.scalar(-std::numeric_limits<float>::infinity());
+  return e.op("Where", {e.op("Equal", {most, nothing}), e.scalar(0.0F), x});
 }
 
 ValueId split_heads(Expansion& e, ValueId x, std::int64_t heads) {

@@ -14,8 +14,20 @@ struct AttentionCore {
   bool grouped = false;     ///< several heads of the query share one of key and value
 };
 
+/// The scores on their way, [B, heads, tokens, tokens of the key].
+struct AttentionScores {
+  ValueId scaled = kNoValue;   ///< scale query key^T
+  ValueId capped = kNoValue;   ///< after the softcap, if there is one
+  ValueId masked = kNoValue;   ///< with mask and bias added
+  ValueId weights = kNoValue;  ///< after the softmax
+};
+
 /// softmax(scale query key^T + mask + bias) value, [B, heads, tokens, size].
-ValueId attention(Expansion& e, const AttentionCore& a);
+ValueId attention(Expansion& e, const AttentionCore& a, AttentionScores* scores = nullptr);
+
+/// `x` [B, heads, tokens, any] with zeros for queries that no key counts for: all of their mask is
+/// -inf, and what a softmax makes of that is NaN.
+ValueId without_masked_queries(Expansion& e, ValueId x, ValueId mask);
 
 /// [B, tokens, heads size] as [B, heads, tokens, size], and back.
 ValueId split_heads(Expansion& e, ValueId x, std::int64_t heads);

@@ -1,0 +1,99 @@
+// MatMul: as numpy.matmul, float32.
+#include <utility>
+
+#include "op/float_checks.h"
+#include "op/matrix/matrix_stacks.h"
+#include "op/node_checks.h"
+#include "op/op.h"
+#include "product/float_gemm.h"
+#include "product/openblas.h"
+
+namespace pbatch {
+namespace {
+
+class MatMul final : public Op {
+ public:
+  explicit MatMul(std::unique_ptr<FloatMatrix> matrix) : matrix_(std::move(matrix)) {}
+
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    const Tensor* a = input_or_null(request.inputs, 0);
+    const Tensor* b = input_or_null(request.inputs, 1);
+    PBATCH_RETURN_IF_ERROR(expect_float(a, "input A"));
+    PBATCH_RETURN_IF_ERROR(expect_float(b, "input B"));
+    PBATCH_ASSIGN_OR_RETURN(MatrixStacks stacks, match_stacks(*a, *b));
+    TensorType y{DType::f32, stacks.result};
+    if (product_of(y.shape, 0, y.shape.size()) == 0) {
+      return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
+    }
+    const bool by_row = request.context.float_backend == FloatBackend::by_row;
+    if (product_of(stacks.b, 0, stacks.b.size()) == 1) {  // one matrix on the right
+      stacks.m *= product_of(stacks.a, 0, stacks.a.size());
+      stacks.a.clear();
+      stacks.b.clear();
+      stacks.batch.clear();
+      if (by_row) {  // as many products of one row
+        stacks.a = stacks.batch = {std::exchange(stacks.m, 1)};
+        stacks.b = {1};
+      }
+    }
+    if (matrix_ != nullptr) {
+      return StepPlan::of(
+          std::move(y), [this, m = stacks.m * product_of(stacks.batch, 0, stacks.batch.size()),
+                         backend = request.context.float_backend](const StepCall& call) {
+            return matrix_->multiply(
+                {call.input<float>(0), m, call.output<float>(0), nullptr, Activation::none},
+                backend, call.pool, call.buffers);
+          });
+    }
+    PBATCH_RETURN_IF_ERROR(check_sgemm(stacks.m, stacks.n, stacks.k));
+    return StepPlan::of(std::move(y), [stacks = std::move(stacks), by_row](const StepCall& call) {
+      multiply(stacks, by_row, call);
+      return Status::ok();
+    });
+  }
+
+ private:
+  // `one_by_one`: each product on one thread.
+  static void multiply(const MatrixStacks& s, bool one_by_one, const StepCall& step) {
+    const auto* const a = step.input<float>(0);
+    const auto* const b = step.input<float>(1);
+    auto* const y = step.output<float>(0);
+    const std::int64_t count = product_of(s.batch, 0, s.batch.size());
+    const auto products = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        SgemmCall call;
+        call.m = s.m;
+        call.n = s.n;
+        call.k = s.k;
+        call.a = a + matrix_index(s.a, s.batch, i) * s.m * s.k;
+        call.b = b + matrix_index(s.b, s.batch, i) * s.k * s.n;
+        call.y = y + i * s.m * s.n;
+        sgemm(call);
+      }
+    };
+    // Many small products share the threads better whole than each in parts.
+    const bool side_by_side = one_by_one || count >= step.pool.threads();
+    const OpenblasThreads threads(side_by_side ? 1 : step.pool.lend());
+    if (side_by_side) {
+      step.pool.parallel_for(count, 1, products);
+    } else {
+      products(0, count);
+    }
+  }
+
+  std::unique_ptr<FloatMatrix> matrix_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_matmul(const Graph& graph, const Node& node) {
+  PBATCH_RETURN_IF_ERROR(check_arity(node, 2, 2));
+  std::unique_ptr<FloatMatrix> matrix;
+  const Tensor* b = constant_input(graph, node, 1);
+  if (b != nullptr && b->dtype() == DType::f32 && b->rank() == 2) {
+    PBATCH_ASSIGN_OR_RETURN(matrix, FloatMatrix::create(*b, FloatMatrix::Layout::cols_rows));
+  }
+  return std::unique_ptr<Op>(new MatMul(std::move(matrix)));
+}
+
+}  // namespace pbatch
