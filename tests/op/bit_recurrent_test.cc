@@ -38,8 +38,8 @@ constexpr int kRecurrentPlanes = 11;
 Graph quantized_recurrent(const RecurrentCase& c, const RecurrentTensors& t) {
   Graph graph = recurrent_graph(c, t);
   EXPECT_TRUE(simplify(graph));
-  const auto reports =
-      quantize_graph(graph, {.planes = kRecurrentPlanes, .group = 32, .min_elements = 1});
+  const auto reports = quantize_graph(
+      graph, {.planes = kRecurrentPlanes, .group = 32, .min_elements = 1, .outliers = 0.001});
   EXPECT_TRUE(reports) << reports.status().to_line();
   return graph;
 }
