@@ -73,6 +73,15 @@ Result<Cascade> Cascade::create(const Session& session, std::vector<CascadeStage
                   "a cascade of " + std::to_string(stages.size()) + " stages",
                   "give two stages or more, narrow ones first");
   }
+  for (std::size_t s = 1; s < stages.size(); ++s) {
+    const int before = stages[s - 1].precision.all.weight_bits;
+    const int bits = stages[s].precision.all.weight_bits;
+    if (bits >= before) continue;
+    return Status(ErrorCode::invalid_argument,
+                  "a cascade goes from " + std::to_string(before) + " to " + std::to_string(bits) +
+                      " weight bits",
+                  "give stages in the order of their widths, narrow ones first");
+  }
   PBATCH_RETURN_IF_ERROR(check_axes(session, options.batch_axes));
   Cascade cascade(session, std::move(stages), std::move(options));
   const CascadeOptions& own = cascade.options_;

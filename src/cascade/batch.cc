@@ -5,27 +5,36 @@
 namespace pbatch {
 namespace {
 
-// A tensor as `outer` blocks, each of the items one after another, of `inner` bytes.
-struct ItemBlocks {
-  std::size_t outer = 1, inner = 1, items = 0;
-
-  ItemBlocks(const Tensor& tensor, int axis) : inner(dtype_size(tensor.dtype())) {
-    const Shape& shape = tensor.shape();
-    for (std::size_t d = 0; d < shape.size(); ++d) {
-      const auto size = static_cast<std::size_t>(shape[d]);
-      if (static_cast<int>(d) == axis) {
-        items = size;
-      } else {
-        (static_cast<int>(d) < axis ? outer : inner) *= size;
-      }
+// Copies item from_items[i] of `from` to place to_items[i] of `to`; no list: i itself.
+void copy_items(const Tensor& from, const std::int64_t* from_items, Tensor& to,
+                const std::int64_t* to_items, int axis, std::size_t count) {
+  if (from.bytes() == 0) return;
+  const ItemBlocks source(from.shape(), axis), target(to.shape(), axis);
+  const auto element = static_cast<std::int64_t>(dtype_size(from.dtype()));
+  const auto* const read = static_cast<const char*>(from.raw());
+  auto* const write = static_cast<char*>(to.mutable_raw());
+  for (std::int64_t block = 0; block < source.outer; ++block) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto own = static_cast<std::int64_t>(i);
+      const std::int64_t at = source.at(block, from_items == nullptr ? own : from_items[i]);
+      const std::int64_t place = target.at(block, to_items == nullptr ? own : to_items[i]);
+      std::memcpy(write + place * element, read + at * element,
+                  static_cast<std::size_t>(source.inner * element));
     }
   }
-  std::size_t at(std::size_t block, std::size_t item) const {
-    return (block * items + item) * inner;
-  }
-};
+}
 
 }  // namespace
+
+ItemBlocks::ItemBlocks(const Shape& shape, int axis) {
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    if (static_cast<int>(d) == axis) {
+      items = shape[d];
+    } else {
+      (static_cast<int>(d) < axis ? outer : inner) *= shape[d];
+    }
+  }
+}
 
 int batch_axis(const std::map<std::string, int>& axes, const std::string& name,
                const Tensor& tensor) {
@@ -68,30 +77,12 @@ Result<Tensor> gather_items(const Tensor& from, int axis, std::span<const std::i
   Shape shape = from.shape();
   shape[static_cast<std::size_t>(axis)] = static_cast<std::int64_t>(which.size());
   PBATCH_ASSIGN_OR_RETURN(Tensor to, Tensor::create(from.dtype(), std::move(shape)));
-  if (to.bytes() == 0) return to;
-  const ItemBlocks source(from, axis), target(to, axis);
-  const auto* const read = static_cast<const char*>(from.raw());
-  auto* const write = static_cast<char*>(to.mutable_raw());
-  for (std::size_t block = 0; block < source.outer; ++block) {
-    for (std::size_t i = 0; i < which.size(); ++i) {
-      std::memcpy(write + target.at(block, i),
-                  read + source.at(block, static_cast<std::size_t>(which[i])), source.inner);
-    }
-  }
+  if (to.bytes() > 0) copy_items(from, which.data(), to, nullptr, axis, which.size());
   return to;
 }
 
 void scatter_items(const Tensor& from, int axis, std::span<const std::int64_t> which, Tensor& to) {
-  if (from.bytes() == 0) return;
-  const ItemBlocks source(from, axis), target(to, axis);
-  const auto* const read = static_cast<const char*>(from.raw());
-  auto* const write = static_cast<char*>(to.mutable_raw());
-  for (std::size_t block = 0; block < source.outer; ++block) {
-    for (std::size_t i = 0; i < which.size(); ++i) {
-      std::memcpy(write + target.at(block, static_cast<std::size_t>(which[i])),
-                  read + source.at(block, i), source.inner);
-    }
-  }
+  copy_items(from, nullptr, to, which.data(), axis, which.size());
 }
 
 Status check_same_items(const std::string& output, const Tensor& a, int axis, const Tensor& b) {

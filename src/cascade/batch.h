@@ -13,6 +13,17 @@
 
 namespace pbatch {
 
+/// A tensor as `outer` blocks, each of the `items` items one after another, of `inner` elements.
+struct ItemBlocks {
+  std::int64_t outer = 1, inner = 1, items = 1;
+
+  ItemBlocks(const Shape& shape, int axis);
+  /// The first element of an item in a block.
+  std::int64_t at(std::int64_t block, std::int64_t item) const {
+    return (block * items + item) * inner;
+  }
+};
+
 /// A dimension of a tensor that counts items; -1: it has none, and is the same for all.
 int batch_axis(const std::map<std::string, int>& axes, const std::string& name,
                const Tensor& tensor);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "cascade/batch.h"
 #include "feed/convert.h"
 
 namespace pbatch {
@@ -15,27 +16,20 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 // The values of one item, row after row.
 class ItemRows {
  public:
-  ItemRows(const Tensor& tensor, int axis) : tensor_(tensor) {
+  ItemRows(const Tensor& tensor, int axis) : tensor_(tensor), blocks_(tensor.shape(), axis) {
     const Shape& shape = tensor.shape();
-    for (std::size_t d = 0; d < shape.size(); ++d) {
-      if (static_cast<int>(d) == axis) {
-        items_ = shape[d];
-      } else {
-        (static_cast<int>(d) < axis ? outer_ : inner_) *= shape[d];
-      }
-    }
     const bool last_counts = shape.empty() || static_cast<std::size_t>(axis) + 1 == shape.size();
     row_ = last_counts ? 1 : static_cast<std::size_t>(shape.back());
-    values_.resize(static_cast<std::size_t>(outer_ * inner_));
+    values_.resize(static_cast<std::size_t>(blocks_.outer * blocks_.inner));
   }
 
   std::size_t row_size() const { return row_; }
   /// Valid until the next call.
   std::span<const double> item(std::int64_t index) {
     std::size_t at = 0;
-    for (std::int64_t o = 0; o < outer_; ++o) {
-      for (std::int64_t i = 0; i < inner_; ++i) {
-        values_[at++] = element_as_double(tensor_, (o * items_ + index) * inner_ + i);
+    for (std::int64_t o = 0; o < blocks_.outer; ++o) {
+      for (std::int64_t i = 0; i < blocks_.inner; ++i) {
+        values_[at++] = element_as_double(tensor_, blocks_.at(o, index) + i);
       }
     }
     return values_;
@@ -43,7 +37,7 @@ class ItemRows {
 
  private:
   const Tensor& tensor_;
-  std::int64_t outer_ = 1, inner_ = 1, items_ = 1;
+  ItemBlocks blocks_;
   std::size_t row_ = 1;
   std::vector<double> values_;
 };

@@ -18,13 +18,12 @@
 
 #include "kernel/dense.h"
 #include "kernel/kernel.h"
+#include "kernel/tiles.h"
 
 namespace pbatch {
 namespace {
 
 const int64_t kPrefetchBytes = 2048;  // ahead, per band
-
-inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // The most masks of which `each` sums fit a pass of `sums`.
 constexpr int masks_that_fit(int sums, int masks, int each) {

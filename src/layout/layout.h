@@ -41,6 +41,11 @@ static inline int block_byte(int row, int col) {
   return 16 * (row / 4) + 2 * (col / 4) + (row % 4) / 2;
 }
 static inline int block_bit(int row, int col) { return 4 * (row % 2) + col % 4; }
+/// Byte of a plane where the 16 bytes begin that row `row` shares with three others, in a block.
+static inline int64_t row_lane(int64_t row, int64_t col_block, int64_t cols) {
+  return (row / kBlockRows * col_blocks(cols) + col_block) * kBlockBytes +
+         block_byte((int)(row % kBlockRows) / 4 * 4, 0);
+}
 
 #ifdef __cplusplus
 }  // namespace pbatch

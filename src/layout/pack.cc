@@ -104,8 +104,7 @@ void unpack_row(const std::uint8_t* const* planes, int n, std::int64_t cols, std
   // Four rows share a lane of 16 bytes; a row's bits of 4 columns are a nibble in every second
   // byte, or its upper half.
   const auto row_in_block = static_cast<int>(row % kBlockRows);
-  const std::int64_t lane = (row / kBlockRows * col_blocks(cols) + col_block) * kBlockBytes +
-                            block_byte(row_in_block / 4 * 4, 0);
+  const std::int64_t lane = row_lane(row, col_block, cols);
   const int shift = 8 * (block_byte(row_in_block, 0) % 2) + block_bit(row_in_block, 0);
   std::uint32_t words[16];  // bit c: column c
   for (int bit = 0; bit < n; ++bit) {

@@ -56,12 +56,11 @@ Result<Tensor> dequantize(const BitMatrix& m, int width, bool transposed) try {
 }
 
 void prefetch_row(const BitMatrix& m, int width, std::int64_t row) {
-  const std::int64_t blocks = col_blocks(m.cols);
-  const std::int64_t first = row / kBlockRows * blocks * kBlockBytes +
-                             block_byte(static_cast<int>(row % kBlockRows) / 4 * 4, 0);
   for (int p = 0; p < width; ++p) {
-    const std::uint8_t* plane = m.planes[static_cast<std::size_t>(p)].data() + first;
-    for (std::int64_t b = 0; b < blocks; ++b) __builtin_prefetch(plane + b * kBlockBytes);
+    const std::uint8_t* const plane = m.planes[static_cast<std::size_t>(p)].data();
+    for (std::int64_t block = 0; block < col_blocks(m.cols); ++block) {
+      __builtin_prefetch(plane + row_lane(row, block, m.cols));
+    }
   }
 }
 

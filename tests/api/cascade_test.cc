@@ -185,6 +185,9 @@ TEST_F(CascadeTest, TooFewItemsAreRefusedWithTheNumberThatItTakes) {
 TEST_F(CascadeTest, RefusesWhatIsNoCascade) {
   const CascadeStage stage{Precision::bits(2), 0};
   EXPECT_FALSE(Cascade::create(session_, {stage}));
+  const CascadeStage wide{Precision::bits(8), 0};
+  EXPECT_EQ(Cascade::create(session_, {wide, {Precision::bits(2), 0}}).status().code(),
+            ErrorCode::invalid_argument);
   CascadeOptions options;
   options.margin.output = "z";
   EXPECT_EQ(Cascade::create(session_, {stage, stage}, options).status().code(),

@@ -2,31 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 namespace pbatch {
 namespace {
 
-// scipy.special.betainc(a, b, x), SciPy 1.18.
-TEST(IncompleteBeta, IsScipys) {
-  struct Case {
-    double a, b, x, value;
-  };
-  for (const Case& c : {Case{1, 1, 0.25, 0.25},
-                        {0.5, 0.5, 0.1, 0.20483276469913345},
-                        {2, 3, 0.5, 0.6875},
-                        {47, 59954, 0.001, 0.9635626669945286},
-                        {301, 701, 0.32, 0.9109100350486389},
-                        {10, 0.5, 0.99, 0.6579281751567845},
-                        {1e4, 5e4, 0.17, 0.9854370505691052}}) {
-    EXPECT_NEAR(incomplete_beta(c.a, c.b, c.x), c.value, 1e-9 * c.value)
-        << c.a << ' ' << c.b << ' ' << c.x;
-  }
-  EXPECT_EQ(incomplete_beta(3, 4, 0), 0);
-  EXPECT_EQ(incomplete_beta(3, 4, 1), 1);
-}
-
-// scipy.stats.beta.ppf(confidence, hits + 1, items - hits).
+// scipy.stats.beta.ppf(confidence, hits + 1, items - hits), SciPy 1.18.
 TEST(ClopperPearson, IsScipys) {
   struct Case {
     std::int64_t hits, items;

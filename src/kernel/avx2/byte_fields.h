@@ -5,17 +5,11 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "kernel/avx2/registers.h"
 #include "kernel/fields256.h"
 
 namespace pbatch {
 namespace {
-
-// The sum as it is now: GCC would else collect the products of many steps before it adds them, and
-// registers are too few for that.
-inline __m256i in_register(__m256i sum) {
-  __asm__("" : "+x"(sum));
-  return sum;
-}
 
 // Each field masked out on its own, at most 15; or a weight of at most 7 planes in a byte. kSteps
 // sums of two products fit a signed 16-bit word: kSteps * 2 * 128 * field <= 32768.

@@ -10,15 +10,15 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/avx2/registers.h"
 #include "kernel/kernel.h"
+#include "kernel/tiles.h"
 
 namespace pbatch {
 namespace {
 
 const int kChunkBlocks = 16;  // column blocks of a panel
 const int kMostColumns = 6;   // of a tile
-
-inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Some columns of a row block, as bytes and floats.
 struct alignas(64) Panel {
@@ -34,13 +34,6 @@ struct Product {
   int64_t block_stride;  // bytes of a packed vector's column block
   int field;             // bits of a field
 };
-
-// A product that stays where it is: GCC would else collect those of many steps before it adds them,
-// and registers are too few for that.
-inline __m256i in_register(__m256i sum) {
-  __asm__("" : "+x"(sum));
-  return sum;
-}
 
 inline void unpack_part(const uint8_t* from, int64_t vectors, int shift, int mask, uint8_t* to) {
   const __m128i places = _mm_cvtsi32_si128(shift);
@@ -66,11 +59,8 @@ inline void unpack(const Product& p, int64_t row_block, int64_t begin, int64_t e
     unpack_part(from, vectors, 4, 15, panel.weights[0][0][0]);
     unpack_part(from, vectors, 0, 15, panel.weights[1][0][0]);
   }
-  const uint8_t* scales = p.args->scales + (row_block * p.runs + run_begin) * kBlockRows;
-  for (int64_t eight = 0; eight < 2 * (run_end - run_begin); ++eight) {
-    const __m128i bytes = _mm_loadl_epi64((const __m128i*)(scales + 8 * eight));
-    _mm256_store_ps(panel.scales[0] + 8 * eight, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)));
-  }
+  unpack_scales(p.args->scales + (row_block * p.runs + run_begin) * kBlockRows,
+                2 * (run_end - run_begin), panel.scales[0]);
 }
 
 // Four columns of eight rows and of the other eight, with C columns of activations.
@@ -179,12 +169,6 @@ TileFn tile_of(int64_t count) {
   static const TileFn kTwoDigits[] = {run_tile<1, 2, P, kSteps>, run_tile<2, 2, P, kSteps>,
                                       run_tile<3, 2, P, kSteps>};
   return D == 1 ? kOneDigit[count - 1] : kTwoDigits[count - 1];
-}
-
-// Tiles as full as possible, and the last two of one size.
-inline int64_t next_tile(int64_t left, int64_t most) {
-  if (left <= most) return left;
-  return left >= 2 * most ? most : (left + 1) / 2;
 }
 
 template <int D, int P, int kSteps>

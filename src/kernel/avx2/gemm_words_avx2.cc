@@ -6,15 +6,15 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/avx2/registers.h"
 #include "kernel/kernel.h"
+#include "kernel/tiles.h"
 
 namespace pbatch {
 namespace {
 
 const int kChunkBlocks = 16;  // column blocks of a panel
 const int kMostColumns = 6;   // of a tile
-
-inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Some columns of a row block, as numbers and floats.
 struct alignas(64) Panel {
@@ -30,13 +30,6 @@ struct Product {
   int64_t half_stride;  // bytes from one half of a vector to the next
   int field;            // bits of a field
 };
-
-// A sum that stays where it is: GCC would else collect the products of many steps before it adds
-// them, and registers are too few for that.
-inline __m256i in_register(__m256i sum) {
-  __asm__("" : "+x"(sum));
-  return sum;
-}
 
 // Columns 4 v .. 4 v + 3 and 16 more than these, of eight rows. `first` and `second`: the bytes
 // that hold them.
@@ -75,11 +68,8 @@ inline void unpack(const Product& p, int64_t row_block, int64_t begin, int64_t e
       }
     }
   }
-  const uint8_t* scales = p.args->scales + (row_block * p.runs + run_begin) * kBlockRows;
-  for (int64_t eight = 0; eight < 2 * (run_end - run_begin); ++eight) {
-    const __m128i bytes = _mm_loadl_epi64((const __m128i*)(scales + 8 * eight));
-    _mm256_store_ps(panel.scales[0] + 8 * eight, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)));
-  }
+  unpack_scales(p.args->scales + (row_block * p.runs + run_begin) * kBlockRows,
+                2 * (run_end - run_begin), panel.scales[0]);
 }
 
 // N halves of vectors, from the one numbered `first` on.
@@ -136,19 +126,13 @@ void run_tile(const Product& p, const Panel& panel, int64_t row_block, int64_t f
 typedef void (*TileFn)(const Product&, const Panel&, int64_t, int64_t, int64_t, int64_t, int64_t,
                        int64_t);
 
-// Tiles as full as possible, and the last two of one size.
-inline int64_t next_tile(int64_t left) {
-  if (left <= kMostColumns) return left;
-  return left >= 2 * kMostColumns ? kMostColumns : (left + 1) / 2;
-}
-
 void run_panel(const Product& p, const Panel& panel, int64_t row_block, int64_t begin, int64_t end,
                int64_t run_begin, int64_t run_end) {
   static const TileFn kTiles[] = {run_tile<1>, run_tile<2>, run_tile<3>,
                                   run_tile<4>, run_tile<5>, run_tile<6>};
   const int64_t halves = p.args->batch * p.halves;
   for (int64_t first = 0; first < halves;) {
-    const int64_t count = next_tile(halves - first);
+    const int64_t count = next_tile(halves - first, kMostColumns);
     kTiles[count - 1](p, panel, row_block, first, begin, end, run_begin, run_end);
     first += count;
   }

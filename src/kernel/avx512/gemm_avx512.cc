@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kernel/kernel.h"
+#include "kernel/tiles.h"
 
 namespace pbatch {
 namespace {
@@ -20,8 +21,6 @@ const int kChunkBlocks = 16;  // column blocks of a panel: 32 KiB of bytes
 // More would not leave registers for the float accumulators.
 template <int D>
 constexpr int kTileColumns = D == 1 ? 3 : 2;
-
-inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Some columns of a few row blocks, as bytes and floats.
 struct alignas(64) Panel {
@@ -149,12 +148,6 @@ TileFn tile_of(int64_t columns) {
                                      run_tile<R, 3, 1, W>};
   static const TileFn kTwoDigits[] = {run_tile<R, 1, 2, W>, run_tile<R, 2, 2, W>};
   return D == 1 ? kOneDigit[columns - 1] : kTwoDigits[columns - 1];
-}
-
-// Tiles as full as possible, and the last two of one size.
-inline int64_t next_tile(int64_t columns_left, int64_t most) {
-  if (columns_left <= most) return columns_left;
-  return columns_left >= 2 * most ? most : (columns_left + 1) / 2;
 }
 
 template <int R, int D, bool W>
