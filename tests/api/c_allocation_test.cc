@@ -18,7 +18,6 @@ namespace {
 class CAllocation : public testing::Scratch {
  protected:
   void SetUp() override {
-    Scratch::SetUp();
     testing::write_onnx(testing::mlp({64, 96, 80}), path("net.onnx"));
     ASSERT_TRUE(quantize_file(path("net.onnx"), path("q.onnx"), {}));
     ASSERT_EQ(pbatch_session_load(path("q.onnx").c_str(), nullptr, &session_, &error_), PBATCH_OK);
@@ -30,10 +29,7 @@ class CAllocation : public testing::Scratch {
     given.layers = {{"fc0", {3, 8}}, {"fc1", {5, 16}}};
     write("bits.json", allocation_json(given));
   }
-  void TearDown() override {
-    pbatch_session_free(session_);
-    Scratch::TearDown();
-  }
+  void TearDown() override { pbatch_session_free(session_); }
 
   std::vector<float> answer(const pbatch_precision& precision) {
     const std::vector<float> x = testing::random_floats(64, 7);

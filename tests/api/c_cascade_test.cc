@@ -18,7 +18,6 @@ namespace {
 class CCascade : public testing::Scratch {
  protected:
   void SetUp() override {
-    Scratch::SetUp();
     testing::write_onnx(testing::mlp({64, 96, 10}), path("net.onnx"));
     ASSERT_TRUE(quantize_file(path("net.onnx"), path("q.onnx"), {}));
     ASSERT_EQ(pbatch_session_load(path("q.onnx").c_str(), nullptr, &session_, &error_), PBATCH_OK);
@@ -26,7 +25,6 @@ class CCascade : public testing::Scratch {
   void TearDown() override {
     pbatch_cascade_free(cascade_);
     pbatch_session_free(session_);
-    Scratch::TearDown();
   }
   void create(double threshold) {
     const pbatch_cascade_stage stages[2] = {{&narrow_, threshold}, {&wide_, 0}};

@@ -20,7 +20,6 @@ using testing::write_onnx;
 class FromAllocation : public testing::Scratch {
  protected:
   void SetUp() override {
-    Scratch::SetUp();
     write_onnx(mlp({64, 128, 96}), path("net.onnx"));
     ASSERT_TRUE(quantize_file(path("net.onnx"), path("q.onnx"), {.planes = 6}));
     Result<Session> session = Session::load(path("q.onnx"), {.threads = 1});

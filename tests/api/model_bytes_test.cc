@@ -27,7 +27,6 @@ std::vector<float> run_model(const Session& session, int bits) {
 class ModelInMemory : public testing::Scratch {
  protected:
   void SetUp() override {
-    Scratch::SetUp();
     source_ = path("net.onnx");
     testing::write_onnx(testing::mlp({64, 96, 10}), source_);
     const auto report = quantize_file(source_, path("q.onnx"), options_);

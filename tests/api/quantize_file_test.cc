@@ -15,7 +15,6 @@ namespace {
 class QuantizeFile : public testing::Scratch {
  protected:
   void SetUp() override {
-    Scratch::SetUp();
     source_ = path("net.onnx");
     testing::write_onnx(testing::mlp({64, 96, 10}), source_);
     before_ = read(source_);

@@ -21,7 +21,6 @@ namespace {
 class FindCosts : public Scratch {
  protected:
   void SetUp() override {
-    Scratch::SetUp();
     for (const char* name : {"PBATCH_KERNEL_COSTS", "XDG_CACHE_HOME", "HOME"}) {
       const char* const value = std::getenv(name);
       before_.emplace_back(name,
@@ -34,7 +33,6 @@ class FindCosts : public Scratch {
     for (const auto& [name, value] : before_) {
       value ? setenv(name.c_str(), value->c_str(), 1) : unsetenv(name.c_str());
     }
-    Scratch::TearDown();
   }
 
   // An adapted table as this program would leave it here, told by its date.

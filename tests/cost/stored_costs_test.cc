@@ -18,7 +18,6 @@ const BitKernel& some_kernel() { return *find_kernel("words_generic"); }
 class StoredCosts : public Scratch {
  protected:
   void SetUp() override {
-    Scratch::SetUp();
     for (const char* name : {"PBATCH_KERNEL_COSTS", "XDG_CACHE_HOME", "HOME"}) {
       const char* const value = std::getenv(name);
       before_.emplace_back(name,
@@ -29,7 +28,6 @@ class StoredCosts : public Scratch {
   }
   void TearDown() override {
     for (const auto& [name, value] : before_) set(name.c_str(), value.value_or(""));
-    Scratch::TearDown();
   }
   static void set(const char* name, const std::string& value) {
     value.empty() ? unsetenv(name) : setenv(name, value.c_str(), 1);

@@ -80,7 +80,6 @@ class ModelFixture : public Scratch {
   }
 
   void SetUp() override {
-    Scratch::SetUp();
     model_ = path("q.onnx");
     data_ = path("q.safetensors");
   }

@@ -12,7 +12,6 @@ namespace {
 class Floor : public testing::Scratch {
  protected:
   void SetUp() override {
-    Scratch::SetUp();
     testing::write_onnx(testing::mlp({64, 128, 128, 10}), path("net.onnx"));
     const auto with = quantize_file(path("net.onnx"), path("with.onnx"), {.min_elements = 1});
     const auto without =

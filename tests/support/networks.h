@@ -12,6 +12,7 @@
 
 #include "graph/graph.h"
 #include "onnx/export.h"
+#include "tests/support/temp_folder.h"
 
 namespace pbatch::testing {
 
@@ -82,14 +83,15 @@ inline void write_onnx(const Graph& graph, const std::string& path) {
   std::ofstream(path, std::ios::binary) << *bytes;
 }
 
-/// A file name of its own for each test, in the temporary folder.
+/// A file name of its own for each test, in a folder that goes when the program ends.
 inline std::string temp_path(const std::string& name) {
+  static const TempFolder folder;
   const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
   std::string file = std::string(info->test_suite_name()) + "_" + info->name() + "_" + name;
   for (char& c : file) {
     if (c == '/') c = '_';  // of parameterized tests
   }
-  return ::testing::TempDir() + "pbatch_" + file;
+  return (folder.path() / file).string();
 }
 
 }  // namespace pbatch::testing

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <zlib.h>
 
 #include <filesystem>
@@ -10,17 +9,12 @@
 #include <iterator>
 #include <string>
 
+#include "tests/support/temp_folder.h"
+
 namespace pbatch::testing {
 
 class Scratch : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "pbatch-test-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
 
   std::string write(const std::string& name, const std::string& bytes) const {
@@ -44,7 +38,9 @@ class Scratch : public ::testing::Test {
     return static_cast<std::size_t>(std::distance(Iterator(folder_), Iterator()));
   }
 
-  std::filesystem::path folder_;
+  // There from the start: a fixture's constructor may write.
+  const TempFolder temp_folder_;
+  const std::filesystem::path& folder_ = temp_folder_.path();
 };
 
 }  // namespace pbatch::testing

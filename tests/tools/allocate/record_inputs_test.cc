@@ -20,10 +20,7 @@ using testing::write_onnx;
 
 class RecordInputs : public testing::Scratch {
  protected:
-  void SetUp() override {
-    Scratch::SetUp();
-    write_onnx(mlp({64, 128, 96}), path("net.onnx"));
-  }
+  void SetUp() override { write_onnx(mlp({64, 128, 96}), path("net.onnx")); }
   RecordedInputs record(const std::string& file, const QuantizeOptions& options = {}) {
     Result<RecordedInputs> made = record_inputs(file, options, pool_);
     EXPECT_TRUE(made) << made.status().to_line();
