@@ -34,8 +34,7 @@ case $way in
     static=OFF
     [ "$way" = static ] && static=ON
     cmake -S "$source_dir/examples" -B "$out" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-      -DCMAKE_PREFIX_PATH="$prefix" -DSTATIC=$static -DCMAKE_CXX_FLAGS="${SANITIZE:-}" \
-      -DCMAKE_C_FLAGS="${SANITIZE:-}"
+      -DCMAKE_PREFIX_PATH="$prefix" -DSTATIC=$static
     cmake --build "$out"
     run_examples
     ;;
@@ -67,10 +66,10 @@ case $way in
     libdir=$(pkg-config --variable=libdir pbatch)
     # The flags are words.
     # shellcheck disable=SC2086
-    c++ -std=c++20 ${SANITIZE:-} "$source_dir/examples/every_precision.cc" -o "$out/every_precision" \
+    c++ -std=c++20 "$source_dir/examples/every_precision.cc" -o "$out/every_precision" \
       $flags -Wl,-rpath,"$libdir"
     # shellcheck disable=SC2086
-    cc -std=c11 ${SANITIZE:-} "$source_dir/examples/run_from_c.c" -o "$out/run_from_c" \
+    cc -std=c11 "$source_dir/examples/run_from_c.c" -o "$out/run_from_c" \
       $flags -Wl,-rpath,"$libdir"
     run_examples
     ;;
