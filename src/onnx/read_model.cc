@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "graph/narrow_types.h"
 #include "graph/onnx_dtype.h"
 #include "graph/subgraphs.h"
 #include "onnx/constant_node.h"
@@ -89,7 +90,7 @@ Status check_branch_types(const onnx::NodeProto& proto, const Node& node) {
         const Tensor* const constant = branch.constant(branch.outputs[i]);
         const onnx::TypeProto& declared = attribute.g().output(static_cast<int>(i)).type();
         types[b] = constant != nullptr ? dtype_to_onnx(constant->dtype())
-                                       : declared.tensor_type().elem_type();
+                                       : held_code(declared.tensor_type().elem_type());
       }
     }
     if (types[0] == types[1] || types[0] == 0 || types[1] == 0) continue;
@@ -101,9 +102,15 @@ Status check_branch_types(const onnx::NodeProto& proto, const Node& node) {
 
 class GraphReader {
  public:
-  // `depth`: 0 for the model's own graph.
-  GraphReader(onnx::GraphProto& proto, const std::string& scope, int depth, ModelContext& context)
-      : proto_(proto), depth_(depth), context_(context), names_(proto, scope, context.node_names) {}
+  // `depth`: 0 for the model's own graph; `around`: the reader of the graph that it stands in, if
+  // any.
+  GraphReader(onnx::GraphProto& proto, const std::string& scope, int depth, ModelContext& context,
+              const GraphReader* around)
+      : proto_(proto),
+        depth_(depth),
+        context_(context),
+        around_(around),
+        names_(proto, scope, context.node_names) {}
 
   /// All but the order of the nodes, which needs captured() to be inputs.
   Status read() {
@@ -154,6 +161,31 @@ class GraphReader {
 
   Value& value(ValueId id) { return graph_.values[static_cast<std::size_t>(id)]; }
 
+  // The narrow type that the constant or input of that name is declared with; null for others.
+  const NarrowType* narrow_type_of(const std::string& name) const {
+    if (const auto it = narrow_.find(name); it != narrow_.end()) return it->second;
+    const auto known = ids_.find(name);
+    const bool own = known != ids_.end() &&
+                     (graph_.constant(known->second) != nullptr || made_.count(known->second) != 0);
+    return own || around_ == nullptr ? nullptr : around_->narrow_type_of(name);
+  }
+
+  // Operators whose result has the type of an input are told it, since a constant of a narrow type
+  // is held as a wider one.
+  void tell_narrow_type(const onnx::NodeProto& proto, Node& node) const {
+    const int place = node.op_type == "QuantizeLinear" ? 2 : node.op_type == "CastLike" ? 1 : -1;
+    if (place < 0 || !node.domain.empty() || proto.input_size() <= place) return;
+    const NarrowType* const type = narrow_type_of(proto.input(place));
+    if (type == nullptr) return;
+    if (node.op_type == "CastLike") {
+      node.op_type = "Cast";
+      node.inputs.resize(1);
+      node.attributes["to"] = std::int64_t{type->code};
+    } else {
+      node.attributes["output_dtype"] = std::int64_t{type->code};
+    }
+  }
+
   Status read_initializers() {
     if (proto_.sparse_initializer_size() != 0) {
       return Status(ErrorCode::unsupported,
@@ -168,6 +200,7 @@ class GraphReader {
       }
       PBATCH_ASSIGN_OR_RETURN(Tensor constant,
                               read_tensor(tensor, tensor.name(), context_.external));
+      keep_narrow_type(tensor.name(), tensor.data_type());
       Value& made = value(id);
       made.dtype = constant.dtype();
       made.dims.emplace();
@@ -175,6 +208,10 @@ class GraphReader {
       made.constant = std::move(constant);
     }
     return Status::ok();
+  }
+
+  void keep_narrow_type(const std::string& name, std::int64_t code) {
+    if (const NarrowType* const type = narrow_type(code)) narrow_[name] = type;
   }
 
   Status read_inputs() {
@@ -190,6 +227,7 @@ class GraphReader {
       }
       // The type of a subgraph's input is that of what its node hands in.
       if (depth_ == 0 || is_declared(info)) PBATCH_RETURN_IF_ERROR(read_type(info, &value(id)));
+      keep_narrow_type(info.name(), info.type().tensor_type().elem_type());
       graph_.inputs.push_back(id);
       made_.insert(id);
     }
@@ -268,7 +306,13 @@ class GraphReader {
       useful = true;
     }
     if (!useful) return malformed("operator " + node.op_type + " has no outputs");
-    if (node.op_type == "Constant" && node.domain.empty()) return take_constant(node);
+    if (node.op_type == "Constant" && node.domain.empty()) {
+      for (const onnx::AttributeProto& a : proto.attribute()) {
+        keep_narrow_type(proto.output(0), a.t().data_type());
+      }
+      return take_constant(node);
+    }
+    tell_narrow_type(proto, node);
     PBATCH_RETURN_IF_ERROR(check_control_flow(node));
     if (node.op_type == "If" && node.domain.empty()) {
       PBATCH_RETURN_IF_ERROR(check_branch_types(proto, node));
@@ -285,7 +329,7 @@ class GraphReader {
     }
     auto reader = std::make_unique<GraphReader>(*attribute.mutable_g(),
                                                 NodeNames::scope_of(node.name, attribute.name()),
-                                                depth_ + 1, context_);
+                                                depth_ + 1, context_, this);
     if (Status s = reader->read(); !s) {
       if (!s.node().empty()) return s;
       return Status(s.code(), "subgraph '" + attribute.name() + "': " + s.message(), s.remedy());
@@ -374,10 +418,12 @@ class GraphReader {
   onnx::GraphProto& proto_;
   int depth_;
   ModelContext& context_;
+  const GraphReader* around_;
   NodeNames names_;
   Graph graph_;
   std::unordered_map<std::string, ValueId> ids_;
-  std::set<ValueId> made_;  // graph inputs and what nodes make
+  std::set<ValueId> made_;                                     // graph inputs and what nodes make
+  std::unordered_map<std::string, const NarrowType*> narrow_;  // constants and inputs
 };
 
 }  // namespace
@@ -389,7 +435,7 @@ Result<Graph> read_model(onnx::ModelProto& model, const std::string& path, Exter
   context.inputs_may_have_values = model.ir_version() >= 4;
   PBATCH_RETURN_IF_ERROR(inline_functions(model));
   PBATCH_RETURN_IF_ERROR(read_opsets(model, context));
-  GraphReader reader(*model.mutable_graph(), "", 0, context);
+  GraphReader reader(*model.mutable_graph(), "", 0, context, nullptr);
   PBATCH_RETURN_IF_ERROR(reader.read());
   Graph graph = std::move(reader.graph());
   PBATCH_RETURN_IF_ERROR(sort_topologically(graph));

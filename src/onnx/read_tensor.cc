@@ -59,15 +59,19 @@ Result<Tensor> read_tensor(onnx::TensorProto& proto, const std::string& name,
                   "store the values inside the tensor");
   }
   PBATCH_ASSIGN_OR_RETURN(const Place place, read_place(proto, name));
+  const bool narrow = header.narrow != nullptr;
+  const DType stored = narrow ? DType::u8 : header.dtype;
   PBATCH_ASSIGN_OR_RETURN(
       Tensor tensor,
-      external->load(name, header.dtype, header.shape, place.location, place.offset, place.length));
-  if (tensor.dtype() != header.dtype) {
+      external->load(name, stored,
+                     narrow ? Shape{header.narrow->bytes(header.count)} : header.shape,
+                     place.location, place.offset, place.length));
+  if (tensor.dtype() != stored) {
     return Status(ErrorCode::internal, "external tensor '" + name + "' came as " +
                                            dtype_name(tensor.dtype()) + ", not " +
-                                           dtype_name(header.dtype));
+                                           dtype_name(stored));
   }
-  return tensor;
+  return narrow ? widen_narrow(header, tensor.raw()) : tensor;
 }
 
 }  // namespace pbatch

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "graph/narrow_types.h"
 #include "graph/onnx_dtype.h"
 
 namespace pbatch {
@@ -35,7 +36,7 @@ Status read_type(const onnx::ValueInfoProto& info, Value* to) {
                   "pbatch runs networks over dense tensors only");
   }
   const onnx::TypeProto::Tensor& type = info.type().tensor_type();
-  const std::optional<DType> dtype = dtype_from_onnx(type.elem_type());
+  const std::optional<DType> dtype = dtype_from_onnx(held_code(type.elem_type()));
   if (!dtype) {
     return Status(ErrorCode::unsupported,
                   "'" + info.name() + "' is of type " + onnx_type_name(type.elem_type()),

@@ -7,8 +7,8 @@
 
 namespace pbatch {
 
-/// Fills in element type and dimensions. `unsupported` for anything but a
-/// tensor of an element type that pbatch holds.
+/// Fills in element type, as which pbatch holds a narrow one (graph/narrow_types.h), and
+/// dimensions. `unsupported` for anything but a tensor of an element type that pbatch holds.
 Status read_type(const onnx::ValueInfoProto& info, Value* to);
 
 }  // namespace pbatch

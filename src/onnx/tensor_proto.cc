@@ -78,15 +78,35 @@ Result<Tensor> from_typed_fields(const onnx::TensorProto& proto, const TensorHea
   return malformed_tensor(name, "has no element type");
 }
 
+// Every element of the field is a byte.
+Result<Tensor> narrow_from_field(const onnx::TensorProto& proto, const TensorHeader& header,
+                                 const std::string& name) {
+  if (proto.int32_data_size() != header.narrow->bytes(header.count)) {
+    return wrong_count(name, header, static_cast<std::size_t>(proto.int32_data_size()));
+  }
+  std::string bytes;
+  for (const std::int32_t value : proto.int32_data()) {
+    // Some writers extend the sign.
+    if (value < -128 || value > 255) {
+      return malformed_tensor(name, "holds " + std::to_string(value) + ", which is no byte");
+    }
+    bytes.push_back(static_cast<char>(value));
+  }
+  return widen_narrow(header, bytes.data());
+}
+
 Result<Tensor> from_raw_data(const onnx::TensorProto& proto, const TensorHeader& header,
                              const std::string& name) {
   const std::string& raw = proto.raw_data();
-  const std::size_t wanted = static_cast<std::size_t>(header.count) * dtype_size(header.dtype);
+  const std::size_t wanted =
+      header.narrow != nullptr ? static_cast<std::size_t>(header.narrow->bytes(header.count))
+                               : static_cast<std::size_t>(header.count) * dtype_size(header.dtype);
   if (raw.size() != wanted) {
     return malformed_tensor(name, "of shape " + shape_to_string(header.shape) + " holds " +
                                       std::to_string(raw.size()) + " bytes, not " +
                                       std::to_string(wanted));
   }
+  if (header.narrow != nullptr) return widen_narrow(header, raw.data());
   PBATCH_ASSIGN_OR_RETURN(Tensor tensor, Tensor::create(header.dtype, header.shape));
   if (wanted != 0) std::memcpy(tensor.mutable_raw(), raw.data(), wanted);
   return tensor;
@@ -98,12 +118,13 @@ Result<TensorHeader> read_tensor_header(const onnx::TensorProto& proto, const st
   if (!proto.has_data_type() || proto.data_type() == 0) {
     return malformed_tensor(name, "has no element type");
   }
-  const std::optional<DType> dtype = dtype_from_onnx(proto.data_type());
+  const NarrowType* const narrow = narrow_type(proto.data_type());
+  const std::optional<DType> dtype = dtype_from_onnx(held_code(proto.data_type()));
   if (!dtype) {
     return Status(ErrorCode::unsupported,
                   "tensor '" + name + "' is of type " + onnx_type_name(proto.data_type()),
-                  "pbatch reads float16, bfloat16, float32, float64, bool and integers of 8 to 64 "
-                  "bits; convert the model to these");
+                  "pbatch reads floats of 4 to 64 bits, bool and integers of 2 to 64 bits; convert "
+                  "the model to these");
   }
   if (proto.has_segment()) {
     return Status(ErrorCode::unsupported, "tensor '" + name + "' is stored in segments",
@@ -112,7 +133,7 @@ Result<TensorHeader> read_tensor_header(const onnx::TensorProto& proto, const st
   if (proto.dims_size() > kMaxRank) {
     return malformed_tensor(name, "has " + std::to_string(proto.dims_size()) + " dimensions");
   }
-  TensorHeader header{*dtype, Shape(proto.dims().begin(), proto.dims().end())};
+  TensorHeader header{*dtype, narrow, Shape(proto.dims().begin(), proto.dims().end())};
   const Result<std::int64_t> count = checked_element_count(header.shape, dtype_size(*dtype));
   if (!count) return malformed_tensor(name, "has an impossible shape: " + count.status().message());
   header.count = *count;
@@ -128,9 +149,17 @@ Result<Tensor> read_tensor_data(const onnx::TensorProto& proto, const TensorHead
   }
   // An empty tensor may have an empty raw_data or none at all.
   const bool raw = proto.has_raw_data() && typed == 0;
-  Result<Tensor> tensor =
-      raw ? from_raw_data(proto, header, name) : from_typed_fields(proto, header, name);
+  Result<Tensor> tensor = raw                        ? from_raw_data(proto, header, name)
+                          : header.narrow != nullptr ? narrow_from_field(proto, header, name)
+                                                     : from_typed_fields(proto, header, name);
   if (tensor && header.dtype == DType::boolean) normalize_bools(*tensor);
+  return tensor;
+}
+
+Result<Tensor> widen_narrow(const TensorHeader& header, const void* bytes) {
+  PBATCH_ASSIGN_OR_RETURN(Tensor tensor, Tensor::create(header.dtype, header.shape));
+  decode_narrow(*header.narrow, static_cast<const std::uint8_t*>(bytes), header.count,
+                tensor.mutable_raw());
   return tensor;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "graph/narrow_types.h"
 #include "onnx/onnx.pb.h"
 #include "pbatch/status.h"
 #include "pbatch/tensor.h"
@@ -13,6 +14,8 @@ namespace pbatch {
 /// pbatch does not hold, segmented tensors, and shapes no memory can hold.
 struct TensorHeader {
   DType dtype = DType::f32;
+  /// Of what is stored, where that has fewer bits than dtype; else null.
+  const NarrowType* narrow = nullptr;
   Shape shape;
   std::int64_t count = 0;
 };
@@ -22,6 +25,9 @@ Result<TensorHeader> read_tensor_header(const onnx::TensorProto& proto, const st
 /// number of values must be what the shape asks for.
 Result<Tensor> read_tensor_data(const onnx::TensorProto& proto, const TensorHeader& header,
                                 const std::string& name);
+
+/// The values of a narrow type, from the bytes that hold them.
+Result<Tensor> widen_narrow(const TensorHeader& header, const void* bytes);
 
 /// Turns the bytes of bools into 0 and 1.
 void normalize_bools(Tensor& tensor);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "graph/known_attributes.h"
 #include "graph/subgraphs.h"
 #include "run/op_remedy.h"
 #include "run/refused_operators.h"
@@ -39,7 +40,10 @@ Result<OpFactory> find_op(const Node& node) {
     if (entry.first_opset > node.opset) continue;
     if (best == nullptr || entry.first_opset > best->first_opset) best = &entry;
   }
-  if (best != nullptr) return best->factory;
+  if (best != nullptr) {
+    PBATCH_RETURN_IF_ERROR(check_attributes_known(node));
+    return best->factory;
+  }
   const std::string what = "operator " + node.op_type + " of " +
                            (node.domain.empty() ? "ai.onnx" : node.domain) + ", opset " +
                            std::to_string(node.opset) + ", is not supported";

@@ -75,7 +75,8 @@ TEST(JoinedPlanes, DenseWeightsFillTheSpareBits) {
   const int expected[][3] = {{3, 6, 2}, {5, 5, 1}, {6, 6, 1}, {7, 7, 1}};
   const std::int64_t rows = 37, cols = 75;
   const std::int64_t down = row_blocks(rows), across = col_blocks(cols);
-  for (const auto& [n_planes, stored, band] : expected) {
+  for (const auto& row : expected) {
+    const int n_planes = row[0], stored = row[1], band = row[2];
     const std::vector<std::uint16_t> codes = random_codes(rows * cols, n_planes);
     const std::vector<std::uint8_t> dense = join(kLayoutDense, codes, rows, cols, n_planes);
     const std::int64_t bands = (down + band - 1) / band;

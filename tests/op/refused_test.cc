@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/passes.h"
 #include "run/find_op.h"
 
 namespace pbatch {
@@ -47,6 +48,41 @@ TEST(Refused, NothingThatIsListedAsLeftOutRuns) {
       EXPECT_NE(status.remedy(), general);
     }
   }
+}
+
+// ONNX 28 has SpaceToDepth in two orders and Attention in windows: passed over, such an attribute
+// would give another answer in silence.
+TEST(Refused, AttributesOfLaterOpsets) {
+  Node node;
+  node.op_type = "SpaceToDepth";
+  node.opset = 28;
+  node.attributes["blocksize"] = std::int64_t{2};
+  EXPECT_TRUE(find_op(node));
+  node.attributes["mode"] = std::string("CRD");
+  const Status status = find_op(node).status();
+  EXPECT_EQ(status.code(), ErrorCode::unsupported);
+  EXPECT_NE(status.message().find("'mode'"), std::string::npos) << status.to_line();
+
+  Graph graph;
+  graph.opsets[""] = 25;
+  Node attention;
+  attention.name = "a";
+  attention.op_type = "Attention";
+  attention.opset = 25;
+  attention.attributes["left_window_size"] = std::int64_t{4};
+  for (const char* name : {"q", "k", "v", "y"}) {
+    Value value;
+    value.name = name;
+    (*name == 'y' ? attention.outputs : attention.inputs)
+        .push_back(graph.add_value(std::move(value)));
+  }
+  graph.inputs = attention.inputs;
+  graph.outputs = attention.outputs;
+  graph.nodes.push_back(attention);
+  const Status window = expand(graph);
+  EXPECT_EQ(window.code(), ErrorCode::unsupported);
+  EXPECT_EQ(window.node(), "a");
+  EXPECT_NE(window.message().find("'left_window_size'"), std::string::npos) << window.to_line();
 }
 
 }  // namespace

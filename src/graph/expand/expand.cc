@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "graph/expand/expansion.h"
+#include "graph/known_attributes.h"
 #include "graph/passes.h"
 #include "graph/subgraphs.h"
 
@@ -65,7 +66,9 @@ class Expander {
     const Entry* entry = find_expansion(node);
     if (entry == nullptr) return std::vector<Node>();
     Expansion expansion(graph, constants, names_, node, opset_);
-    if (Status s = entry->expand(expansion); !s) {
+    Status s = check_attributes_known(node);
+    if (s) s = entry->expand(expansion);
+    if (!s) {
       return std::move(s).at_node(node.name).in_file(graph.source_file);
     }
     return expansion.take();

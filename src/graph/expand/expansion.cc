@@ -20,7 +20,11 @@ Tensor filled(DType type, Shape shape, const std::vector<T>& values) {
 Status Expansion::expect_inputs(std::size_t required, std::size_t most) const {
   const std::size_t given = node_.inputs.size();
   if (given > most) {
-    return malformed("has " + std::to_string(given) + " inputs, at most " + std::to_string(most));
+    return Status(ErrorCode::malformed,
+                  node_.op_type + " has " + std::to_string(given) + " inputs, at most " +
+                      std::to_string(most),
+                  "it is an invalid node, or of an opset after 23: export the model for opset 23")
+        .at_node(node_.name);
   }
   for (std::size_t i = 0; i < required; ++i) {
     if (!has(i)) return malformed("lacks its input " + std::to_string(i));

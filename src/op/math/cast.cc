@@ -8,6 +8,7 @@
 #include "graph/float64_casts.h"
 #include "graph/onnx_dtype.h"
 #include "op/convert.h"
+#include "op/convert_narrow.h"
 #include "op/node_checks.h"
 #include "op/op.h"
 
@@ -88,6 +89,20 @@ class Cast final : public Op {
   bool was_float64_;         ///< one side of the cast
 };
 
+// To a type that is held as a wider one.
+class CastToNarrow final : public Op {
+ public:
+  CastToNarrow(const NarrowType& type, bool saturate) : type_(type), saturate_(saturate) {}
+
+  Result<StepPlan> plan(const PlanRequest& request) const override {
+    return plan_convert_narrow(*request.inputs[0], type_, saturate_);
+  }
+
+ private:
+  const NarrowType& type_;
+  bool saturate_;
+};
+
 Result<bool> was_float64(const Node& node) {
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t mark, node.int_attr(kFloat64Cast, 0));
   return mark != 0;
@@ -102,6 +117,11 @@ Result<std::unique_ptr<Op>> make_cast(const Graph&, const Node& node) {
                   "the exporter wrote an invalid node; export the model again");
   }
   PBATCH_ASSIGN_OR_RETURN(const std::int64_t code, node.int_attr("to", 0));
+  const NarrowType* const narrow = narrow_type(code);
+  if (narrow != nullptr && is_rounded_to(*narrow)) {
+    PBATCH_ASSIGN_OR_RETURN(const std::int64_t saturate, node.int_attr("saturate", 1));
+    return std::unique_ptr<Op>(new CastToNarrow(*narrow, saturate != 0));
+  }
   const std::optional<DType> type = dtype_from_onnx(code);
   if (!type) {
     return Status(ErrorCode::unsupported, "Cast to " + onnx_type_name(code) + " is not supported",

@@ -1,4 +1,6 @@
 // DequantizeLinear: y = (x - zero_point) scale.
+#include <type_traits>
+
 #include "op/float_checks.h"
 #include "op/math/scale_layout.h"
 #include "op/node_checks.h"
@@ -17,8 +19,8 @@ StepPlan plan_dequantize(const ScaleLayout& layout, const Shape& shape, bool has
     layout.for_each_run([&](std::int64_t at, std::int64_t count, std::int64_t s, std::int64_t by) {
       for (std::int64_t i = 0; i < count; ++i) {
         const std::int64_t k = s + i * by;
-        const std::int64_t centred =
-            std::int64_t{from[at + i]} - (zeros != nullptr ? std::int64_t{zeros[k]} : 0);
+        using Wide = std::conditional_t<std::is_same_v<T, float>, float, std::int64_t>;
+        const Wide centred = Wide{from[at + i]} - (zeros != nullptr ? Wide{zeros[k]} : Wide{0});
         to[at + i] = static_cast<float>(centred) * scales[k];
       }
     });
@@ -56,6 +58,8 @@ class DequantizeLinear final : public Op {
         return plan_dequantize<std::int16_t>(layout, x.shape(), zero != nullptr);
       case DType::i32:
         return plan_dequantize<std::int32_t>(layout, x.shape(), zero != nullptr);
+      case DType::f32:  // a narrow float (graph/narrow_types.h)
+        return plan_dequantize<float>(layout, x.shape(), zero != nullptr);
       default:
         return unsupported_type("DequantizeLinear", x.dtype());
     }
