@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <chrono>
+#include <memory>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/thread_pool.h"
@@ -14,17 +16,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How many threads take part in work that all have time to come to.
+// How many threads take part in work to which all have seconds to come.
 int threads_at_work(ThreadPool& pool) {
-  std::atomic<int> present{0}, most{0};
-  pool.parallel_for(8 * pool.threads(), 1, [&](std::int64_t, std::int64_t) {
-    const int now = ++present;
-    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
-    }
-    std::this_thread::sleep_for(5ms);
-    --present;
+  std::mutex mutex;
+  std::set<std::thread::id> present;
+  pool.parallel_for(1000 * pool.threads(), 1, [&](std::int64_t, std::int64_t) {
+    const auto all_are_here = [&] {
+      const std::scoped_lock lock(mutex);
+      present.insert(std::this_thread::get_id());
+      return static_cast<int>(present.size()) == pool.threads();
+    };
+    if (!all_are_here()) std::this_thread::sleep_for(5ms);
   });
-  return most;
+  return static_cast<int>(present.size());
 }
 
 TEST(Fork, IsCounted) {

@@ -3,8 +3,10 @@
 
 #include <functional>
 
+#include "tests/support/sanitizers.h"
+
 // Sanitizers have allocators of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(PBATCH_ASAN) || defined(PBATCH_TSAN)
 #define PBATCH_COUNTS_ALLOCATIONS 0
 #else
 #define PBATCH_COUNTS_ALLOCATIONS 1

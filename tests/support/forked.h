@@ -7,8 +7,10 @@
 
 #include <string>
 
+#include "tests/support/sanitizers.h"
+
 // ThreadSanitizer ends processes that start threads after a fork.
-#if defined(__SANITIZE_THREAD__)
+#if defined(PBATCH_TSAN)
 #define PBATCH_SKIP_FORKS() GTEST_SKIP() << "ThreadSanitizer does not follow forks"
 #else
 #define PBATCH_SKIP_FORKS() static_cast<void>(0)
