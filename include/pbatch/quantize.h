@@ -46,6 +46,10 @@ struct QuantizeOptions {
   /// where it pays (docs/bit-layers.md, "Outliers"). 0: none, which GPUs need. 0.001 is
   /// enough for networks with few large weights.
   double outliers = 0;
+  /// Inputs of products are taken to have a mean whose square is this share of their variance, in
+  /// every column alike, 0 to 1: codes keep the sums of a row's errors small (docs/bit-layers.md,
+  /// "Sums of errors"). 0: each weight by itself.
+  double row_sums = 0.03;
   Scheme scheme = Scheme::automatic;  ///< Session::quantize_in_memory takes automatic for plain
   std::vector<Sample> samples;        ///< replace self-made statistics and improve on them
   /// Told how far the work is: what is done now, steps done, steps in all. From the calling thread.

@@ -23,7 +23,8 @@ void add_text(Crc32& crc, const std::string& text) {
 std::string describe(const QuantizeOptions& q) {
   return std::string(pbatch_version()) + " planes=" + std::to_string(q.planes) +
          " group=" + std::to_string(q.group) + " min=" + std::to_string(q.min_elements) +
-         " floor=" + std::to_string(q.floor_bits) + " outliers=" + std::to_string(q.outliers);
+         " floor=" + std::to_string(q.floor_bits) + " outliers=" + std::to_string(q.outliers) +
+         " row_sums=" + std::to_string(q.row_sums);
 }
 
 // Two checksums, of what the network does and of its weights, and the number of weights' bytes: of

@@ -125,6 +125,7 @@ def quantize(
     samples: Any = None,
     floor: int = 8,
     outliers: float = 0.0,
+    row_sums: float = 0.03,
 ) -> Quantized:
     """Turns a float network into bit-layers. Needs no data and retrains nothing.
 
@@ -148,6 +149,8 @@ def quantize(
             output layers; 1: no floor.
         outliers: share of the weights, up to 0.01, that may be kept apart from their codes in
             matrices with heavy tails, where it pays; 0: none, which GPUs need.
+        row_sums: what the mean of a product's inputs is taken to count, 0 to 1, against their
+            variance: plain codes keep sums of errors small; 0: each weight by itself.
 
     Raises:
         Error: of the class that says why.
@@ -177,6 +180,8 @@ def quantize(
         raise InvalidArgumentError(f"'floor' is {floor}", remedy="give 1 to 16")
     if not 0 <= outliers <= 0.01:
         raise InvalidArgumentError(f"'outliers' is {outliers}", remedy="give 0 to 0.01")
+    if not 0 <= row_sums <= 1:
+        raise InvalidArgumentError(f"'row_sums' is {row_sums}", remedy="give 0 to 1")
     if samples is None:
         named: list[tuple[str, Any]] = []
     else:
@@ -189,6 +194,7 @@ def quantize(
         threads,
         floor,
         outliers,
+        row_sums,
         scheme,
         named,
     )

@@ -73,6 +73,7 @@ def register(
     exclude: Sequence[str] = (),
     floor: int | None = None,
     outliers: float | None = None,
+    row_sums: float | None = None,
     threads: int | None = None,
     connect: bool | None = None,
     cache: str | os.PathLike[str] | None = None,
@@ -88,8 +89,8 @@ def register(
             ``InferenceSession.run``; default 4 and 16. ``exact``, True by default, keeps
             convolutions of a quantized file on bit-layers where float would be faster. A run's
             own: ``RunOptions.add_run_config_entry("pbatch.bits", "3")``.
-        planes, group, min_elements, exclude, floor, outliers: as in ``pbatch.quantize``, for a float
-            network.
+        planes, group, min_elements, exclude, floor, outliers, row_sums: as in ``pbatch.quantize``, for
+            a float network.
         threads: at work on one node, the calling one included; default: the options'
             ``intra_op_num_threads``. 0: one per CPU.
         connect: whether operators between layers run here too, where the library has them, so that
@@ -123,6 +124,7 @@ def register(
         "exclude": ";".join(exclude) or None,
         "floor": floor,
         "outliers": outliers,
+        "row_sums": row_sums,
         "threads": options.intra_op_num_threads if threads is None else threads,
         "connect": None if connect is None else int(connect),
         "cache": None if cache is None else os.fspath(cache),

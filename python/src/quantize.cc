@@ -69,7 +69,7 @@ void bind_quantize(nb::module_& m) {
           "__init__",
           [](QuantizeOptions* self, int planes, int group, std::int64_t min_elements,
              std::vector<std::string> exclude, int threads, int floor_bits, double outliers,
-             const std::string& scheme, const NamedArrays& samples) {
+             double row_sums, const std::string& scheme, const NamedArrays& samples) {
             new (self) QuantizeOptions{.planes = planes,
                                        .group = group,
                                        .min_elements = min_elements,
@@ -77,16 +77,17 @@ void bind_quantize(nb::module_& m) {
                                        .threads = threads,
                                        .floor_bits = floor_bits,
                                        .outliers = outliers,
+                                       .row_sums = row_sums,
                                        .scheme = scheme_of(scheme),
                                        .samples = copy_samples(samples),
                                        .progress = {}};
           },
           nb::arg("planes"), nb::arg("group"), nb::arg("min_elements"), nb::arg("exclude"),
-          nb::arg("threads"), nb::arg("floor_bits"), nb::arg("outliers"), nb::arg("scheme"),
-          nb::arg("samples"),
+          nb::arg("threads"), nb::arg("floor_bits"), nb::arg("outliers"), nb::arg("row_sums"),
+          nb::arg("scheme"), nb::arg("samples"),
           nb::sig("def __init__(self, planes: int, group: int, min_elements: int, "
                   "exclude: Sequence[str], threads: int, floor_bits: int, outliers: float, "
-                  "scheme: str, "
+                  "row_sums: float, scheme: str, "
                   "samples: Sequence[tuple[str, Any]]) -> None"));
   nb::class_<QuantizeReport>(m, "QuantizeResult")
       .def_ro("layers", &QuantizeReport::layers)

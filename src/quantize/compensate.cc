@@ -21,6 +21,11 @@ constexpr std::int64_t kSampleGroups = 16384;  // that scales are learned from
 // Sweeps of descent: the later ones gain a tenth of a decibel, and large matrices take minutes.
 constexpr int kSweeps = 4, kSweepsOfLarge = 2;
 constexpr std::int64_t kLarge = std::int64_t{1} << 22;  // weights
+// The widest width counts more, so many times, until it gains as much: inputs that differ from
+// those that codes were made for cost up to a decibel there. Large matrices are not made again.
+constexpr double kWideGainDb = 1;
+constexpr double kMoreForWidest = 4;
+constexpr int kAttempts = 3;
 
 // A part of the rows and what they are multiplied with.
 struct Part {
@@ -53,11 +58,29 @@ class Compensator {
         widths_(plain.planes_available()),
         group_cols_(plain.group == 0 ? static_cast<int>(plain.cols) : plain.group) {
     table_.rows = plain.codebook_widths;
-    table_.scale.assign(plain.codebook.begin(), plain.codebook.end());
   }
 
   Result<CompensatedMatrix> run(const MatrixMoments& moments) {
-    PBATCH_RETURN_IF_ERROR(prepare(moments.fit, true, &parts_));
+    const int attempts = plain_.rows * plain_.cols > kLarge ? 1 : kAttempts;
+    for (int attempt = 1;; ++attempt) {
+      PBATCH_ASSIGN_OR_RETURN(MatrixStorage made, make(moments.fit));
+      CompensatedMatrix result;
+      PBATCH_ASSIGN_OR_RETURN(result.gain_db, judge(made.matrix, moments.check));
+      if (result.gain_db.back() < kWideGainDb && attempt < attempts) {
+        widest_counts_ *= kMoreForWidest;
+        continue;
+      }
+      if (is_better(result.gain_db)) {
+        result.matrix = std::make_shared<const BitMatrix>(std::move(made.matrix));
+      }
+      return result;
+    }
+  }
+
+ private:
+  Result<MatrixStorage> make(const std::vector<InputMoments>& moments) {
+    table_.scale.assign(plain_.codebook.begin(), plain_.codebook.end());
+    PBATCH_RETURN_IF_ERROR(prepare(moments, true, &parts_));
     for (Part& part : parts_) weigh(&part);
     PBATCH_ASSIGN_OR_RETURN(MatrixStorage made,
                             MatrixStorage::allocate(plain_.rows, plain_.cols, plain_.planes_stored,
@@ -73,17 +96,14 @@ class Compensator {
     learn_scales(made.matrix, table_);
     std::copy(table_.scale.begin(), table_.scale.end(), made.codebook);
     improve_codes(made);
-
-    CompensatedMatrix result;
     parts_.clear();
-    PBATCH_ASSIGN_OR_RETURN(result.gain_db, judge(made.matrix, moments.check));
-    if (is_better(result.gain_db)) {
-      result.matrix = std::make_shared<const BitMatrix>(std::move(made.matrix));
-    }
-    return result;
+    return made;
   }
 
- private:
+  double importance_of(int n) const {
+    return importance_of_width(n) * (n == widths_.top() ? widest_counts_ : 1);
+  }
+
   // `to_code`: codes will be made by these moments, not only measured.
   Status prepare(const std::vector<InputMoments>& moments, bool to_code,
                  std::vector<Part>* parts) const {
@@ -153,7 +173,7 @@ class Compensator {
       const auto i = static_cast<std::size_t>(w);
       // Weights that a width tells exactly must not make it count infinitely.
       const double noise = std::max(part->noise[i], most * 1e-9) + 1e-300;
-      part->weight.push_back(importance_of_width(widths_.width[i]) * (most + 1e-300) / noise);
+      part->weight.push_back(importance_of(widths_.width[i]) * (most + 1e-300) / noise);
     }
     part->tree = std::make_unique<WidthTree>(widths_, part->weight.data());
   }
@@ -290,8 +310,9 @@ class Compensator {
     return gain;
   }
 
-  // Over the widths, each by its importance.
+  // Over the widths, each by its importance; and never at the cost of the widest.
   bool is_better(const std::vector<double>& gain_db) const {
+    if (gain_db.back() < 0) return false;
     double sum = 0;
     for (int w = 0; w < widths_.count; ++w) {
       const int n = widths_.width[static_cast<std::size_t>(w)];
@@ -305,6 +326,7 @@ class Compensator {
   ThreadPool* const pool_;
   const TreeWidths widths_;
   const int group_cols_;
+  double widest_counts_ = 1;  // more than importance_of_width() says, so many times
   ScaleTable table_;
   std::vector<Part> parts_;
 };

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "base/thread_pool.h"
@@ -20,6 +21,7 @@
 #include "quantize/name_pattern.h"
 #include "quantize/options.h"
 #include "quantize/quantize_matrix.h"
+#include "quantize/row_sums.h"
 #include "quantize/same_matrix.h"
 #include "quantize/set_floors.h"
 #include "quantize/sqnr.h"
@@ -233,8 +235,19 @@ class GraphQuantizer {
         quantize_matrix(c.view, options_.planes, group_for(options_.group, c.weight->size()),
                         &pool_, options_.outliers));
     Done done{*c.weight, c.view, std::move(made), {}};
+    if (options_.row_sums > 0 && c.reported != std::string_view("Gather")) {
+      PBATCH_RETURN_IF_ERROR(balance_sums(&done));
+    }
     PBATCH_RETURN_IF_ERROR(compensate(layer, &done));
     return &done_.emplace(hash, std::move(done))->second;
+  }
+
+  Status balance_sums(Done* done) {
+    PBATCH_ASSIGN_OR_RETURN(done->made.matrix,
+                            balance_row_sums(done->view, *done->made.matrix, done->made.sqnr_db,
+                                             options_.row_sums, &pool_));
+    done->made.sqnr_db = measure_sqnr(*done->made.matrix, done->view, &pool_);
+    return Status::ok();
   }
 
   Status compensate(const std::string& layer, Done* done) {

@@ -35,6 +35,7 @@ def quantize_(
     min_elements: int = 4096,
     floor: int = 8,
     outliers: float = 0.0,
+    row_sums: float = 0.03,
 ) -> nn.Module:
     """Turns the nn.Linear, nn.Embedding, nn.LSTM, nn.GRU and nn.RNN in a module into modules over
     bit-layers, in place. Needs no data and retrains nothing.
@@ -44,7 +45,7 @@ def quantize_(
         planes: bit-layers stored per matrix, 1 to 16; the greatest width that it can run at.
         filter_fn: called with each of these modules and its name in ``module``; False leaves it as
             it is. None: all become bit-layers.
-        group, min_elements, floor, outliers: as of pbatch.quantize; modules with smaller matrices
+        group, min_elements, floor, outliers, row_sums: as of pbatch.quantize; modules with smaller matrices
             only stay as they are.
 
     Returns:
@@ -70,6 +71,7 @@ def quantize_(
             scheme="plain",
             floor=floor,
             outliers=outliers,
+            row_sums=row_sums,
         )
         assert isinstance(model, Model)
         if any(layer.quantized for layer in report.layers):
