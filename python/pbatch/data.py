@@ -23,7 +23,7 @@ class Predictor:
     Runs are in exact arithmetic, so the answer for a row depends neither on its batch nor on the worker.
 
     Args:
-        model: as of InferenceSession; a path is opened by each worker, which share its planes.
+        model: as of InferenceSession; a path is opened by each worker.
         bits, abits, layers: as of run.
         columns: the column that each input reads, {input: column}; left out: of the input's name.
         keep: whether the columns that were read stay in the batch.

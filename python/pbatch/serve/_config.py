@@ -19,7 +19,8 @@ class ModelConfig:
 
     Attributes:
         name: by which clients ask for it.
-        path: of a pbatch model, or of a float network, which is quantized in memory.
+        path: of a pbatch model, or of a float network, which is quantized in memory; or the URL of a
+            pbatch model's .onnx file, which answers when the planes of its floor have come.
         floor, ceiling: the least and the greatest width that the server chooses; ceiling 0: all.
         abits: bits of the activations.
         target_ms: what requests without a deadline shall take at most, in milliseconds.
@@ -59,6 +60,7 @@ class ServerConfig:
         max_body: bytes of a request at most.
         max_waiting: items that wait for one model at most; more are refused with 503.
         threads: of a run; 0: one per CPU.
+        cache: folder for models that come by URL; "": pbatch/models of the user's cache.
         replicas: processes; max_replicas above it lets Ray start more when bits are used up.
     """
 
@@ -72,8 +74,14 @@ class ServerConfig:
     max_body: int = 64 << 20
     max_waiting: int = 10_000
     threads: int = 0
+    cache: str = ""
     replicas: int = 1
     max_replicas: int = 0
+
+
+def default_cache() -> str:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "pbatch", "models")
 
 
 def _build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -101,7 +109,7 @@ def model_of(value: str | Mapping[str, Any]) -> ModelConfig:
         model = _build(ModelConfig, value, "a model")
     else:
         name, equals, path = value.partition("=")
-        if not equals:
+        if not equals or "://" in name:  # a query of a URL
             path, name = value, os.path.basename(value).removesuffix(".onnx").removesuffix(".pbatch")
         model = ModelConfig(name, path)
     if not model.name or "/" in model.name:

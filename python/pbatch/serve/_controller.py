@@ -51,7 +51,9 @@ class Costs:
         """Items a second with the best batch of at most ``most``."""
         key = width, most
         if key not in self._capacity:
-            self._capacity[key] = max(b / self.seconds(width, b) for b in range(1, most + 1))
+            # Between measured batches items a second only grow, or only fall.
+            ends = {most, *(b for b in self.times[width] if b < most)}
+            self._capacity[key] = max(b / self.seconds(width, b) for b in ends)
         return self._capacity[key]
 
     def updated(self, width: int, batch: int, seconds: float, weight: float = 0.1) -> Costs:
@@ -157,8 +159,10 @@ def decide(
         return Decision(widths[0], batch_of(now, deadlines, widths[0], costs, policy)), state
     deadlines = deadlines[:LOOKAHEAD]
     current = max((w for w in widths if w <= state.width), default=widths[0])
-    fitting = [w for w in widths if w <= current and keeps(now, deadlines, rate, w, costs, policy)]
-    width = max(fitting, default=widths[0])
+    narrower = (w for w in reversed(widths) if w <= current)
+    width = next(
+        (w for w in narrower if keeps(now, deadlines, rate, w, costs, policy)), widths[0]
+    )
     if width < current:
         state = State(width)
     else:

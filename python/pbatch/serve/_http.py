@@ -71,8 +71,7 @@ class Rest:
         return JSONResponse(self._server().model_metadata(*self._model(request)))
 
     async def model_ready(self, request: Request) -> Response:
-        self._server().model(*self._model(request))
-        return Response()
+        return JSONResponse(self._server().model_readiness(*self._model(request)))
 
     async def infer(self, request: Request) -> Response:
         name, version = self._model(request)
@@ -119,12 +118,12 @@ def application(server: Callable[[], Server], tokens: tuple[str, ...], max_body:
     model = "/v2/models/{model}"
     version = model + "/versions/{version}"
     routes = [
+        *(("POST", f"{path}/infer", rest.infer) for path in (model, version)),
         ("GET", "/v2/health/live", rest.live),
         ("GET", "/v2/health/ready", rest.ready),
         ("GET", "/v2", rest.metadata),
         *(("GET", path, rest.model_metadata) for path in (model, version)),
         *(("GET", f"{path}/ready", rest.model_ready) for path in (model, version)),
-        *(("POST", f"{path}/infer", rest.infer) for path in (model, version)),
         ("POST", "/v2/repository/index", rest.index),
         ("POST", "/v2/repository/models/{model}/load", rest.load),
         ("POST", "/v2/repository/models/{model}/unload", rest.unload),

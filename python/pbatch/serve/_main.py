@@ -48,6 +48,10 @@ def start(config: ServerConfig, ray_address: str | None = None) -> None:
     Ray."""
     os.environ.update(settings_for_proxies(config))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's workers are for batches: they stand behind all else on the machine (niceness 15), and a proxy
+    # has 15 seconds to come up, which a busy machine needs for its imports alone.
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")
     from ._app import build  # reads the environment
 
     import ray

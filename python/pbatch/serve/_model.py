@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import statistics
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,18 +25,31 @@ from ._metrics import METRICS
 from ._precision import Wanted, read_deadline, read_wanted
 from ._protocol import InferRequest, InferResponse, ProtocolError, bad, check_inputs
 from ._queue import Batch, Queue, Request
+from ._transfer import Transfer, is_url
 
 LOG = logging.getLogger("pbatch.serve")
 MEASURED_BATCHES = (1, 4, 16)
 MEASURED_WIDTHS = (1, 2, 3, 4, 6, 8, 10, 12, 14, 16)
+INLINE_SECONDS = 0.0005  #: a run as short is over before another thread would have begun it
 
 
 class Model:
-    """Runs on one thread of its own, one run at a time; the rest is for one event loop."""
+    """Runs on one thread of its own, or where they are very short on the loop's, one run at a time; the
+    rest is for one event loop.
 
-    def __init__(self, config: ModelConfig, threads: int, max_waiting: int) -> None:
+    A model at a URL is made with the planes of its floor; ``widen`` fetches the others.
+    """
+
+    def __init__(self, config: ModelConfig, threads: int, max_waiting: int, cache: str = "") -> None:
         self.config = config
-        self.session = _open(config, threads)
+        self._threads = threads
+        self._ending = threading.Event()
+        self._transfer: Transfer | None = None
+        if is_url(config.path):
+            self._transfer = Transfer(config.path, cache)
+            self._transfer.begin()
+            self._transfer.fetch(config.floor, attempts=5)
+        self.session = _open(self._path, threads)
         if not self.session.layers:
             raise InvalidArgumentError(
                 f"model '{config.name}' has no bit-layers", remedy="quantize the network"
@@ -46,38 +61,101 @@ class Model:
             p[2] is not None and len(p[2]) > 0 and p[2][0] is None
             for p in [*(p for p in self.inputs if not p[3]), *self.outputs]
         )
-        most = self.session.max_weight_bits
-        ceiling = min(config.ceiling or most, most)
-        floor = min(config.floor, ceiling)
         max_batch = config.max_batch if self.takes_batches else 1
-        policy = Policy(config.target_ms / 1000, floor, ceiling, max_batch, config.hold_s)
-        self.queue = Queue(self._measure(policy), policy, time.monotonic)
+        policy = Policy(config.target_ms / 1000, *self._range(self.session), max_batch, config.hold_s)
+        self.queue = Queue(Costs(self._measure(self.session, policy)), policy, time.monotonic)
         self._max_waiting = max_waiting
         self._cascades: dict[tuple[Any, ...], Cascade] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"pbatch-{config.name}")
+        self._running = asyncio.Lock()
         self._work = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def _path(self) -> str:
+        return self.config.path if self._transfer is None else self._transfer.path
+
+    def _range(self, session: InferenceSession) -> tuple[int, int]:
+        """Floor and ceiling with the planes of this session."""
+        most = session.max_weight_bits
+        ceiling = min(self.config.ceiling or most, most)
+        return min(self.config.floor, ceiling), ceiling
+
+    # Planes that come while it serves
+
+    @property
+    def bits(self) -> int:
+        """Planes that are there."""
+        return self.session.max_weight_bits
+
+    @property
+    def bits_of_model(self) -> int:
+        """Those that it has in all."""
+        return self.bits if self._transfer is None else self._transfer.planes_of_model
+
+    async def widen(self) -> None:
+        """Fetches what is missing and takes each plane into use; ends when all are there, or at an
+        error of the store that waiting does not mend."""
+        if self._transfer is None:
+            return
+        loop = asyncio.get_running_loop()
+        while self.bits < self._transfer.planes_of_model and not self._ending.is_set():
+            try:
+                wider, times = await loop.run_in_executor(None, self._next_planes, self._transfer)
+            except (Error, OSError) as error:
+                LOG.error("planes are missing", extra={"model": self.config.name, "error": str(error),
+                                                       "bits": self.bits})  # fmt: skip
+                return
+            if wider is None:
+                return
+            if self._ending.is_set():
+                wider.close()
+                return
+            async with self._running:
+                old, self.session = self.session, wider
+                self._cascades.clear()
+            old.close()
+            floor, ceiling = self._range(wider)
+            queue = self.queue
+            queue.policy = dataclasses.replace(queue.policy, floor=floor, ceiling=ceiling)
+            queue.costs = Costs({**queue.costs.times, **times})
+            LOG.info("model is wider", extra={"model": self.config.name, "bits": self.bits})
+
+    def _next_planes(
+        self, transfer: Transfer
+    ) -> tuple[InferenceSession | None, dict[int, dict[int, float]]]:
+        """A session over one plane more, or over all that have come, and the times of its widths."""
+        transfer.fetch(self.bits + 1, self._ending.is_set)
+        if self._ending.is_set():
+            return None, {}
+        wider = _open(self._path, self._threads)
+        floor, ceiling = self._range(wider)
+        policy = dataclasses.replace(self.queue.policy, floor=floor, ceiling=ceiling)
+        return wider, self._measure(wider, policy, set(self.queue.costs.widths))
+
     # Times
 
-    def _measure(self, policy: Policy) -> Costs:
+    def _measure(
+        self, session: InferenceSession, policy: Policy, known: set[int] | None = None
+    ) -> dict[int, dict[int, float]]:
+        """Of widths that are not known yet."""
         widths = {policy.floor, policy.ceiling}
         widths.update(w for w in MEASURED_WIDTHS if policy.floor <= w <= policy.ceiling)
         times: dict[int, dict[int, float]] = {}
-        for width in sorted(widths):
+        for width in sorted(widths - (known or set())):
             times[width] = {}
             for batch in [b for b in MEASURED_BATCHES if b <= policy.max_batch]:
                 feed = {p[0]: self._made_up(p, batch) for p in self.inputs if not p[3]}
                 options = _options(Wanted(), width, self.config.abits)
-                self.session.run(None, feed, options)
+                session.run(None, feed, options)
                 seconds = []
                 for _ in range(3):
                     start = time.perf_counter()
-                    self.session.run(None, feed, options)
+                    session.run(None, feed, options)
                     seconds.append(time.perf_counter() - start)
                 times[width][batch] = statistics.median(seconds)
-        return Costs(times)
+        return times
 
     def _made_up(self, port: tuple[Any, ...], batch: int) -> NDArray[Any]:
         name, dtype, shape, _ = port
@@ -99,10 +177,11 @@ class Model:
         for name in request.outputs:
             if name not in names:
                 raise bad(f"the model has no output '{name}'; its outputs are {', '.join(names)}")
-        if wanted.bits is not None and 16 >= wanted.bits > self.session.max_weight_bits:
-            raise bad(
-                f"parameter 'bits' is {wanted.bits}; the model has {self.session.max_weight_bits}"
-            )
+        widest = max([wanted.bits or 0, *(bits for bits, _ in wanted.cascade)])
+        if self.bits < widest <= self.bits_of_model:
+            raise ProtocolError(503, f"{self.bits} of the model's {self.bits_of_model} bits are there by now")
+        if self.bits_of_model < widest <= 16:
+            raise bad(f"parameter 'bits' is {widest}; the model has {self.bits_of_model}")
         items, kind = self._kind(request)
         if self._closed:
             raise ProtocolError(503, f"model '{self.config.name}' is being unloaded")
@@ -150,12 +229,17 @@ class Model:
                     break
                 began = time.monotonic()
                 try:
-                    answers = await loop.run_in_executor(self._thread, self._run, batch)
+                    async with self._running:
+                        if self._is_short(batch):
+                            answers, seconds = self._run(batch)
+                        else:
+                            answers, seconds = await loop.run_in_executor(
+                                self._thread, self._run, batch
+                            )
                 except Exception as error:  # an answer to those that asked, and on
                     for request in batch.requests:
                         _settle(request, _as_protocol(error))
                     continue
-                seconds = time.monotonic() - began
                 self.queue.ran(batch, seconds)
                 self._report(batch, answers, began, seconds)
 
@@ -177,9 +261,18 @@ class Model:
         METRICS.queue(self.config.name, self.queue.items)
         METRICS.width(self.config.name, batch.bits or 0)
 
-    # Runs, on the model's thread
+    # Runs
 
-    def _run(self, batch: Batch) -> list[InferResponse]:
+    def _is_short(self, batch: Batch) -> bool:
+        costs = self.queue.costs
+        return (
+            batch.bits in costs.times and batch.requests[0].wanted.is_free
+            and costs.seconds(batch.bits, batch.items) < INLINE_SECONDS
+        )  # fmt: skip
+
+    def _run(self, batch: Batch) -> tuple[list[InferResponse], float]:
+        """The answers, and what the run took."""
+        began = time.monotonic()
         wanted = batch.requests[0].wanted
         asked: list[InferRequest] = [r.payload[0] for r in batch.requests]
         feed = asked[0].inputs
@@ -195,6 +288,7 @@ class Model:
             bits = batch.bits if batch.bits is not None else self.queue.policy.ceiling
             options = _options(wanted, bits, self.config.abits)
             arrays, stages = self.session.run(None, feed, options), None
+        seconds = time.monotonic() - began
         answers, at = [], 0
         for request, own in zip(batch.requests, asked, strict=True):
             end = at + request.items
@@ -206,7 +300,7 @@ class Model:
                 said["items_of_stages"] = ",".join(map(str, counts))
             answers.append(InferResponse([(n, by_name[n]) for n in own.outputs or names], said))
             at = end
-        return answers
+        return answers, seconds
 
     def _cascade(self, wanted: Wanted) -> Cascade:
         key = wanted.cascade, wanted.abits, wanted.layers
@@ -225,6 +319,7 @@ class Model:
     async def close(self) -> None:
         """Answers what waits, then lets go of the model."""
         self._closed = True
+        self._ending.set()
         while self.queue.waiting:
             await asyncio.sleep(0.005)
         if self._loop is not None:
@@ -232,13 +327,15 @@ class Model:
             self._loop.cancel()
         self._thread.shutdown(wait=False)
         self.session.close()
+        if self._transfer is not None:
+            self._transfer.close()
 
 
-def _open(config: ModelConfig, threads: int) -> InferenceSession:
-    session = InferenceSession(config.path, threads=threads)
+def _open(path: str, threads: int) -> InferenceSession:
+    session = InferenceSession(path, threads=threads)
     if session.layers:
         return session
-    return InferenceSession(quantize(config.path).model, threads=threads)
+    return InferenceSession(quantize(path).model, threads=threads)
 
 
 def _port(port: Any) -> tuple[str, np.dtype[Any], tuple[int | None, ...] | None, bool]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._core import version
 from ..errors import Error
-from ._config import ModelConfig, ServerConfig
+from ._config import ModelConfig, ServerConfig, default_cache
 from ._metrics import METRICS
 from ._model import Model
 from ._protocol import NAMES, InferRequest, InferResponse, ProtocolError
@@ -26,10 +26,18 @@ class Entry:
     model: Model | None = None
     reason: str = ""
     generation: int = 0
+    widening: asyncio.Task[None] | None = None  # kept, since a loop holds tasks weakly
 
     @property
     def state(self) -> str:
         return "READY" if self.model is not None else "UNAVAILABLE"
+
+    @property
+    def said(self) -> str:
+        """The reason, or how far a model has come that is not all there."""
+        if self.model is None or self.model.bits == self.model.bits_of_model:
+            return self.reason
+        return f"{self.model.bits} of {self.model.bits_of_model} bits"
 
 
 class Server:
@@ -74,12 +82,14 @@ class Server:
             loop = asyncio.get_running_loop()
             try:
                 new = await loop.run_in_executor(
-                    None, Model, entry.config, self.config.threads, self.config.max_waiting
-                )
+                    None, Model, entry.config, self.config.threads, self.config.max_waiting,
+                    self.config.cache or default_cache(),
+                )  # fmt: skip
             except (Error, OSError) as error:
                 entry.reason = str(error)
                 raise ProtocolError(400, f"model '{name}' cannot be loaded: {error}") from None
             old, entry.model, entry.reason = entry.model, new, ""
+            entry.widening = asyncio.create_task(new.widen())
             entry.generation += 1
             LOG.info("model loaded", extra={"model": name, "generation": entry.generation})
         if old is not None:
@@ -97,6 +107,11 @@ class Server:
     def is_ready(self) -> bool:
         return all(e.model is not None for e in self.entries.values() if e.config.load
                    and e.reason != "unloaded")  # fmt: skip
+
+    def model_readiness(self, name: str, model_version: str = "") -> dict[str, Any]:
+        """Of a model that is loaded: at how many of its bits it answers."""
+        model = self.model(name, model_version)
+        return {"name": name, "ready": True, "bits": model.bits, "bits_of_model": model.bits_of_model}
 
     def metadata(self) -> dict[str, Any]:
         return {"name": "pbatch", "version": version, "extensions": EXTENSIONS}
@@ -124,7 +139,7 @@ class Server:
 
     def index(self, only_ready: bool = False) -> list[dict[str, str]]:
         return [
-            {"name": name, "version": "1", "state": e.state, "reason": e.reason}
+            {"name": name, "version": "1", "state": e.state, "reason": e.said}
             for name, e in sorted(self.entries.items())
             if e.model is not None or not only_ready
         ]
@@ -133,11 +148,12 @@ class Server:
         """What the status page shows."""
         models = []
         for name, entry in sorted(self.entries.items()):
-            row: dict[str, Any] = {"name": name, "state": entry.state, "reason": entry.reason}
+            row: dict[str, Any] = {"name": name, "state": entry.state, "reason": entry.said}
             if entry.model is not None:
                 queue = entry.model.queue
                 row.update(
-                    width=queue.state.width, floor=queue.policy.floor,
+                    width=queue.state.width, bits=entry.model.bits,
+                    bits_of_model=entry.model.bits_of_model, floor=queue.policy.floor,
                     ceiling=queue.policy.ceiling, waiting=queue.items,
                     target_ms=1000 * queue.policy.target, **METRICS.recent(name),
                 )  # fmt: skip
