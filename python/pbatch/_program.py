@@ -14,11 +14,15 @@ PROGRAM = pathlib.Path(__file__).parent / "bin" / "pbatch"
 
 
 def main() -> NoReturn:
-    """Becomes the program; ``serve`` is Python's own."""
+    """Becomes the program; ``serve`` and ``sweep --ray`` are Python's own."""
     if sys.argv[1:2] == ["serve"]:
         from .serve._main import main as serve
 
         sys.exit(serve(sys.argv[2:]))
+    if sys.argv[1:2] == ["sweep"] and "--ray" in sys.argv:
+        from ._sweep_ray import main as spread
+
+        sys.exit(spread(sys.argv[2:]))
     os.execv(PROGRAM, ["pbatch", *sys.argv[1:]])
 
 

@@ -1,6 +1,9 @@
 """pbatch.data: batches through a network, and files that are done once."""
 
+import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -72,3 +75,27 @@ def test_what_is_done_stays_done(tmp_path, folder):
         assert (made["y"] == expected).all()
     with pytest.raises(pbatch.InvalidArgumentError, match="one name"):
         pbatch.data.predict_files(model, [tmp_path / "a.npy", tmp_path / "x" / "a.npy"], out)
+
+
+def test_a_sweep_on_a_cluster_is_that_of_one_process(folder):
+    pytest.importorskip("ray", reason="ray is not installed")
+    command = [sys.executable, "-m", "pbatch", "sweep", "net.pbatch.onnx", "--ray", "--random", "3",
+               "--seconds", "0", "--json", "-"]  # fmt: skip
+    done = subprocess.run([*command, "--bits", "2,4:5"], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    alone = pbatch.sweep(
+        "net.pbatch.onnx", bits=[2, 4, 5], inputs=None, seed=3, seconds=0, threads=1
+    )
+    rows = json.loads(done.stdout)["results"]
+    assert [r["weight_bits"] for r in rows] == [32, 2, 4, 5]
+    assert [r["value"] for r in rows] == [r["value"] for r in alone.results]
+    done = subprocess.run(
+        [*command, "--bits", "3", "--each-layer"], capture_output=True, text=True, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    [_, row] = json.loads(done.stdout)["results"]
+    wanted = pbatch.sweep("net.pbatch.onnx", bits=[8], layers={"fc1": 3}, seed=3, seconds=0, threads=1)
+    assert (row["layer"], row["weight_bits"]) == ("fc1", 3)
+    assert row["value"] == wanted.results[1]["value"]
+    done = subprocess.run([*command, "--bits", "99"], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 1 and done.stderr.startswith("pbatch: ")

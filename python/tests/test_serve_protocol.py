@@ -21,6 +21,7 @@ from pbatch.serve._protocol import (
     encode_http,
 )
 from pbatch.serve._queue import Queue, Request
+from pbatch.serve._retry import Retry
 
 PORTS = [("x", np.dtype(np.float32), (None, 3), False), ("n", np.dtype(np.int64), None, True)]
 
@@ -279,3 +280,40 @@ def test_settings_of_a_file(tmp_path):
 def test_settings_that_cannot_be(models, settings):
     with pytest.raises(InvalidArgumentError):
         config_of(models, settings)
+
+
+def test_a_request_whose_replica_died_is_asked_again(monkeypatch):
+    monkeypatch.setattr("pbatch.serve._retry.WAITS", (0,) * 5)
+    ray_says = (500, b"text/plain"), (503, b"text/plain; charset=utf-8")
+    ours = (503, b"application/json"), (200, b"application/octet-stream")
+
+    def asked(answers):
+        """Statuses that the client sees, and the bodies that the replicas got."""
+        left, bodies, seen = list(answers), [], []
+
+        async def replica(scope, receive, send):
+            bodies.append((await receive())["body"])
+            status, kind = left.pop(0)
+            if status is None:  # what Ray does where the replica died
+                return
+            await send({"type": "http.response.start", "status": status,
+                        "headers": [(b"content-type", kind)]})  # fmt: skip
+            await send({"type": "http.response.body", "body": b"x"})
+
+        pieces = [{"type": "http.request", "body": b"ab", "more_body": True},
+                  {"type": "http.request", "body": b"c"}]  # fmt: skip
+
+        async def receive():
+            return pieces.pop(0)
+
+        async def send(message):
+            seen.append(message.get("status"))
+
+        scope = {"type": "http", "method": "POST", "path": "/v2/models/net/infer"}
+        asyncio.run(Retry(replica)(scope, receive, send))
+        return seen, bodies
+
+    assert asked([*ray_says, ours[1]]) == ([200, None], [b"abc"] * 3)
+    assert asked([(None, b""), ours[1]]) == ([200, None], [b"abc"] * 2)
+    assert asked([ours[0]]) == ([503, None], [b"abc"])  # the server's own answer
+    assert asked([ray_says[0]] * 6) == ([500, None], [b"abc"] * 6)

@@ -26,6 +26,7 @@ from ._protocol import ProtocolError
 from ._server import Server
 
 SYNC_SECONDS = 0.5
+QUIET = {"enable_access_log": False}  # the metrics count requests
 
 
 class Repository:
@@ -41,6 +42,12 @@ class Repository:
         generation = self._wanted[name][1] + 1
         self._wanted[name] = (load, generation)
         return generation
+
+    def remind(self, name: str, load: bool, generation: int) -> None:
+        """Of what a replica has seen, where it is newer: a repository that was restarted knows
+        only the beginning."""
+        if generation > self._wanted[name][1]:
+            self._wanted[name] = (load, generation)
 
 
 def _this_server() -> Server:
@@ -58,9 +65,10 @@ class _Replica:
         self._started: asyncio.Task[None] | None = None
 
     async def check_health(self) -> None:
-        """Ray asks from the beginning on."""
+        """Ray asks before it sends the first request: then the models are loaded."""
         if self._started is None:
             self._started = asyncio.create_task(self.server.follow())
+        await self.server.has_begun.wait()
 
     async def _call(self, method: str, request: bytes, context: Any) -> Any:
         try:
@@ -90,7 +98,7 @@ class _Following(Server):
         super().__init__(config)
         self._repository = repository
         self._seen: dict[str, int] = {}
-        self._first = asyncio.Event()
+        self.has_begun = asyncio.Event()  #: what is wanted at the start is loaded, or cannot be
 
     async def load(self, name: str) -> None:
         await super().load(name)
@@ -105,7 +113,10 @@ class _Following(Server):
         """Does what other replicas were told. A replica that starts loads what is wanted then."""
         wanted = await self._repository.wanted.remote()
         for name, (load, generation) in wanted.items():
-            if self._seen.get(name) == generation:
+            seen = self._seen.get(name, -1)
+            if seen > generation:
+                await self._repository.remind.remote(name, self.entry(name).model is not None, seen)
+            if seen >= generation:
                 continue
             self._seen[name] = generation
             try:
@@ -121,6 +132,8 @@ class _Following(Server):
                 await self.sync()
             except Exception:  # the repository is being restarted: ask again
                 logging.getLogger("pbatch.serve").exception("the repository does not answer")
+            else:
+                self.has_begun.set()
             await asyncio.sleep(SYNC_SECONDS)
 
 
@@ -135,6 +148,7 @@ def build(config: ServerConfig) -> Any:
         "name": "pbatch",
         "max_ongoing_requests": config.max_waiting + 100,
         "ray_actor_options": {"num_cpus": config.threads or os.cpu_count() or 1},
+        "logging_config": QUIET,
     }
     if config.max_replicas > config.replicas:
         options["autoscaling_config"] = {
@@ -148,7 +162,7 @@ def build(config: ServerConfig) -> Any:
     names = [(m.name, m.load) for m in config.models]
     repository = serve.deployment(
         name="repository", num_replicas=1, ray_actor_options={"num_cpus": 0},
-        logging_config={"enable_access_log": False},  # it is asked twice a second
+        logging_config=QUIET,
     )(Repository)
     return serve.deployment(**options)(ingress).bind(config, repository.bind(names))
 

@@ -115,15 +115,18 @@ def _grpc_with_tls(certificate: str, key: str) -> None:
 
 def proxy_middlewares() -> list[Any]:
     """For RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH: the guard stands in Ray's proxy, too, which
-    would else read a body before the application sees the request. Ray calls this before it opens
-    ports."""
+    would else read a body before the application sees the request, and behind it who asks again where a
+    replica died. Ray calls this before it opens ports."""
     from starlette.middleware import Middleware
+
+    from ._retry import Retry
 
     said = settings()
     if said.get("tls_certificate"):
         _grpc_with_tls(said["tls_certificate"], said["tls_key"])
-    return [
+    return [  # from the inside out
+        Middleware(Retry),
         Middleware(
             Guard, tokens=said.get("tokens", ()), max_body=said.get("max_body", 64 << 20)
-        )
+        ),
     ]

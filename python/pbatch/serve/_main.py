@@ -71,7 +71,8 @@ def start(config: ServerConfig, ray_address: str | None = None) -> None:
             grpc_servicer_functions=["pbatch.serve._grpc.add_to_server"],
             enable_reflection=False,
         )
-    serve.start(http_options=http, grpc_options=grpc)
+    # A line for each request would pass through four processes; the metrics count them.
+    serve.start(http_options=http, grpc_options=grpc, logging_config={"enable_access_log": False})
     serve.run(build(config), name="pbatch", route_prefix="/")
 
 

@@ -18,7 +18,7 @@ from .._cascade import Cascade
 from .._core import RunOptions
 from .._quantize import quantize
 from .._session import InferenceSession
-from ..errors import Error, InvalidArgumentError, OutOfMemoryError
+from ..errors import Error, InvalidArgumentError, IoError, MalformedError, OutOfMemoryError
 from ._config import ModelConfig
 from ._controller import Costs, Policy
 from ._metrics import METRICS
@@ -366,6 +366,9 @@ def _settle(request: Request, answer: InferResponse | ProtocolError) -> None:
 def _as_protocol(error: Exception) -> ProtocolError:
     if isinstance(error, OutOfMemoryError):
         return ProtocolError(503, str(error))
+    if isinstance(error, (IoError, MalformedError)):  # the files have become others: not the client's fault
+        LOG.error("the model cannot be read", extra={"error": str(error)})
+        return ProtocolError(500, str(error))
     if isinstance(error, Error) and error.code != "internal":
         return ProtocolError(400, str(error))
     LOG.exception("a run failed", exc_info=error)
