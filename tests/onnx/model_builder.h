@@ -2,10 +2,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <string>
@@ -13,6 +11,7 @@
 
 #include "onnx/import.h"
 #include "onnx/onnx.pb.h"
+#include "tests/support/temp_folder.h"
 
 namespace pbatch::testing {
 
@@ -136,25 +135,14 @@ inline const Value* find_value(const Graph& graph, const std::string& name) {
 /// A folder that goes away with the test.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pbatch_XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data()) != nullptr ? pattern : std::string();
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  std::string operator/(const std::string& name) const { return (folder_.path() / name).string(); }
   std::string write(const std::string& name, const std::string& bytes) const {
     std::ofstream(*this / name, std::ios::binary) << bytes;
     return *this / name;
   }
 
  private:
-  std::string path_;
+  TempFolder folder_;
 };
 
 }  // namespace pbatch::testing
