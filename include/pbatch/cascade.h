@@ -93,9 +93,9 @@ struct CascadeCalibration {
 class PBATCH_API Cascade {
  public:
   /// `session` must stay where it is for as long as the cascade lives. Two stages or more, narrow
-  /// ones first. invalid_argument for fewer or another order, not_found for a port that the network has not,
-  /// shape_mismatch for a network that fixes the batches of its inputs differently. Whether the
-  /// bits are there shows when a stage runs.
+  /// ones first. invalid_argument for fewer or another order, not_found for a port that the network
+  /// has not, shape_mismatch for a network that fixes the batches of its inputs differently.
+  /// Whether the bits are there shows when a stage runs.
   static Result<Cascade> create(const Session& session, std::vector<CascadeStage> stages,
                                 CascadeOptions options = {});
 
