@@ -178,7 +178,7 @@ async def capacities(args, url):
     """Answers a second at the floor and at the ceiling."""
     async with open_client() as client:
         return [
-            await closed_loop(client, url, body_of(args, {"bits": width}), 2 * args.max_batch,
+            await closed_loop(client, url, body_of(args, {"bits": width}), 16 + 2 * args.max_batch,
                               args.closed_seconds)
             for width in (1, args.ceiling)
         ]  # fmt: skip
