@@ -26,7 +26,8 @@ void narrow_integers(const NarrowType& type, bool wrap, std::int64_t count, T* v
 StepPlan plan_convert_narrow(const Tensor& x, const NarrowType& type, bool saturate) {
   StepPlan held = plan_convert(x, type.held);
   const std::shared_ptr<const Step> convert = std::move(held.step);  // none where x is of that type
-  const bool wrap = x.dtype() != DType::f32;
+  const bool wrap = x.dtype() != DType::f32 && x.dtype() != DType::f16 &&
+                    x.dtype() != DType::bf16 && x.dtype() != DType::f64;
   return StepPlan::of({type.held, x.shape()}, [&type, saturate, convert, wrap,
                                                count = x.size()](const StepCall& call) {
     if (convert != nullptr) {
