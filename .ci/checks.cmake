@@ -6,7 +6,7 @@ function(built_tests kind environment)
     add_test(NAME ${kind}.${program} COMMAND ${builds}/${kind}/tests/${program} --gtest_brief=1
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${kind}.${program} PROPERTIES
-      LABELS ${kind} TIMEOUT 900 ENVIRONMENT "${environment}")
+      LABELS ${kind} TIMEOUT 1500 COST 1000 ENVIRONMENT "${environment}")
   endforeach()
 endfunction()
 
