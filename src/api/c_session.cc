@@ -48,14 +48,15 @@ using pbatch::Status;
 extern "C" {
 
 const char* pbatch_code_name(pbatch_code code) {
-  return pbatch::error_code_name(static_cast<ErrorCode>(code));
+  return pbatch::error_code_name(static_cast<ErrorCode>(pbatch::number_in(code)));
 }
 
 const char* pbatch_version(void) { return PBATCH_VERSION; }
 
 size_t pbatch_dtype_size(pbatch_dtype type) {
-  if (type < PBATCH_F32 || type > PBATCH_BOOL) return 0;
-  return pbatch::dtype_size(static_cast<pbatch::DType>(type));
+  const int number = pbatch::number_in(type);
+  if (number < PBATCH_F32 || number > PBATCH_BOOL) return 0;
+  return pbatch::dtype_size(static_cast<pbatch::DType>(number));
 }
 
 pbatch_code pbatch_session_load(const char* path, const pbatch_session_options* options,

@@ -45,7 +45,9 @@ struct HostWarp {
   /// To the nearest float, ties to even.
   static F32 to_float(const I32& x) { return cast<float>(x); }
   /// Of a float that is an integer within range.
-  static I32 to_int(const F32& x) { return cast<std::int32_t>(x); }
+  static I32 to_int(const F32& x) {
+    return I32::of([&](int i) { return to_int(x.v[i]); });
+  }
   static U32 bits_of(const F32& x) { return recast<std::uint32_t>(x); }
   static F32 float_of(const U32& x) { return recast<float>(x); }
 
@@ -152,6 +154,11 @@ struct HostWarp {
   template <class To, class From>
   static Lanes<To> cast(const Lanes<From>& x) {
     return Lanes<To>::of([&](int i) { return static_cast<To>(x.v[i]); });
+  }
+  // As on a GPU: NaN is 0, and what is too large stops at the ends.
+  static std::int32_t to_int(float x) {
+    if (!(std::fabs(x) < 0x1p31F)) return x != x ? 0 : x < 0 ? INT32_MIN : INT32_MAX;
+    return static_cast<std::int32_t>(x);
   }
   template <class To, class From>
   static Lanes<To> recast(const Lanes<From>& x) {

@@ -44,7 +44,8 @@ std::vector<std::uint8_t> quantize_to(const ActivationQuantizer& quantizer,
   for (const std::uint8_t byte : out.back().bytes) EXPECT_EQ(byte, 0x3c);
   EXPECT_EQ(result.run_sums.back(), kGuard);
   result.run_sums.pop_back();
-  return {out.front().bytes, out.front().bytes + bytes};
+  const auto* const first = reinterpret_cast<const std::uint8_t*>(out.data());
+  return {first, first + bytes};
 }
 
 Quantized quantize_with(const ActivationQuantizer& quantizer, const std::vector<float>& x,
