@@ -18,7 +18,6 @@ import json
 import os
 import platform
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,15 +27,7 @@ import numpy as np
 
 import pbatch
 from pbatch.serve.simulate import percentile, poisson
-
-HEAD = "Inference-Header-Content-Length"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
+from wire import HEAD, free_port, request_of
 
 class Served:
     """A server of its own process, which listens at ``port``."""
@@ -86,30 +77,24 @@ def serve_int8(args):
     return Served(args, "int8", command, port)
 
 
-def body_of(args, parameters):
+def inputs_of(args):
     session = pbatch.InferenceSession(args.model, threads=1)
     shapes = {n: [int(v) for v in d.split(",")] for n, d in args.shape}
-    inputs, data, random_numbers = [], [], np.random.default_rng(1)
+    arrays, random_numbers = {}, np.random.default_rng(1)
     for port in session.get_inputs():
         if port.optional:
             continue
         dims = shapes.get(port.name) or [d or 1 for d in port.shape]
         dtype = np.dtype(port.dtype)
-        array = (random_numbers.standard_normal(dims).astype(dtype) if dtype.kind == "f"
-                 else np.zeros(dims, dtype))
-        data.append(array.tobytes())
-        inputs.append({"name": port.name, "shape": dims, "parameters": {
-            "binary_data_size": len(data[-1])}, "datatype": {"f4": "FP32", "i8": "INT64",
-            "i4": "INT32"}[dtype.str[1:]]})
-    head = json.dumps({"inputs": inputs, "parameters": {"binary_data_output": True,
-                                                        **parameters}}).encode()
-    return head + b"".join(data), len(head)
+        arrays[port.name] = (random_numbers.standard_normal(dims).astype(dtype) if dtype.kind == "f"
+                             else np.zeros(dims, dtype))
+    return arrays
 
 
 async def ask(client, url, body):
     """Status and the answer's parameters."""
     async with client.post(f"{url}/v2/models/net/infer", data=body[0],
-                           headers={HEAD: str(body[1])}) as answer:
+                           headers=body[1]) as answer:
         said = await answer.read()
         if answer.status != 200:
             return answer.status, {"error": said.decode(errors="replace")}
@@ -178,7 +163,7 @@ async def capacities(args, url):
     """Answers a second at the floor and at the ceiling."""
     async with open_client() as client:
         return [
-            await closed_loop(client, url, body_of(args, {"bits": width}), 16 + 2 * args.max_batch,
+            await closed_loop(client, url, request_of(inputs_of(args), bits=width), 16 + 2 * args.max_batch,
                               args.closed_seconds)
             for width in (1, args.ceiling)
         ]  # fmt: skip
@@ -206,7 +191,7 @@ def servers_of(args):
 
 def measure(args, said):
     """Adds to ``said`` one server that it lacks; whether all are there then."""
-    plain = body_of(args, {})
+    plain = request_of(inputs_of(args))
     runs = said.setdefault("rows", {})
     name, start = next((n, s) for n, s in servers_of(args).items() if n not in runs)
     machine = {"cpu": platform.processor() or platform.machine(), "cpus": os.cpu_count(),

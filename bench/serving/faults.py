@@ -31,8 +31,7 @@ import psutil
 
 import pbatch
 from lstm import network
-from overhead import free_port
-from peers import HEAD
+from wire import HEAD, free_port, request_of
 
 WIDTHS = range(1, 9)
 SHAPE = (1, 8, 128)
@@ -66,19 +65,9 @@ class Network:
             os.replace(target + ".new", target)
 
 
-def body_of(x, **parameters):
-    data = x.tobytes()
-    head = json.dumps({
-        "inputs": [{"name": "x", "datatype": "FP32", "shape": x.shape,
-                    "parameters": {"binary_data_size": len(data)}}],
-        "parameters": {"binary_data_output": True, **parameters},
-    }).encode()  # fmt: skip
-    return head + data, {HEAD: str(len(head))}
-
-
 def ask(connection, x, **parameters):
     """Status, width and bytes of the answer; the error's line in place of the bytes."""
-    connection.request("POST", "/v2/models/net/infer", *body_of(x, **parameters))
+    connection.request("POST", "/v2/models/net/infer", *request_of({"x": x}, **parameters))
     answer = connection.getresponse()
     said = answer.read()
     if answer.status != 200:
@@ -282,7 +271,7 @@ def clients(folder, args):
     """Slow ones, and those that go before their answer."""
     net = Network(folder, 1)
     server = Server(folder, net.path)
-    body, headers = body_of(net.inputs[0])
+    body, headers = request_of({"x": net.inputs[0]})
     head = (f"POST /v2/models/net/infer HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
             f"{HEAD}: {headers[HEAD]}\r\n\r\n").encode()  # fmt: skip
     try:

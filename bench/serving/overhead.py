@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import platform
-import socket
 import statistics
 import tempfile
 import time
@@ -27,23 +26,8 @@ import pbatch
 from lstm import network
 from pbatch.serve._config import config_of
 from pbatch.serve._main import start
-from peers import HEAD, Echo
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def request_of(x):
-    data = x.tobytes()
-    head = json.dumps({
-        "inputs": [{"name": "x", "datatype": "FP32", "shape": x.shape,
-                    "parameters": {"binary_data_size": len(data)}}],
-        "parameters": {"binary_data_output": True},
-    }).encode()  # fmt: skip
-    return head + data, {HEAD: str(len(head)), "Content-Type": "application/octet-stream"}
+from peers import Echo
+from wire import free_port, request_of
 
 
 def asked(connection, path, body, headers):
@@ -77,7 +61,7 @@ def main():
     start(config_of([model], {"port": port, "grpc_port": 0, "threads": 1}))
     serve.run(Echo.bind(), name="echo", route_prefix="/echo")
     x = np.random.default_rng(1).standard_normal((1, 1, 64)).astype(np.float32)
-    body, headers = request_of(x)
+    body, headers = request_of({"x": x})
     connection = http.client.HTTPConnection("127.0.0.1", port)
     times = {"echo": [], "served": [], "run": []}
     with pbatch.InferenceSession(model["path"], threads=1) as session:

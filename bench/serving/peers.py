@@ -9,17 +9,15 @@ that Ray's serve.batch makes. Needs Ray Serve, the package pbatch, onnx and onnx
 
 import argparse
 import os
-import signal
 import tempfile
-import threading
 
 import ray
 from ray import serve
 from starlette.requests import Request
 from starlette.responses import Response
 
-HEAD = "Inference-Header-Content-Length"
-
+from pbatch.serve._http import HEADER_LENGTH as HEAD
+from pbatch.serve._main import prepare_environment, wait_for_stop
 
 QUIET = {"enable_access_log": False}  # as pbatch serve has it
 
@@ -82,20 +80,13 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--max-batch", type=int, default=16)
     args = parser.parse_args()
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_worker_niceness", "0")  # as pbatch serve has it
-    os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")
+    prepare_environment()
     ray.init(include_dashboard=False)
     serve.start(http_options={"host": "127.0.0.1", "port": args.port}, logging_config=QUIET)
     app = int8(os.path.abspath(args.model), args.threads, args.max_batch)
     serve.run(app, name="net", route_prefix="/v2/models/net/infer")
     print(f"serving at http://127.0.0.1:{args.port}", flush=True)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
-    serve.shutdown()
-    ray.shutdown()
+    wait_for_stop()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,10 @@ def _widths(text: str) -> list[int]:
         widths: list[int] = []
         for part in text.split(","):
             first, _, last = part.partition(":")
-            widths.extend(range(int(first), int(last or first) + 1))
+            some = range(int(first), int(last or first) + 1)
+            if not some:
+                raise ValueError
+            widths.extend(some)
         return widths
     except ValueError:
         raise InvalidArgumentError(f"'{text}' are no bits", remedy="give e.g. 1:8 or 1,2,4") from None
@@ -94,15 +97,15 @@ def main(given: Sequence[str]) -> int:
             most = session.max_weight_bits or 8
         widths = _widths(args.bits) if args.bits else list(range(1, most + 1))
         said = spread([model, *rest], widths, args.threads, args.ray_address)
+        if args.json and args.json != "-":
+            with open(args.json, "w", encoding="utf-8") as file:
+                json.dump(said, file)
     except (Error, OSError) as error:
         print(f"pbatch: {error}", file=sys.stderr)
         return 1
     if args.json == "-":
         print(json.dumps(said))
         return 0
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(said, file)
     rows = [
         [f"{v:.6g}" if isinstance(v, float) else str(v) for v in map(row.get, COLUMNS)]
         for row in said["results"]

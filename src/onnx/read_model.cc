@@ -161,13 +161,33 @@ class GraphReader {
 
   Value& value(ValueId id) { return graph_.values[static_cast<std::size_t>(id)]; }
 
-  // The narrow type that the constant or input of that name is declared with; null for others.
+  // The narrow type of the value of that name; null where it is of another.
   const NarrowType* narrow_type_of(const std::string& name) const {
     if (const auto it = narrow_.find(name); it != narrow_.end()) return it->second;
     const auto known = ids_.find(name);
     const bool own = known != ids_.end() &&
                      (graph_.constant(known->second) != nullptr || made_.count(known->second) != 0);
     return own || around_ == nullptr ? nullptr : around_->narrow_type_of(name);
+  }
+
+  // Results are of a narrow type where a node says so, or moves elements that are.
+  void keep_narrow_result(const onnx::NodeProto& proto, const Node& node) {
+    static const std::set<std::string> movers = {
+        "Concat", "Expand", "Flatten", "Gather", "Identity",  "Pad",      "Reshape",
+        "Slice",  "Split",  "Squeeze", "Tile",   "Transpose", "Unsqueeze"};
+    if (!node.domain.empty()) return;
+    const char* const attribute = node.op_type == "Cast"             ? "to"
+                                  : node.op_type == "QuantizeLinear" ? "output_dtype"
+                                                                     : "";
+    const NarrowType* type = nullptr;
+    if (const auto said = node.attributes.find(attribute); said != node.attributes.end()) {
+      const auto* const code = std::get_if<std::int64_t>(&said->second);
+      if (code != nullptr) type = narrow_type(*code);
+    } else if (movers.count(node.op_type) != 0 && proto.input_size() != 0) {
+      type = narrow_type_of(proto.input(0));
+    }
+    if (type == nullptr) return;
+    for (const std::string& output : proto.output()) narrow_[output] = type;
   }
 
   // Operators whose result has the type of an input are told it, since a constant of a narrow type
@@ -313,6 +333,7 @@ class GraphReader {
       return take_constant(node);
     }
     tell_narrow_type(proto, node);
+    keep_narrow_result(proto, node);
     PBATCH_RETURN_IF_ERROR(check_control_flow(node));
     if (node.op_type == "If" && node.domain.empty()) {
       PBATCH_RETURN_IF_ERROR(check_branch_types(proto, node));
@@ -423,7 +444,7 @@ class GraphReader {
   Graph graph_;
   std::unordered_map<std::string, ValueId> ids_;
   std::set<ValueId> made_;                                     // graph inputs and what nodes make
-  std::unordered_map<std::string, const NarrowType*> narrow_;  // constants and inputs
+  std::unordered_map<std::string, const NarrowType*> narrow_;  // by name
 };
 
 }  // namespace

@@ -54,10 +54,15 @@ struct Change {
   std::int32_t code;  // that it would have
 };
 
-// One row, in units of its scale.
+// One row after the other, in units of its scale.
 class RowBalancer {
  public:
   RowBalancer(const SumWidths& widths, float share) : w_(widths), share_(share) {}
+
+  void start() {
+    std::fill_n(sum_, kTreePlanes, 0.0F);
+    for (std::vector<Change>& changes : changes_) changes.clear();
+  }
 
   // The code of top() bits that a weight has.
   void add(std::int32_t col, float x, int code, const GroupScales& scales) {
@@ -157,11 +162,13 @@ Result<std::shared_ptr<const BitMatrix>> balance_row_sums(const WeightView& weig
       fixed[static_cast<std::size_t>((r - begin) * cols + c)] = true;
     });
     std::vector<std::int32_t> tops(static_cast<std::size_t>(cols));
+    RowBalancer balancer(widths, static_cast<float>(share));
+    std::vector<GroupScales> scales;
     for (std::int64_t r = begin; r < end; ++r) {
       const float scale = plain.row_scale[static_cast<std::size_t>(r)];
       if (!(scale > 0)) continue;
-      RowBalancer balancer(widths, static_cast<float>(share));
-      std::vector<GroupScales> scales;
+      balancer.start();
+      scales.clear();
       for (std::int64_t g = 0; g < plain.groups(); ++g) scales.emplace_back(plain, widths, r, g);
       const auto of = [&](std::int64_t c) -> const GroupScales& {
         return scales[static_cast<std::size_t>(c / group)];

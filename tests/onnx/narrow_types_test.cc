@@ -105,5 +105,35 @@ TEST(NarrowTensor, OperatorsAreToldTheTypeOfAnInput) {
   EXPECT_EQ(find_value(*graph, "c")->dtype, DType::f32);
 }
 
+// Also where the input is a result: of a cast, or of what moves elements.
+TEST(NarrowTensor, OperatorsAreToldTheTypeOfAResult) {
+  ModelBuilder builder;
+  builder.input("x", {2});
+  builder.floats("scale", {1}, {0.5F});
+  builder.initializer("stored", {1, 1}, kInt4).set_raw_data("\x01");
+  builder.initializer("shape", {1}, onnx::TensorProto::INT64).add_int64_data(1);
+  builder.node("Reshape", {"stored", "shape"}, {"zero"});
+  builder.node("QuantizeLinear", {"x", "scale", "zero"}, {"q"}, "quantize");
+  onnx::NodeProto& cast = builder.node("Cast", {"x"}, {"narrow"});
+  testing::add_attribute(cast, "to", onnx::AttributeProto::INT).set_i(kE5m2);
+  builder.node("CastLike", {"x", "narrow"}, {"c"}, "like_a_cast");
+  builder.node("CastLike", {"x", "q"}, {"d"}, "like_codes");
+  for (const char* name : {"c", "d"}) builder.output(name, {2});
+  const Result<Graph> graph = builder.import();
+  ASSERT_TRUE(graph) << graph.status().to_line();
+  int told = 0;
+  for (const Node& node : graph->nodes) {
+    if (node.name == "quantize") {
+      EXPECT_EQ(*node.int_attr("output_dtype", 0), kInt4);
+      ++told;
+    } else if (node.name == "like_a_cast" || node.name == "like_codes") {
+      EXPECT_EQ(node.op_type, "Cast");
+      EXPECT_EQ(*node.int_attr("to", 0), node.name == "like_codes" ? kInt4 : kE5m2);
+      ++told;
+    }
+  }
+  EXPECT_EQ(told, 3);
+}
+
 }  // namespace
 }  // namespace pbatch

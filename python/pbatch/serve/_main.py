@@ -43,15 +43,33 @@ def settings_for_proxies(config: ServerConfig) -> dict[str, str]:
     }
 
 
-def start(config: ServerConfig, ray_address: str | None = None) -> None:
-    """Starts everything and returns when the application answers. Raises UnsupportedError without
-    Ray."""
-    os.environ.update(settings_for_proxies(config))
+def prepare_environment() -> None:
+    """Of a Ray that is started here; what it says already stays."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray's workers are for batches: they stand behind all else on the machine (niceness 15), and a proxy
     # has 15 seconds to come up, which a busy machine needs for its imports alone.
     os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")
+
+
+def wait_for_stop() -> None:
+    """Returns when SIGINT or SIGTERM has come and Ray Serve and Ray have ended."""
+    import ray
+    from ray import serve
+
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+    serve.shutdown()
+    ray.shutdown()
+
+
+def start(config: ServerConfig, ray_address: str | None = None) -> None:
+    """Starts everything and returns when the application answers. Raises UnsupportedError without
+    Ray."""
+    os.environ.update(settings_for_proxies(config))
+    prepare_environment()
     from ._app import build  # reads the environment
 
     import ray
@@ -92,14 +110,5 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     scheme = "https" if config.tls_certificate else "http"
     print(f"serving at {scheme}://{config.host}:{config.port}", flush=True)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
-
-    import ray
-    from ray import serve
-
-    serve.shutdown()
-    ray.shutdown()
+    wait_for_stop()
     return 0
