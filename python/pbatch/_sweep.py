@@ -86,6 +86,8 @@ class SweepReport:
 
     def plot(self, ax: Any = None) -> Any:
         """The metric against latency. Returns the axes; raises ImportError without matplotlib."""
+        import matplotlib.ticker
+
         if ax is None:
             import matplotlib.pyplot
 
@@ -102,6 +104,9 @@ class SweepReport:
                 if r["weight_bits"] != 32 and r["value"] is not None:
                     ax.annotate(str(r["weight_bits"]), (r["latency_us"], r["value"]))
         ax.set_xscale("log")
+        plain = matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}")
+        ax.xaxis.set_major_formatter(plain)
+        ax.xaxis.set_minor_formatter(plain)
         ax.set_xlabel("latency of one item, µs")
         ax.set_ylabel(self.results[0]["metric"])
         ax.legend()

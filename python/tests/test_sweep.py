@@ -65,7 +65,15 @@ def test_tables_and_plots(labelled):
     assert isinstance(report.to_pandas(), pandas.DataFrame)
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
-    assert report.plot().get_ylabel() == "rel_error"
+    axes = report.plot()
+    assert axes.get_ylabel() == "rel_error"
+    assert len(axes.lines) == 2  # a line for each kind of activations, float among them
+    shown = {text.get_text() for text in axes.texts}
+    assert shown == {"2", "4"}
+    axes.figure.canvas.draw()  # labels of the axes are made when it is drawn
+    labels = [t.get_text() for t in axes.get_xticklabels(which="both") if t.get_text()]
+    assert labels and all("×" not in label and "^" not in label for label in labels)
+    assert report.plot(axes) is axes
 
 
 def test_the_command_line_comes_with_the_package():
