@@ -26,8 +26,11 @@ struct NarrowType {
   FloatEnd end = FloatEnd::finite;
   float greatest = 0;
 
-  /// Bytes of `count` elements.
-  std::int64_t bytes(std::int64_t count) const { return (count * bits + 7) / 8; }
+  /// Bytes of `count` elements, of which a file may claim any number that an int64 holds.
+  std::int64_t bytes(std::int64_t count) const {
+    const int in_byte = 8 / bits;
+    return count / in_byte + (count % in_byte != 0 ? 1 : 0);
+  }
 };
 
 /// The type of an ONNX code; null if it is none of these.

@@ -58,6 +58,18 @@ TEST(NarrowTensor, RawOrTypedOfTheRightLength) {
   EXPECT_EQ(elements<float>(import_tensor(floats)), (std::vector<float>{1, -2, 448}));
 }
 
+// 2^62 of 4 bits are 2^61 bytes, not 2^64 mod 2^64.
+TEST(NarrowTensor, MoreElementsThanBitsCanBeCounted) {
+  for (const int code : {kInt4, kUint4, kE4m3}) {
+    onnx::TensorProto proto;
+    proto.set_data_type(code);
+    proto.add_dims(code == kE4m3 ? std::int64_t{1} << 60 : std::int64_t{1} << 62);
+    EXPECT_EQ(import_tensor(proto).status().code(), ErrorCode::malformed) << code;
+    proto.set_raw_data("");
+    EXPECT_EQ(import_tensor(proto).status().code(), ErrorCode::malformed) << code;
+  }
+}
+
 TEST(NarrowTensor, OfAnotherFile) {
   const testing::TemporaryFolder folder;
   folder.write("w.bin", "\x99\x21\x43");  // the first byte is another's
