@@ -49,6 +49,63 @@ void apply(VectorFunction function, int64_t count, const float* x, const VectorP
   }
 }
 
+// One loop per combination of steps, so that each is a vector's.
+template <class F>
+inline void map_pairs(int64_t count, const float* a, int64_t a_step, const float* b, int64_t b_step,
+                      float* y, F f) {
+  if (a_step != 0 && b_step != 0) {
+    PBATCH_LANES
+    for (int64_t i = 0; i < count; ++i) y[i] = f(a[i], b[i]);
+  } else if (a_step != 0) {
+    const float b0 = *b;
+    map(count, a, y, [f, b0](float v) { return f(v, b0); });
+  } else if (b_step != 0) {
+    const float a0 = *a;
+    map(count, b, y, [f, a0](float v) { return f(a0, v); });
+  } else {
+    const float y0 = f(*a, *b);
+    for (int64_t i = 0; i < count; ++i) y[i] = y0;
+  }
+}
+
+/// Whether x * (1 / d) has the bits of x / d: for powers of two whose inverse is a normal number.
+inline bool has_exact_inverse(float d) {
+  const int32_t bits = bits_of_float(d);
+  const int32_t exponent = bits >> 23 & 0xff;
+  return (bits & 0x7fffff) == 0 && exponent >= 1 && exponent <= 253;
+}
+
+void combine(VectorArithmetic op, int64_t count, const float* a, int64_t a_step, const float* b,
+             int64_t b_step, float* y) {
+  switch (op) {
+    case kVectorAdd:
+      return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { return u + v; });
+    case kVectorSub:
+      return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { return u - v; });
+    case kVectorMul:
+      return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { return u * v; });
+    case kVectorDiv:
+      if (b_step == 0 && has_exact_inverse(*b)) {
+        const float inverse = 1.0f / *b;
+        return map_pairs(count, a, a_step, &inverse, 0, y, [](float u, float v) { return u * v; });
+      }
+      return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { return u / v; });
+  }
+}
+
+void normalize(int64_t count, const float* x, float mean, float inverse_deviation,
+               const float* factor, const float* offset, float* y) {
+  if (offset == 0) {
+    PBATCH_LANES
+    for (int64_t i = 0; i < count; ++i) y[i] = (x[i] - mean) * inverse_deviation * factor[i];
+    return;
+  }
+  PBATCH_LANES
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] = (x[i] - mean) * inverse_deviation * factor[i] + offset[i];
+  }
+}
+
 /// The sum of 16 sums, halves added first.
 inline double sum_of_lanes(double* lanes) {
   for (int half = kSumLanes / 2; half > 0; half /= 2) {
@@ -82,16 +139,49 @@ double squares(int64_t count, const float* x, double mean) {
 
 inline float greater_of(float a, float b) { return b > a ? b : a; }  // a NaN in b is passed over
 
-void softmax_row(int64_t count, int log, const float* x, float* y) {
-  float most_lanes[kSumLanes];
-  for (int l = 0; l < kSumLanes; ++l) most_lanes[l] = x[0];
+#if defined(__AVX512F__)
+enum { kMaxLanes = 16 };
+#elif defined(__AVX__)
+enum { kMaxLanes = 8 };
+#else
+enum { kMaxLanes = 4 };
+#endif
+/// GCC makes no vector instructions of loops over greater_of(), since they tell zeros apart.
+typedef float MaxLanes __attribute__((vector_size(4 * kMaxLanes)));
+
+inline MaxLanes greater_of_lanes(MaxLanes a, const float* b) {
+  MaxLanes v;
+  memcpy(&v, b, sizeof v);
+  return v > a ? v : a;
+}
+
+/// One of those that are not NaN, unless the result is NaN, as it may be where one of them is.
+inline float greatest_of(int64_t count, const float* x) {
+  float most = x[0];
   int64_t i = 0;
-  for (; i + kSumLanes <= count; i += kSumLanes) {
-    for (int l = 0; l < kSumLanes; ++l) most_lanes[l] = greater_of(most_lanes[l], x[i + l]);
+  if (count >= 2 * kMaxLanes) {
+    MaxLanes first, second;
+    memcpy(&first, x, sizeof first);
+    memcpy(&second, x + kMaxLanes, sizeof second);
+    for (i = 2 * kMaxLanes; i + 2 * kMaxLanes <= count; i += 2 * kMaxLanes) {
+      first = greater_of_lanes(first, x + i);
+      second = greater_of_lanes(second, x + i + kMaxLanes);
+    }
+    float lanes[kMaxLanes];
+    memcpy(lanes, &second, sizeof lanes);
+    first = greater_of_lanes(first, lanes);
+    memcpy(lanes, &first, sizeof lanes);
+    for (int half = kMaxLanes / 2; half > 0; half /= 2) {
+      for (int l = 0; l < half; ++l) lanes[l] = greater_of(lanes[l], lanes[l + half]);
+    }
+    most = lanes[0];
   }
-  for (; i < count; ++i) most_lanes[0] = greater_of(most_lanes[0], x[i]);
-  float most = most_lanes[0];
-  for (int l = 1; l < kSumLanes; ++l) most = greater_of(most, most_lanes[l]);
+  for (; i < count; ++i) most = greater_of(most, x[i]);
+  return most;
+}
+
+void softmax_row(int64_t count, int log, const float* x, float* y) {
+  const float most = greatest_of(count, x);
   if (log) {
     const double total =
         sum_of(count, x, [most](float v) { return static_cast<double>(exp_of(v - most)); });
@@ -145,8 +235,8 @@ void add_into(int64_t count, const float* x, float* acc) {
   for (int64_t i = 0; i < count; ++i) acc[i] += x[i];
 }
 
-constexpr VectorFns kVectorFns = {&apply,   &softmax_columns, &softmax_row, &sum,
-                                  &squares, &max_into,        &add_into};
+constexpr VectorFns kVectorFns = {&apply,   &combine,   &softmax_columns, &softmax_row, &sum,
+                                  &squares, &normalize, &max_into,        &add_into};
 
 }  // namespace
 }  // namespace pbatch

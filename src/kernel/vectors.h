@@ -27,10 +27,18 @@ struct VectorParams {
   float a, b, c;
 };
 
+enum VectorArithmetic { kVectorAdd, kVectorSub, kVectorMul, kVectorDiv };
+enum { kVectorArithmetics = 4 };
+
 struct VectorFns {
   /// y may be x.
   void (*apply)(VectorFunction f, int64_t count, const float* x, const VectorParams* params,
                 float* y);
+
+  /// y[i] = a[i * a_step] op b[i * b_step], rounded once; steps are 0 or 1. y may be an input with
+  /// a step of 1.
+  void (*combine)(VectorArithmetic op, int64_t count, const float* a, int64_t a_step,
+                  const float* b, int64_t b_step, float* y);
 
   /// `vectors` <= 16 vectors side by side: element i of vector v lies at i * stride + v. y as x,
   /// and may be x. NaN in a vector makes all of it NaN. `log`: the logarithm of the softmax.
@@ -43,6 +51,11 @@ struct VectorFns {
   double (*sum)(int64_t count, const float* x);
   /// The same of (x - mean)^2.
   double (*squares)(int64_t count, const float* x, double mean);
+
+  /// y[i] = (x[i] - mean) * inverse_deviation * factor[i] + offset[i]; without the sum for null. y
+  /// may be x.
+  void (*normalize)(int64_t count, const float* x, float mean, float inverse_deviation,
+                    const float* factor, const float* offset, float* y);
 
   /// acc[i] = max(acc[i], x[i]); NaN wins.
   void (*max_into)(int64_t count, const float* x, float* acc);

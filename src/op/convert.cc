@@ -82,12 +82,12 @@ StepPlan plan_convert(const Tensor& x, DType type) {
   if (x.dtype() == type) return StepPlan::alias({type, x.shape()});
   const ConvertLoop loop = kConvertLoops[dtype_index(x.dtype())][dtype_index(type)];
   const std::size_t from = dtype_size(x.dtype()), to = dtype_size(type);
-  return StepPlan::of({type, x.shape()}, [loop, from, to, count = x.size()](const StepCall& call) {
-    call.pool.parallel_for(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      loop(end - begin, element_at(call.in[0], begin, from), element_at(call.out[0], begin, to));
-    });
-    return Status::ok();
-  });
+  return StepPlan::tiled(
+      {type, x.shape()}, {x.size(), 1, kGrain},
+      [loop, from, to](const StepCall& call, std::int64_t begin, std::int64_t end) {
+        loop(end - begin, element_at(call.in[0], begin, from), element_at(call.out[0], begin, to));
+        return Status::ok();
+      });
 }
 
 Result<Tensor> convert(const RunContext& context, const Tensor& x, DType type) {

@@ -2,6 +2,10 @@
 
 namespace pbatch {
 
+Status Step::run_tiles(const StepCall&, std::int64_t, std::int64_t) const {
+  return {ErrorCode::internal, "this step has no tiles", "report this; it is an error of pbatch"};
+}
+
 StepPlan StepPlan::allocating(AllocatingStep step) {
   StepPlan plan;
   plan.allocates = std::move(step);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <utility>
@@ -49,11 +51,23 @@ struct StepCall {
   }
 };
 
+/// How output 0 can be made in tiles of as many elements each, in any order and by any threads.
+struct Tiling {
+  std::int64_t tiles = 0;
+  std::int64_t tile = 1;      ///< elements of output 0, in the order in which they lie
+  std::int64_t grain = 1;     ///< tiles that are worth a thread
+  std::uint32_t aligned = 1;  ///< bit i: a tile reads only the same elements of input i, which has
+                              ///< as many as the output
+};
+
 /// Immutable, but for what guards itself: many threads may be in run() at once.
 class Step {
  public:
   virtual ~Step() = default;
   virtual Status run(const StepCall& call) const = 0;
+  /// Tiles begin .. end - 1 of what run() does, on the calling thread. Only where
+  /// StepPlan::tiling says how many there are.
+  virtual Status run_tiles(const StepCall& call, std::int64_t begin, std::int64_t end) const;
 };
 
 /// Computes first and then knows what its outputs are, which it allocates: inputs[i] is null for an
@@ -81,6 +95,9 @@ struct StepPlan {
     outputs.push_back(std::move(output));
     return of(std::move(outputs), std::move(run));
   }
+  /// run(const StepCall&, begin, end) makes these tiles and returns a Status.
+  template <class Run>
+  static StepPlan tiled(TensorType output, const Tiling& tiling, Run run);
   /// Output 0 may take the place of input `i`, if that is as large: the step reads no element of
   /// input i after it wrote the one in its place.
   StepPlan&& in_place_of(std::size_t i) &&;
@@ -96,6 +113,7 @@ struct StepPlan {
   std::optional<std::size_t> alias_of;
   std::optional<Tensor> value;
   std::optional<std::size_t> overwrites;
+  std::optional<Tiling> tiling;
   Layout layout = Layout::plain;  ///< of all outputs that can have another
   std::size_t scratch_bytes = 0;
   /// The step quantizes all vectors of input 0: steps that pack one input alike share the result.
@@ -112,6 +130,50 @@ class StepOf final : public Step {
  private:
   Run run_;
 };
+
+/// The error of the tile that failed first, whichever thread ran it.
+class FirstError {
+ public:
+  void set(Status error) {
+    const std::lock_guard lock(mutex_);
+    if (error_.is_ok()) error_ = std::move(error);
+  }
+  Status take() { return std::move(error_); }
+
+ private:
+  std::mutex mutex_;
+  Status error_;
+};
+
+template <class Run>
+class TiledStep final : public Step {
+ public:
+  TiledStep(const Tiling& tiling, Run run) : tiling_(tiling), run_(std::move(run)) {}
+
+  Status run(const StepCall& call) const override {
+    FirstError error;
+    call.pool.parallel_for(tiling_.tiles, tiling_.grain, [&](std::int64_t begin, std::int64_t end) {
+      if (Status s = run_(call, begin, end); !s) error.set(std::move(s));
+    });
+    return error.take();
+  }
+  Status run_tiles(const StepCall& call, std::int64_t begin, std::int64_t end) const override {
+    return run_(call, begin, end);
+  }
+
+ private:
+  Tiling tiling_;
+  Run run_;
+};
+
+template <class Run>
+StepPlan StepPlan::tiled(TensorType output, const Tiling& tiling, Run run) {
+  StepPlan plan;
+  plan.outputs.push_back(std::move(output));
+  plan.step = std::make_unique<TiledStep<Run>>(tiling, std::move(run));
+  plan.tiling = tiling;
+  return plan;
+}
 
 template <class Run>
 StepPlan StepPlan::of(std::vector<TensorType> outputs, Run run) {

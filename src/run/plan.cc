@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "run/plan_frame.h"
+
 namespace pbatch {
 namespace {
 
@@ -14,17 +16,6 @@ double microseconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 }  // namespace
-
-struct Plan::Frame {
-  std::vector<const void*> pointers;
-  std::vector<Tensor> tensors;  // per value: of inputs, outputs and operators that are not planned
-  std::shared_ptr<void> arena;
-  std::byte* base = nullptr;          // that pointers were set for
-  std::vector<const Tensor*> inputs;  // of one operator
-  std::vector<Tensor> outputs;
-
-  void* at(std::size_t offset) const { return offset == kNoPlace ? nullptr : base + offset; }
-};
 
 // A frame for the length of a run. One that an error left half filled is not used again.
 class Plan::FrameLease {
@@ -118,6 +109,13 @@ Status Plan::run_entry(const Entry& entry, Frame& frame, RunContext& context,
     return Status::ok();
   }
   if (entry.step == nullptr) return run_operator(entry, frame, context);
+  PBATCH_ASSIGN_OR_RETURN(const StepCall call, bind_step(entry, frame, context, phases));
+  return entry.step->run(call);
+}
+
+// Pointers of inputs and outputs that are tensors are known now.
+Result<StepCall> Plan::bind_step(const Entry& entry, Frame& frame, RunContext& context,
+                                 StepPhases* phases) const {
   for (const Patch& patch : entry.patches) {
     frame.pointers[patch.slot] = frame.tensors[static_cast<std::size_t>(patch.value)].raw();
   }
@@ -127,15 +125,14 @@ Status Plan::run_entry(const Entry& entry, Frame& frame, RunContext& context,
                             context.allocate(types_[id]->dtype, types_[id]->shape));
     frame.pointers[patch.slot] = frame.tensors[id].raw();
   }
-  const StepCall call{frame.pointers.data() + entry.in,
-                      const_cast<void* const*>(frame.pointers.data() + entry.out),
-                      frame.at(entry.scratch),
-                      frame.at(entry.packed),
-                      entry.packed_ready,
-                      context.pool,
-                      context.buffers,
-                      phases};
-  return entry.step->run(call);
+  return StepCall{frame.pointers.data() + entry.in,
+                  const_cast<void* const*>(frame.pointers.data() + entry.out),
+                  frame.at(entry.scratch),
+                  frame.at(entry.packed),
+                  entry.packed_ready,
+                  context.pool,
+                  context.buffers,
+                  phases};
 }
 
 // The steps of subgraphs say for themselves what they took.
@@ -175,12 +172,19 @@ Result<std::vector<Tensor>> Plan::run(RunContext& context, std::span<const Tenso
   if (Status s = bind(frame, context.buffers, inputs); !s) {
     return std::move(s).in_file(graph_->source_file);
   }
-  for (const Entry& entry : entries_) {
+  for (std::size_t e = 0; e < entries_.size(); ++e) {
+    const Entry& entry = entries_[e];
     const bool timed = context.timings != nullptr && !entry.is_alias;
-    Status done =
-        timed ? run_timed(entry, frame, context) : run_entry(entry, frame, context, nullptr);
+    Status done = entry.chain.steps > 1 ? run_chain(e, frame, context)
+                  : timed               ? run_timed(entry, frame, context)
+                                        : run_entry(entry, frame, context, nullptr);
     if (!done) return std::move(done).at_node(entry.node->name).in_file(graph_->source_file);
-    for (const ValueId id : entry.released) frame.tensors[static_cast<std::size_t>(id)] = Tensor{};
+    for (const std::size_t last = e + entry.chain.steps - 1;; ++e) {
+      for (const ValueId id : entries_[e].released) {
+        frame.tensors[static_cast<std::size_t>(id)] = Tensor{};
+      }
+      if (e == last) break;
+    }
   }
   std::vector<Tensor> outputs = collect(frame);
   lease.complete();

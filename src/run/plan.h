@@ -12,6 +12,7 @@
 
 #include "op/op.h"
 #include "op/step.h"
+#include "run/chains.h"
 
 namespace pbatch {
 
@@ -66,6 +67,9 @@ class Plan {
     std::vector<Patch> patches;     ///< inputs that are tensors
     std::vector<Patch> made;        ///< outputs that are tensors; of types_ if planned
     std::vector<ValueId> released;  ///< tensors that nobody uses any more
+    Chain chain;             ///< of several steps: this entry and those behind it run tile by tile
+    std::int64_t tiles = 0;  ///< of this step in a tile of its chain
+    std::int64_t all_tiles = 0;
     PlanStep info;
   };
 
@@ -80,6 +84,9 @@ class Plan {
   Status bind(Frame& frame, BufferPool& buffers, std::span<const Tensor> inputs) const;
   Status run_entry(const Entry& entry, Frame& frame, RunContext& context, StepPhases* phases) const;
   Status run_timed(const Entry& entry, Frame& frame, RunContext& context) const;
+  Result<StepCall> bind_step(const Entry& entry, Frame& frame, RunContext& context,
+                             StepPhases* phases) const;
+  Status run_chain(std::size_t first, Frame& frame, RunContext& context) const;
   Status run_operator(const Entry& entry, Frame& frame, RunContext& context) const;
   const Tensor& tensor_of(const Frame& frame, ValueId id) const;
   std::vector<Tensor> collect(const Frame& frame) const;

@@ -7,9 +7,11 @@
 
 #include "product/image_layout.h"
 #include "run/arena.h"
+#include "run/chains.h"
 #include "run/plan.h"
 #include "run/plan_steps.h"
 #include "run/program.h"
+#include "run/run_passes.h"
 
 namespace pbatch {
 namespace {
@@ -56,6 +58,7 @@ class PlanBuilder {
       }
     }
     find_tensors();
+    PBATCH_RETURN_IF_ERROR(chain_steps());
     find_last_uses();
     place_values();
     return std::shared_ptr<const Plan>(std::move(plan_));
@@ -81,6 +84,9 @@ class PlanBuilder {
   struct Draft {
     StepPlan plan;
     std::size_t packed_group = kNever;
+    struct {
+      std::size_t first = kNever, last = kNever;
+    } chain;  // entries; of one that is in none, kNever
   };
   // Steps that share packed vectors.
   struct PackedGroup {
@@ -330,10 +336,55 @@ class PlanBuilder {
     uses_[v].last = uses_[v].last == kNever ? entry : std::max(uses_[v].last, entry);
   }
 
+  // An entry that leaves nothing to do in a run.
+  bool is_gone(const Plan::Entry& entry) const {
+    return entry.is_alias && !uses_[index(entry.outputs[0])].is_tensor;
+  }
+
+  ChainCandidate candidate_of(std::size_t e) const {
+    const Plan::Entry& entry = plan_->entries_[e];
+    ChainCandidate candidate;
+    if (entry.is_alias || !drafts_[e].plan.tiling) return candidate;
+    candidate.tiling = drafts_[e].plan.tiling;
+    for (std::size_t i = 0; i < entry.inputs.size(); ++i) {
+      if (is_constant(entry.inputs[i])) continue;
+      candidate.inputs.push_back(root_of(index(entry.inputs[i])));
+      candidate.aligned.push_back(i < 32 && (candidate.tiling->aligned >> i & 1u) != 0);
+    }
+    candidate.output = root_of(index(entry.outputs[0]));
+    return candidate;
+  }
+
+  Status chain_steps() {
+    PBATCH_ASSIGN_OR_RETURN(const bool left_out, is_left_out("chain_steps"));
+    if (left_out) return Status::ok();
+    std::vector<std::size_t> entries;
+    std::vector<ChainCandidate> candidates;
+    for (std::size_t e = 0; e < plan_->entries_.size(); ++e) {
+      if (is_gone(plan_->entries_[e])) continue;
+      entries.push_back(e);
+      candidates.push_back(candidate_of(e));
+    }
+    std::size_t at = 0;
+    for (const Chain& chain : find_chains(candidates)) {
+      plan_->entries_[entries[at]].chain = chain;
+      for (std::size_t k = 0; k < chain.steps && chain.steps > 1; ++k) {
+        Plan::Entry& entry = plan_->entries_[entries[at + k]];
+        const Tiling& tiling = *drafts_[entries[at + k]].plan.tiling;
+        entry.tiles = chain.elements / tiling.tile;
+        entry.all_tiles = tiling.tiles;
+        if (k > 0) entry.info.kernel += ", chained";
+        drafts_[entries[at + k]].chain = {entries[at], entries[at + chain.steps - 1]};
+      }
+      at += chain.steps;
+    }
+    return Status::ok();
+  }
+
   void find_last_uses() {
     for (std::size_t e = 0; e < plan_->entries_.size(); ++e) {
       const Plan::Entry& entry = plan_->entries_[e];
-      if (entry.is_alias && !uses_[index(entry.outputs[0])].is_tensor) continue;
+      if (is_gone(entry)) continue;
       for (const ValueId id : entry.inputs) use(id, e);
       for (const ValueId id : entry.outputs) use(id, e);
     }
@@ -343,21 +394,26 @@ class PlanBuilder {
   }
 
   void place_values() {
-    std::vector<Plan::Entry> kept;
     for (std::size_t e = 0; e < plan_->entries_.size(); ++e) {
       Plan::Entry& entry = plan_->entries_[e];
+      if (is_gone(entry)) continue;
       if (entry.is_alias) {
-        const ValueId to = entry.outputs[0];
-        if (!uses_[index(to)].is_tensor) continue;
-        entry.made.push_back({0, static_cast<ValueId>(uses_[index(to)].alias_of)});
+        entry.made.push_back({0, static_cast<ValueId>(uses_[index(entry.outputs[0])].alias_of)});
       } else if (drafts_[e].plan.is_planned()) {
         place_step(e);
       }
-      release(e);
-      kept.push_back(std::move(entry));
+      release_after(e);
     }
-    plan_->entries_ = std::move(kept);
+    std::erase_if(plan_->entries_, [this](const Plan::Entry& entry) { return is_gone(entry); });
     plan_->arena_bytes_ = arena_.bytes();
+  }
+
+  // Members of a chain run in turns, so what they use is needed until the last of them has run.
+  void release_after(std::size_t e) {
+    const auto [first, last] = drafts_[e].chain;
+    if (first == kNever) return release(e);
+    if (e != last) return;
+    for (std::size_t member = first; member <= last; ++member) release(member);
   }
 
   void place_step(std::size_t e) {
@@ -433,7 +489,18 @@ class PlanBuilder {
       if (i == *plan.overwrites || is_constant(inputs[i])) continue;
       if (root_of(index(inputs[i])) == v) return kNever;
     }
-    return v;
+    return is_read_whole_before(v, e) ? kNever : v;
+  }
+
+  // Whether a member of e's chain before it reads elements of v that e may have overwritten.
+  bool is_read_whole_before(std::size_t v, std::size_t e) const {
+    for (std::size_t m = drafts_[e].chain.first; m < e; ++m) {  // none where that is kNever
+      const ChainCandidate member = candidate_of(m);
+      for (std::size_t i = 0; i < member.inputs.size(); ++i) {
+        if (member.inputs[i] == v && !member.aligned[i]) return true;
+      }
+    }
+    return false;
   }
 
   void place_packed(Plan::Entry& entry, std::size_t g, std::size_t e) {

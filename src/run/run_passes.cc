@@ -19,7 +19,14 @@ struct Pass {
 };
 
 constexpr Pass kPasses[] = {{"fuse_activations", fuse_activations},
-                            {"fuse_layer_norm", fuse_layer_norm}};
+                            {"fuse_layer_norm", fuse_layer_norm},
+                            {"chain_steps", nullptr}};  // of plans
+
+std::string names_of_passes() {
+  std::string names;
+  for (const Pass& pass : kPasses) names += (names.empty() ? "" : ", ") + std::string(pass.name);
+  return names;
+}
 
 Result<std::set<std::string>> left_out() {
   std::set<std::string> names;
@@ -30,7 +37,7 @@ Result<std::set<std::string>> left_out() {
                                    [&](const Pass& pass) { return pass.name == name; });
     if (!known) {
       return Status(ErrorCode::invalid_argument, "PBATCH_WITHOUT names '" + name + "', no pass",
-                    "write 'fuse_activations', 'fuse_layer_norm', or both with a comma");
+                    "the passes are " + names_of_passes() + "; write a comma between two");
     }
     names.insert(std::move(name));
   }
@@ -42,9 +49,15 @@ Result<std::set<std::string>> left_out() {
 Status apply_run_passes(Graph& graph) {
   PBATCH_ASSIGN_OR_RETURN(const std::set<std::string> without, left_out());
   for (const Pass& pass : kPasses) {
-    if (without.count(pass.name) == 0) PBATCH_RETURN_IF_ERROR(pass.run(graph));
+    if (pass.run != nullptr && without.count(pass.name) == 0)
+      PBATCH_RETURN_IF_ERROR(pass.run(graph));
   }
   return remove_unused(graph);
+}
+
+Result<bool> is_left_out(const char* pass) {
+  PBATCH_ASSIGN_OR_RETURN(const std::set<std::string> without, left_out());
+  return without.count(pass) != 0;
 }
 
 }  // namespace pbatch

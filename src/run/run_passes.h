@@ -10,4 +10,8 @@ namespace pbatch {
 /// PBATCH_WITHOUT names, separated by commas: for comparisons. Other names are an error.
 Status apply_run_passes(Graph& graph);
 
+/// Whether PBATCH_WITHOUT names this pass, one of the graph or "chain_steps" (chains.h), which
+/// plans ask for.
+Result<bool> is_left_out(const char* pass);
+
 }  // namespace pbatch

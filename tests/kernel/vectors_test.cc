@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -133,6 +134,10 @@ TEST(Vectors, AreTheSameOnEveryIsa) {
           keep();
         }
       }
+      for (const float* offset : {static_cast<const float*>(nullptr), x.data() + 2 * count}) {
+        fns.normalize(count, x.data(), 0.3F, 1.7F, x.data() + count, offset, y.data());
+        keep();
+      }
       made.push_back(static_cast<float>(fns.sum(count, x.data())));
       made.push_back(static_cast<float>(fns.squares(count, x.data(), 0.25)));
       y = x;
@@ -149,6 +154,60 @@ TEST(Vectors, AreTheSameOnEveryIsa) {
       EXPECT_EQ(0, std::memcmp(got.data(), expected.data(), expected.size() * sizeof(float)))
           << set.name << " " << count;
     }
+  }
+}
+
+// IEEE 754 says what each result is; the compiler of this file makes single operations of them.
+float rounded_once(VectorArithmetic op, float a, float b) {
+  switch (op) {
+    case kVectorAdd:
+      return a + b;
+    case kVectorSub:
+      return a - b;
+    case kVectorMul:
+      return a * b;
+    case kVectorDiv:
+      return a / b;
+  }
+  return 0;
+}
+
+TEST(Vectors, ArithmeticIsRoundedOnce) {
+  constexpr std::int64_t kCount = 77;
+  std::vector<float> a = random_floats_with_edges(kCount), b = random_floats_with_edges(kCount);
+  std::reverse(b.begin(), b.end());
+  a[3] = 0x1p-140F;
+  // What is divided by the same number throughout: powers of two and others, down to subnormals.
+  for (const float first : {8.0F, -0.25F, 3.0F, 0x1p127F, 0x1p-126F, 0x1p-149F, 0.0F, kInfinity}) {
+    b[0] = first;
+    for (const VectorFunctions& set : all_vectors()) {
+      if (!isa_runs_here(set.isa)) continue;
+      for (int o = 0; o < kVectorArithmetics; ++o) {
+        const auto op = static_cast<VectorArithmetic>(o);
+        for (const auto& [a_step, b_step] : {std::pair{1, 1}, {1, 0}, {0, 1}, {0, 0}}) {
+          std::vector<float> y(kCount);
+          set.fns->combine(op, kCount, a.data(), a_step, b.data(), b_step, y.data());
+          for (std::size_t i = 0; i < kCount; ++i) {
+            const float wanted = rounded_once(op, a[a_step != 0 ? i : 0], b[b_step != 0 ? i : 0]);
+            const bool same = std::isnan(wanted) ? std::isnan(y[i])
+                                                 : std::memcmp(&wanted, &y[i], sizeof wanted) == 0;
+            EXPECT_TRUE(same) << set.name << " " << o << ": " << wanted << " " << y[i];
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Vectors, NormalizeIsThatOfTheDefinition) {
+  const float x[] = {1, -2, 4}, factor[] = {2, 3, 0.5F}, offset[] = {10, 20, 30};
+  for (const VectorFunctions& set : all_vectors()) {
+    if (!isa_runs_here(set.isa)) continue;
+    float y[3];
+    set.fns->normalize(3, x, 1, 0.5F, factor, nullptr, y);
+    EXPECT_EQ(std::vector<float>(y, y + 3), (std::vector<float>{0, -4.5F, 0.75F})) << set.name;
+    set.fns->normalize(3, x, 1, 0.5F, factor, offset, y);
+    EXPECT_EQ(std::vector<float>(y, y + 3), (std::vector<float>{10, 15.5F, 30.75F})) << set.name;
   }
 }
 
@@ -188,6 +247,14 @@ TEST(Vectors, NanWinsAMaximumAndSpreadsInASoftmax) {
     row[5] = NAN;
     set.fns->softmax_row(20, 0, row, y);
     for (const float v : y) EXPECT_TRUE(std::isnan(v)) << set.name;
+    // Rows long enough for several vectors, the NaN at the first place and at the last of each.
+    for (const int at : {0, 1, 7, 15, 16, 31, 32, 63, 99}) {
+      std::vector<float> longer(100), out(100);
+      for (int i = 0; i < 100; ++i) longer[static_cast<std::size_t>(i)] = static_cast<float>(-i);
+      longer[static_cast<std::size_t>(at)] = NAN;
+      set.fns->softmax_row(100, 0, longer.data(), out.data());
+      for (const float v : out) EXPECT_TRUE(std::isnan(v)) << set.name << " " << at;
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "op/math/binary.h"
+#include "op/vector_fns.h"
 
 namespace pbatch {
 namespace {
@@ -33,11 +34,6 @@ struct Mul {
   }
 };
 
-struct FloatDiv {
-  static constexpr bool kPartial = false;
-  static float apply(float a, float b) { return a / b; }
-};
-
 struct IntegerDiv {
   static constexpr bool kPartial = true;
   template <class T>
@@ -48,20 +44,28 @@ struct IntegerDiv {
   }
 };
 
-constexpr BinaryTable div_table() {
-  BinaryTable table = binary_table<IntegerDiv>(
-      IntegerTypes{}, "an integer is divided by zero, or the least one by -1");
-  table.loops[dtype_index(DType::f32)] = &binary_loop<FloatDiv, float, float>;
+template <VectorArithmetic op>
+bool float_loop(std::int64_t count, const void* a, std::int64_t a_step, const void* b,
+                std::int64_t b_step, void* y) {
+  vector_fns().combine(op, count, static_cast<const float*>(a), a_step,
+                       static_cast<const float*>(b), b_step, static_cast<float*>(y));
+  return true;
+}
+
+template <VectorArithmetic op>
+constexpr BinaryTable with_floats(BinaryTable table) {
+  table.loops[dtype_index(DType::f32)] = &float_loop<op>;
   return table;
 }
 
-constexpr BinaryTable kSub = binary_table<Sub>(NumberTypes{});
-constexpr BinaryTable kMul = binary_table<Mul>(NumberTypes{});
-constexpr BinaryTable kDiv = div_table();
+constexpr BinaryTable kSub = with_floats<kVectorSub>(binary_table<Sub>(IntegerTypes{}));
+constexpr BinaryTable kMul = with_floats<kVectorMul>(binary_table<Mul>(IntegerTypes{}));
+constexpr BinaryTable kDiv = with_floats<kVectorDiv>(binary_table<IntegerDiv>(
+    IntegerTypes{}, "an integer is divided by zero, or the least one by -1"));
 
 }  // namespace
 
-constinit const BinaryTable kAdd = binary_table<Add>(NumberTypes{});
+constinit const BinaryTable kAdd = with_floats<kVectorAdd>(binary_table<Add>(IntegerTypes{}));
 
 Result<std::unique_ptr<Op>> make_add(const Graph&, const Node& node) {
   return make_binary(kAdd, node);

@@ -1,7 +1,5 @@
 #include "op/math/binary.h"
 
-#include <atomic>
-
 #include "op/math/broadcast.h"
 #include "op/node_checks.h"
 
@@ -44,22 +42,23 @@ Result<StepPlan> plan_loop(BinaryLoop loop, DType type, std::int64_t grain, std:
   const bool like_a = a_shape == broadcast.shape() && a_size == y_size;
   const bool like_b = b_shape == broadcast.shape() && b_size == y_size;
   TensorType y{type, std::move(shape)};
-  StepPlan plan = StepPlan::of(
-      std::move(y),
-      [loop, grain, no_result = std::move(no_result), a_size, b_size, y_size,
-       broadcast = std::move(broadcast)](const StepCall& call) -> Status {
-        std::atomic<bool> all = true;
-        call.pool.parallel_for(broadcast.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-          broadcast.for_each_run(
-              begin, end,
-              [&](std::int64_t position, std::int64_t count, const Broadcast::Offsets& offsets) {
-                const bool good =
-                    loop(count, element_at(call.in[0], offsets[0], a_size), broadcast.step(0),
+  Tiling tiling{broadcast.size(), 1, grain, 0};
+  if (a_shape == broadcast.shape()) tiling.aligned |= 1u;
+  if (b_shape == broadcast.shape()) tiling.aligned |= 2u;
+  StepPlan plan = StepPlan::tiled(
+      std::move(y), tiling,
+      [loop, no_result = std::move(no_result), a_size, b_size, y_size,
+       broadcast = std::move(broadcast)](const StepCall& call, std::int64_t begin,
+                                         std::int64_t end) -> Status {
+        bool all = true;
+        broadcast.for_each_run(
+            begin, end,
+            [&](std::int64_t position, std::int64_t count, const Broadcast::Offsets& offsets) {
+              all = loop(count, element_at(call.in[0], offsets[0], a_size), broadcast.step(0),
                          element_at(call.in[1], offsets[1], b_size), broadcast.step(1),
-                         element_at(call.out[0], position, y_size));
-                if (!good) all.store(false, std::memory_order_relaxed);
-              });
-        });
+                         element_at(call.out[0], position, y_size)) &&
+                    all;
+            });
         if (all) return Status::ok();
         return {ErrorCode::invalid_argument, no_result, "check what the network is fed"};
       });

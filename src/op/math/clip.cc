@@ -64,19 +64,17 @@ class Clip final : public Op {
     PBATCH_RETURN_IF_ERROR(check_bound(low, x.dtype(), "min"));
     PBATCH_RETURN_IF_ERROR(check_bound(high, x.dtype(), "max"));
     const std::size_t size = dtype_size(x.dtype());
-    return StepPlan::of(
-               {x.dtype(), x.shape()},
-               [this, loop, size, count = x.size(), low_is_input = low != nullptr && low != &low_,
-                high_is_input = high != nullptr && high != &high_](const StepCall& call) {
-                 // An attribute that is not there has no elements.
-                 const void* const lower = low_is_input ? call.in[1] : low_.raw();
-                 const void* const upper = high_is_input ? call.in[2] : high_.raw();
-                 call.pool.parallel_for(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
-                   loop(end - begin, element_at(call.in[0], begin, size), lower, upper,
-                        element_at(call.out[0], begin, size));
-                 });
-                 return Status::ok();
-               })
+    return StepPlan::tiled({x.dtype(), x.shape()}, {x.size(), 1, kGrain},
+                           [this, loop, size, low_is_input = low != nullptr && low != &low_,
+                            high_is_input = high != nullptr && high != &high_](
+                               const StepCall& call, std::int64_t begin, std::int64_t end) {
+                             // An attribute that is not there has no elements.
+                             const void* const lower = low_is_input ? call.in[1] : low_.raw();
+                             const void* const upper = high_is_input ? call.in[2] : high_.raw();
+                             loop(end - begin, element_at(call.in[0], begin, size), lower, upper,
+                                  element_at(call.out[0], begin, size));
+                             return Status::ok();
+                           })
         .in_place_of(0)
         .in_layout(request.layout(0));
   }

@@ -16,15 +16,13 @@ class UnaryOp final : public Op {
     if (loop == nullptr) return unsupported_type(op_type_, x.dtype());
     const DType type = table_.makes_bool ? DType::boolean : x.dtype();
     const std::size_t x_size = dtype_size(x.dtype()), y_size = dtype_size(type);
-    return StepPlan::of({type, x.shape()},
-                        [this, loop, x_size, y_size, count = x.size()](const StepCall& call) {
-                          call.pool.parallel_for(
-                              count, table_.grain, [&](std::int64_t begin, std::int64_t end) {
-                                loop(end - begin, element_at(call.in[0], begin, x_size),
-                                     element_at(call.out[0], begin, y_size), params_);
-                              });
-                          return Status::ok();
-                        })
+    return StepPlan::tiled({type, x.shape()}, {x.size(), 1, table_.grain},
+                           [this, loop, x_size, y_size](const StepCall& call, std::int64_t begin,
+                                                        std::int64_t end) {
+                             loop(end - begin, element_at(call.in[0], begin, x_size),
+                                  element_at(call.out[0], begin, y_size), params_);
+                             return Status::ok();
+                           })
         .in_place_of(0)
         .in_layout(request.layout(0));
   }

@@ -54,20 +54,24 @@ class Where final : public Op {
                             Broadcast::create({&condition.shape(), &x.shape(), &y.shape()}));
     const std::size_t size = dtype_size(x.dtype());
     TensorType made{x.dtype(), broadcast.shape()};
-    return StepPlan::of(std::move(made), [broadcast = std::move(broadcast), size,
-                                          loop = select_of(size)](const StepCall& call) {
-      call.pool.parallel_for(broadcast.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-        broadcast.for_each_run(
-            begin, end,
-            [&](std::int64_t position, std::int64_t count, const Broadcast::Offsets& offsets) {
-              loop(count, call.input<Bool>(0) + offsets[0], broadcast.step(0),
-                   element_at(call.in[1], offsets[1], size), broadcast.step(1),
-                   element_at(call.in[2], offsets[2], size), broadcast.step(2),
-                   element_at(call.out[0], position, size));
-            });
-      });
-      return Status::ok();
-    });
+    Tiling tiling{broadcast.size(), 1, kGrain, 0};
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (request.inputs[i]->shape() == broadcast.shape()) tiling.aligned |= 1u << i;
+    }
+    return StepPlan::tiled(
+        std::move(made), tiling,
+        [broadcast = std::move(broadcast), size, loop = select_of(size)](
+            const StepCall& call, std::int64_t begin, std::int64_t end) {
+          broadcast.for_each_run(
+              begin, end,
+              [&](std::int64_t position, std::int64_t count, const Broadcast::Offsets& offsets) {
+                loop(count, call.input<Bool>(0) + offsets[0], broadcast.step(0),
+                     element_at(call.in[1], offsets[1], size), broadcast.step(1),
+                     element_at(call.in[2], offsets[2], size), broadcast.step(2),
+                     element_at(call.out[0], position, size));
+              });
+          return Status::ok();
+        });
   }
 };
 

@@ -5,6 +5,7 @@
 #include "op/node_checks.h"
 #include "op/op.h"
 #include "op/reduce/normalize.h"
+#include "op/vector_fns.h"
 
 namespace pbatch {
 namespace {
@@ -46,10 +47,19 @@ class LayerNormalization final : public Op {
     Vectors vectors{product_of(x->shape(), axis, x->rank()), 0, epsilon_, bias != nullptr,
                     outputs.size()};
     if (x->size() != 0) vectors.count = x->size() / vectors.size;
-    return StepPlan::of(std::move(outputs), [vectors](const StepCall& call) {
-      call.pool.parallel_for(
-          vectors.count, 1 + kGrain / std::max<std::int64_t>(1, vectors.size),
-          [&](std::int64_t begin, std::int64_t end) { vectors.normalize(call, begin, end); });
+    const std::int64_t grain = 1 + kGrain / std::max<std::int64_t>(1, vectors.size);
+    if (outputs.size() == 1) {
+      return StepPlan::tiled(std::move(outputs[0]), {vectors.count, vectors.size, grain},
+                             [vectors](const StepCall& call, std::int64_t begin, std::int64_t end) {
+                               vectors.normalize(call, begin, end);
+                               return Status::ok();
+                             })
+          .in_place_of(0);
+    }
+    return StepPlan::of(std::move(outputs), [vectors, grain](const StepCall& call) {
+      call.pool.parallel_for(vectors.count, grain, [&](std::int64_t begin, std::int64_t end) {
+        vectors.normalize(call, begin, end);
+      });
       return Status::ok();
     });
   }
@@ -69,11 +79,8 @@ class LayerNormalization final : public Op {
         const float* const in = call.input<float>(0) + v * size;
         float* const out = call.output<float>(0) + v * size;
         const Moments m = moments_of(in, size, epsilon);
-        for (std::int64_t i = 0; i < size; ++i) {
-          out[i] = (in[i] - m.mean) * m.inverse_deviation * factor[i];
-        }
-        const float* const offset = has_bias ? call.input<float>(2) : nullptr;
-        for (std::int64_t i = 0; i < size && has_bias; ++i) out[i] += offset[i];
+        vector_fns().normalize(size, in, m.mean, m.inverse_deviation, factor,
+                               has_bias ? call.input<float>(2) : nullptr, out);
         if (outputs > 1) call.output<float>(1)[v] = m.mean;
         if (outputs > 2) call.output<float>(2)[v] = m.inverse_deviation;
       }

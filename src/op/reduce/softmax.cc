@@ -29,12 +29,25 @@ class Softmax final : public Op {
     const std::int64_t outer = x->size() == 0 ? 0 : x->size() / (count * stride);
     // Vectors side by side are taken together.
     const std::int64_t strips = (stride + kTogether - 1) / kTogether;
+    const std::int64_t grain =
+        1 + kGrain / std::max<std::int64_t>(1, count * std::min(stride, kTogether));
+    if (stride == 1) {
+      return StepPlan::tiled(
+                 {DType::f32, x->shape()}, {outer, count, grain},
+                 [this, count](const StepCall& call, std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t row = begin; row < end; ++row) {
+                     vector_fns().softmax_row(count, log_ ? 1 : 0,
+                                              call.input<float>(0) + row * count,
+                                              call.output<float>(0) + row * count);
+                   }
+                   return Status::ok();
+                 })
+          .in_place_of(0);
+    }
     return StepPlan::of({DType::f32, x->shape()},
-                        [this, count, stride, outer, strips](const StepCall& call) {
-                          const std::int64_t elements = count * std::min(stride, kTogether);
+                        [this, count, stride, outer, strips, grain](const StepCall& call) {
                           call.pool.parallel_for(
-                              outer * strips, 1 + kGrain / std::max<std::int64_t>(1, elements),
-                              [&](std::int64_t begin, std::int64_t end) {
+                              outer * strips, grain, [&](std::int64_t begin, std::int64_t end) {
                                 for (std::int64_t s = begin; s < end; ++s) {
                                   const std::int64_t first = s % strips * kTogether;
                                   strip(call, s / strips * count * stride + first, count, stride,
@@ -52,13 +65,8 @@ class Softmax final : public Op {
   // `vectors` vectors from element `at` on.
   void strip(const StepCall& call, std::int64_t at, std::int64_t count, std::int64_t stride,
              std::int64_t vectors) const {
-    const float* const x = call.input<float>(0) + at;
-    float* const y = call.output<float>(0) + at;
-    if (stride == 1) {
-      vector_fns().softmax_row(count, log_ ? 1 : 0, x, y);
-    } else {
-      vector_fns().softmax_columns(count, stride, static_cast<int>(vectors), log_ ? 1 : 0, x, y);
-    }
+    vector_fns().softmax_columns(count, stride, static_cast<int>(vectors), log_ ? 1 : 0,
+                                 call.input<float>(0) + at, call.output<float>(0) + at);
   }
 
   std::int64_t axis_;
