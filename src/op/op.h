@@ -42,8 +42,12 @@ struct PlanRequest {
   std::size_t outputs = 1;  ///< of the node; a plan may have more
   /// How each input lies: as wanted_layout() has it. Empty: all plain, and so must the outputs be.
   std::span<const Layout> layouts = {};
+  /// For each input: null, or which elements of what the step is given it consists of, as
+  /// Op::takes_view() agreed to. Empty: none.
+  std::span<const ElementView* const> views = {};
 
   bool layouts_may_differ() const { return !layouts.empty(); }
+  const ElementView* view(std::size_t i) const { return views.empty() ? nullptr : views[i]; }
   Layout layout(std::size_t i) const { return layouts.empty() ? Layout::plain : layouts[i]; }
 
   bool knows(std::size_t i) const { return inputs[i]->raw() != nullptr || inputs[i]->size() == 0; }
@@ -79,6 +83,10 @@ class Op {
   /// before anything is computed. An output that the graph does not use is still in the span.
   Status run(RunContext& context, std::span<const Tensor* const> inputs,
              std::span<Tensor> outputs) const;
+
+  /// Whether plan() can do without the copy that an input of this type is, and read these elements
+  /// of its source.
+  virtual bool takes_view(const Tensor& /*input*/, const ElementView&) const { return false; }
 
   /// Called once, before anything else: what the operators with bit-layers choose kernels by.
   virtual void choose_kernels_by(const KernelPolicy&) {}

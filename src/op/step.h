@@ -60,6 +60,13 @@ struct Tiling {
                               ///< as many as the output
 };
 
+/// Which elements of a value a tensor consists of, where it is a copy of some in another order:
+/// element (i, j, ...) is the one at offset + i * strides[0] + j * strides[1] + ...
+struct ElementView {
+  std::vector<std::int64_t> strides;
+  std::int64_t offset = 0;
+};
+
 /// Immutable, but for what guards itself: many threads may be in run() at once.
 class Step {
  public:
@@ -114,7 +121,8 @@ struct StepPlan {
   std::optional<Tensor> value;
   std::optional<std::size_t> overwrites;
   std::optional<Tiling> tiling;
-  Layout layout = Layout::plain;  ///< of all outputs that can have another
+  std::optional<ElementView> view;  ///< output 0 is a copy of these elements of input 0
+  Layout layout = Layout::plain;    ///< of all outputs that can have another
   std::size_t scratch_bytes = 0;
   /// The step quantizes all vectors of input 0: steps that pack one input alike share the result.
   std::optional<PackedKey> packed;

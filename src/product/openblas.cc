@@ -48,25 +48,28 @@ void sgemm(const SgemmCall& call) {
   const auto m = static_cast<blasint>(call.m);
   const auto n = static_cast<blasint>(call.n);
   const auto k = static_cast<blasint>(call.k);
-  const blasint a_cols = call.transpose_a ? m : k;
-  const blasint b_cols = call.transpose_b ? k : n;
+  const auto stride_or = [](std::int64_t stride, blasint cols) {
+    return stride != 0 ? static_cast<blasint>(stride) : cols;
+  };
+  const blasint a_stride = stride_or(call.a_stride, call.transpose_a ? m : k);
+  const blasint b_stride = stride_or(call.b_stride, call.transpose_b ? k : n);
   if (m == 1 || n == 1) {
     // sgemv scales garbage too, so Y is set here.
     scale(call.y, call.m * call.n, call.beta);
     if (m == 1) {  // y = op(B)^T a
       cblas_sgemv(CblasRowMajor, call.transpose_b ? CblasNoTrans : CblasTrans,
-                  call.transpose_b ? n : k, b_cols, call.alpha, call.b, b_cols, call.a, 1, 1.0F,
-                  call.y, 1);
+                  call.transpose_b ? n : k, call.transpose_b ? k : n, call.alpha, call.b, b_stride,
+                  call.a, call.transpose_a ? a_stride : 1, 1.0F, call.y, 1);
     } else {
       cblas_sgemv(CblasRowMajor, call.transpose_a ? CblasTrans : CblasNoTrans,
-                  call.transpose_a ? k : m, a_cols, call.alpha, call.a, a_cols, call.b, 1, 1.0F,
-                  call.y, 1);
+                  call.transpose_a ? k : m, call.transpose_a ? m : k, call.alpha, call.a, a_stride,
+                  call.b, call.transpose_b ? 1 : b_stride, 1.0F, call.y, 1);
     }
     return;
   }
   cblas_sgemm(CblasRowMajor, call.transpose_a ? CblasTrans : CblasNoTrans,
-              call.transpose_b ? CblasTrans : CblasNoTrans, m, n, k, call.alpha, call.a, a_cols,
-              call.b, b_cols, call.beta, call.y, n);
+              call.transpose_b ? CblasTrans : CblasNoTrans, m, n, k, call.alpha, call.a, a_stride,
+              call.b, b_stride, call.beta, call.y, n);
 }
 
 }  // namespace pbatch

@@ -21,11 +21,12 @@ class OpenblasThreads {
   std::unique_lock<std::shared_mutex> exclusive_;
 };
 
-/// Y [m][n] = alpha * op(A) * op(B) + beta * Y, all row-major and without gaps;
+/// Y [m][n] = alpha * op(A) * op(B) + beta * Y, all row-major, Y without gaps;
 /// op(A) is m x k and op(B) is k x n. With beta = 0, Y may be uninitialized.
 struct SgemmCall {
   std::int64_t m = 0, n = 0, k = 0;
   bool transpose_a = false, transpose_b = false;
+  std::int64_t a_stride = 0, b_stride = 0;  ///< from a row, as stored, to the next; 0: no gaps
   float alpha = 1.0F, beta = 0.0F;
   const float* a = nullptr;
   const float* b = nullptr;

@@ -75,6 +75,7 @@ class Plan {
 
  private:
   friend class PlanBuilder;
+  friend class PlanPlacement;
   struct Frame;  // the memory of one run
   class FrameLease;
 

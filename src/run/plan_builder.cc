@@ -1,17 +1,16 @@
-// Plan::compile: first what every node does, then where every value lies.
+// Plan::compile: what every node does; plan_placement.h says where every value lies.
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "product/image_layout.h"
-#include "run/arena.h"
-#include "run/chains.h"
 #include "run/plan.h"
+#include "run/plan_placement.h"
 #include "run/plan_steps.h"
 #include "run/program.h"
-#include "run/run_passes.h"
 
 namespace pbatch {
 namespace {
@@ -19,13 +18,6 @@ namespace {
 // What is computed when a plan is made stays with it: only what is small.
 constexpr std::int64_t kFoldedElements = 1024;
 constexpr std::size_t kFoldedBytes = 16 << 10;
-constexpr std::size_t kNever = static_cast<std::size_t>(-1);
-
-std::size_t bytes_of_type(const TensorType& type) {
-  std::size_t bytes = dtype_size(type.dtype);
-  for (const std::int64_t d : type.shape) bytes *= static_cast<std::size_t>(d);
-  return bytes;
-}
 
 }  // namespace
 
@@ -40,61 +32,37 @@ class PlanBuilder {
     plan_->types_.resize(count);
     plan_->constants_.resize(count, nullptr);
     known_.resize(count);
-    uses_.resize(count);
+    values_.resize(count);
     versions_.resize(count);
     for (std::size_t v = 0; v < count; ++v) {
       if (graph_.values[v].constant) set_constant(v, &*graph_.values[v].constant);
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const std::size_t v = index(graph_.inputs[i]);
-      uses_[v].is_tensor = true;
+      values_[v].is_tensor = true;
       PBATCH_RETURN_IF_ERROR(set_type(v, inputs[i]));
     }
     leaves_.resize(count);
+    consumers_ = graph_.consumers();
     for (const ValueId id : graph_.outputs) leaves_[index(id)] = true;
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (Status s = plan_node(n); !s) {
         return std::move(s).at_node(graph_.nodes[n].name).in_file(graph_.source_file);
       }
     }
-    find_tensors();
-    PBATCH_RETURN_IF_ERROR(chain_steps());
-    find_last_uses();
-    place_values();
+    PBATCH_RETURN_IF_ERROR(place_plan(*plan_, values_, steps_, groups_));
     return std::shared_ptr<const Plan>(std::move(plan_));
   }
 
  private:
   static std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
 
-  // A value in this plan.
-  struct Use {
-    bool is_tensor = false;               // else it lies in the arena, if its type is known
-    std::size_t alias_of = kNever;        // the value whose elements it has
-    std::size_t last = kNever;            // entry; kNever for what the program gives back
-    std::size_t offset = Plan::kNoPlace;  // in the arena
-  };
   // A value of the graph is the plain version of itself.
   struct Versions {
     bool made = true;                    // the plain one; else it can be converted from the other
     bool converted = false;              // the other one, from the plain
     std::size_t channels_last = kNever;  // the value that is the other version
   };
-  // What is planned for an entry, until its values have places.
-  struct Draft {
-    StepPlan plan;
-    std::size_t packed_group = kNever;
-    struct {
-      std::size_t first = kNever, last = kNever;
-    } chain;  // entries; of one that is in none, kNever
-  };
-  // Steps that share packed vectors.
-  struct PackedGroup {
-    std::size_t value = 0;
-    PackedKey key;
-    std::size_t first = 0, last = 0, readers = 0, offset = 0;
-  };
-
   void set_constant(std::size_t v, const Tensor* tensor) {
     plan_->constants_[v] = tensor;
     known_[v] = *tensor;
@@ -117,6 +85,59 @@ class PlanBuilder {
     return id == kNoValue || plan_->constants_[index(id)] != nullptr;
   }
 
+  // A copy that waits for a consumer that cannot read the elements where they are.
+  struct WaitingCopy {
+    std::size_t node = 0;
+    std::vector<ValueId> inputs;
+    StepPlan plan;
+  };
+
+  // Whether somebody reads it who need not see the copy.
+  bool can_wait(const StepPlan& planned, ValueId made) const {
+    if (!planned.view || leaves_[index(made)]) return false;
+    const TensorType& type = planned.outputs[0];
+    const Tensor tensor = Tensor::view(type.dtype, type.shape, nullptr, nullptr);
+    const auto& readers = consumers_[index(made)];
+    return std::any_of(readers.begin(), readers.end(), [&](std::int32_t n) {
+      return program_.op(static_cast<std::size_t>(n)).takes_view(tensor, *planned.view);
+    });
+  }
+
+  Status make_copy(ValueId id) {
+    const auto found = waiting_.find(id);
+    if (found == waiting_.end()) return Status::ok();
+    WaitingCopy copy = std::move(found->second);
+    waiting_.erase(found);
+    return add_entry(copy.node, std::move(copy.inputs), std::move(copy.plan));
+  }
+
+  // Where an operator takes elements of another value, its input becomes that value: the source of
+  // a copy that waits, or the version of itself that has its channels last.
+  Status take_views(std::size_t n, std::vector<ValueId>& ids,
+                    std::vector<const ElementView*>& views) {
+    const Node& node = graph_.nodes[n];
+    views.assign(ids.size(), nullptr);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (ids[i] == kNoValue) continue;
+      const Tensor& input = *known_[index(ids[i])];
+      if (const auto found = waiting_.find(ids[i]); found != waiting_.end()) {
+        const WaitingCopy& copy = found->second;
+        if (program_.op(n).takes_view(input, *copy.plan.view)) {
+          views[i] = &*copy.plan.view;
+          ids[i] = copy.inputs[0];
+        } else {
+          PBATCH_RETURN_IF_ERROR(make_copy(node.inputs[i]));
+        }
+      } else if (!versions_[index(ids[i])].made) {
+        ElementView view{strides_in_memory(input.shape(), Layout::channels_last), 0};
+        if (!program_.op(n).takes_view(input, view)) continue;
+        views[i] = &layout_views_.emplace_back(std::move(view));
+        ids[i] = static_cast<ValueId>(versions_[index(ids[i])].channels_last);
+      }
+    }
+    return Status::ok();
+  }
+
   Status plan_node(std::size_t n) {
     const Node& node = graph_.nodes[n];
     const bool typed = std::all_of(node.inputs.begin(), node.inputs.end(), [this](ValueId id) {
@@ -124,7 +145,11 @@ class PlanBuilder {
     });
     std::vector<ValueId> ids = node.inputs;
     StepPlan planned;
-    if (typed) {
+    if (!typed) {
+      for (const ValueId id : ids) PBATCH_RETURN_IF_ERROR(make_copy(id));
+    } else {
+      std::vector<const ElementView*> views;
+      PBATCH_RETURN_IF_ERROR(take_views(n, ids, views));
       std::vector<const Tensor*> inputs;
       for (const ValueId id : node.inputs) {
         inputs.push_back(id == kNoValue ? nullptr : &*known_[index(id)]);
@@ -134,8 +159,11 @@ class PlanBuilder {
       PlanRequest request{context_, inputs, node.outputs.size()};
       std::vector<Layout> layouts;
       if (!constant) {
-        for (const ValueId id : ids) layouts.push_back(layout_of(id));
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+          layouts.push_back(views[i] == nullptr ? layout_of(ids[i]) : Layout::plain);
+        }
         request.layouts = layouts;
+        request.views = views;
         PBATCH_RETURN_IF_ERROR(choose_versions(n, request, layouts, ids));
       }
       PBATCH_ASSIGN_OR_RETURN(planned, program_.op(n).plan(request));
@@ -149,6 +177,11 @@ class PlanBuilder {
       if (constant) {
         PBATCH_ASSIGN_OR_RETURN(const bool folded, fold_node(n, inputs, planned));
         if (folded) return Status::ok();
+      }
+      if (!constant && can_wait(planned, node.outputs[0])) {
+        PBATCH_RETURN_IF_ERROR(set_type(index(node.outputs[0]), planned.outputs[0]));
+        waiting_[node.outputs[0]] = {n, std::move(ids), std::move(planned)};
+        return Status::ok();
       }
     }
     if (!planned.is_planned()) {  // runs on plain tensors
@@ -171,7 +204,8 @@ class PlanBuilder {
                          std::vector<ValueId>& ids) {
     const std::vector<Layout> now = layouts;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] == kNoValue || has_one_layout(request.inputs[i]->shape())) continue;
+      if (ids[i] == kNoValue || request.view(i) != nullptr) continue;
+      if (has_one_layout(request.inputs[i]->shape())) continue;
       const Layout wanted =
           program_.op(n).wanted_layout({context_, request.inputs, request.outputs, now}, i);
       PBATCH_ASSIGN_OR_RETURN(ids[i], version_of(graph_.nodes[n], ids[i], wanted));
@@ -183,7 +217,7 @@ class PlanBuilder {
   std::size_t add_value(TensorType type) {
     const std::size_t v = known_.size();
     known_.emplace_back(Tensor::view(type.dtype, type.shape, nullptr, nullptr));
-    uses_.emplace_back();
+    values_.emplace_back();
     versions_.emplace_back();
     plan_->types_.push_back(std::move(type));
     plan_->constants_.push_back(nullptr);
@@ -233,7 +267,7 @@ class PlanBuilder {
     entry.inputs = {static_cast<ValueId>(from)};
     entry.outputs = {static_cast<ValueId>(to)};
     plan_->entries_.push_back(std::move(entry));
-    drafts_.push_back({std::move(step)});
+    steps_.push_back({std::move(step)});
   }
 
   // Runs a node of known elements now, if its results are small: shapes that others compute with.
@@ -279,20 +313,20 @@ class PlanBuilder {
     }
     if (planned.alias_of) {
       entry.is_alias = true;
-      uses_[index(entry.outputs[0])].alias_of = index(entry.inputs[*planned.alias_of]);
+      values_[index(entry.outputs[0])].alias_of = index(entry.inputs[*planned.alias_of]);
     }
     if (!planned.is_planned()) {
       for (const auto* ids : {&entry.inputs, &entry.outputs}) {
         for (const ValueId id : *ids) {
-          if (id != kNoValue) uses_[index(id)].is_tensor = true;
+          if (id != kNoValue) values_[index(id)].is_tensor = true;
         }
       }
     }
-    Draft draft{std::move(planned)};
+    PlannedStep draft{std::move(planned)};
     if (draft.plan.packed)
       draft.packed_group = group_of(index(entry.inputs[0]), *draft.plan.packed, e);
     plan_->entries_.push_back(std::move(entry));
-    drafts_.push_back(std::move(draft));
+    steps_.push_back(std::move(draft));
     for (const ValueId id : node.outputs) {
       if (id == kNoValue || !leaves_[index(id)]) continue;
       PBATCH_RETURN_IF_ERROR(version_of(node, id, Layout::plain).status());
@@ -310,238 +344,19 @@ class PlanBuilder {
     return static_cast<std::size_t>(found - groups_.begin());
   }
 
-  // What leaves the program, and what operators that are not planned read and write.
-  void find_tensors() {
-    for (const ValueId id : graph_.outputs) uses_[index(id)].is_tensor = true;
-    for (std::size_t v = uses_.size(); v-- > 0;) resolve_alias(v);
-  }
-
-  // The source of a tensor that is passed on must be one, too.
-  void resolve_alias(std::size_t v) {
-    if (!uses_[v].is_tensor) return;
-    for (std::size_t s = uses_[v].alias_of; s != kNever; s = uses_[s].alias_of) {
-      uses_[s].is_tensor = true;
-    }
-  }
-
-  // The value whose memory holds the elements of v.
-  std::size_t root_of(std::size_t v) const {
-    while (!uses_[v].is_tensor && uses_[v].alias_of != kNever) v = uses_[v].alias_of;
-    return v;
-  }
-
-  void use(ValueId id, std::size_t entry) {
-    if (id == kNoValue) return;
-    std::size_t v = root_of(index(id));
-    uses_[v].last = uses_[v].last == kNever ? entry : std::max(uses_[v].last, entry);
-  }
-
-  // An entry that leaves nothing to do in a run.
-  bool is_gone(const Plan::Entry& entry) const {
-    return entry.is_alias && !uses_[index(entry.outputs[0])].is_tensor;
-  }
-
-  ChainCandidate candidate_of(std::size_t e) const {
-    const Plan::Entry& entry = plan_->entries_[e];
-    ChainCandidate candidate;
-    if (entry.is_alias || !drafts_[e].plan.tiling) return candidate;
-    candidate.tiling = drafts_[e].plan.tiling;
-    for (std::size_t i = 0; i < entry.inputs.size(); ++i) {
-      if (is_constant(entry.inputs[i])) continue;
-      candidate.inputs.push_back(root_of(index(entry.inputs[i])));
-      candidate.aligned.push_back(i < 32 && (candidate.tiling->aligned >> i & 1u) != 0);
-    }
-    candidate.output = root_of(index(entry.outputs[0]));
-    return candidate;
-  }
-
-  Status chain_steps() {
-    PBATCH_ASSIGN_OR_RETURN(const bool left_out, is_left_out("chain_steps"));
-    if (left_out) return Status::ok();
-    std::vector<std::size_t> entries;
-    std::vector<ChainCandidate> candidates;
-    for (std::size_t e = 0; e < plan_->entries_.size(); ++e) {
-      if (is_gone(plan_->entries_[e])) continue;
-      entries.push_back(e);
-      candidates.push_back(candidate_of(e));
-    }
-    std::size_t at = 0;
-    for (const Chain& chain : find_chains(candidates)) {
-      plan_->entries_[entries[at]].chain = chain;
-      for (std::size_t k = 0; k < chain.steps && chain.steps > 1; ++k) {
-        Plan::Entry& entry = plan_->entries_[entries[at + k]];
-        const Tiling& tiling = *drafts_[entries[at + k]].plan.tiling;
-        entry.tiles = chain.elements / tiling.tile;
-        entry.all_tiles = tiling.tiles;
-        if (k > 0) entry.info.kernel += ", chained";
-        drafts_[entries[at + k]].chain = {entries[at], entries[at + chain.steps - 1]};
-      }
-      at += chain.steps;
-    }
-    return Status::ok();
-  }
-
-  void find_last_uses() {
-    for (std::size_t e = 0; e < plan_->entries_.size(); ++e) {
-      const Plan::Entry& entry = plan_->entries_[e];
-      if (is_gone(entry)) continue;
-      for (const ValueId id : entry.inputs) use(id, e);
-      for (const ValueId id : entry.outputs) use(id, e);
-    }
-    for (const auto* ids : {&graph_.inputs, &graph_.outputs}) {
-      for (const ValueId id : *ids) uses_[index(id)].last = kNever;
-    }
-  }
-
-  void place_values() {
-    for (std::size_t e = 0; e < plan_->entries_.size(); ++e) {
-      Plan::Entry& entry = plan_->entries_[e];
-      if (is_gone(entry)) continue;
-      if (entry.is_alias) {
-        entry.made.push_back({0, static_cast<ValueId>(uses_[index(entry.outputs[0])].alias_of)});
-      } else if (drafts_[e].plan.is_planned()) {
-        place_step(e);
-      }
-      release_after(e);
-    }
-    std::erase_if(plan_->entries_, [this](const Plan::Entry& entry) { return is_gone(entry); });
-    plan_->arena_bytes_ = arena_.bytes();
-  }
-
-  // Members of a chain run in turns, so what they use is needed until the last of them has run.
-  void release_after(std::size_t e) {
-    const auto [first, last] = drafts_[e].chain;
-    if (first == kNever) return release(e);
-    if (e != last) return;
-    for (std::size_t member = first; member <= last; ++member) release(member);
-  }
-
-  void place_step(std::size_t e) {
-    Plan::Entry& entry = plan_->entries_[e];
-    Draft& draft = drafts_[e];
-    entry.step = std::move(draft.plan.step);
-    entry.in = plan_->pointers_.size();
-    for (const ValueId id : entry.inputs) add_input(entry, id);
-    entry.out = plan_->pointers_.size();
-    std::vector<std::pair<std::size_t, std::size_t>> unused;  // places of outputs without a value
-    for (std::size_t i = 0; i < draft.plan.outputs.size(); ++i) {
-      if (i < entry.outputs.size() && entry.outputs[i] != kNoValue) {
-        add_output(e, i);
-      } else {
-        const std::size_t bytes = bytes_of_type(draft.plan.outputs[i]);
-        unused.emplace_back(arena_.allocate(bytes), bytes);
-        add_arena_pointer(unused.back().first);
-      }
-    }
-    const std::size_t scratch = draft.plan.scratch_bytes;
-    if (scratch > 0) entry.scratch = arena_.allocate(scratch);
-    place_packed(entry, draft.packed_group, e);
-    if (scratch > 0) arena_.free(entry.scratch, scratch);
-    for (const auto& [offset, bytes] : unused) arena_.free(offset, bytes);
-  }
-
-  void add_arena_pointer(std::size_t offset) {
-    plan_->arena_slots_.push_back({plan_->pointers_.size(), offset});
-    plan_->pointers_.push_back(nullptr);
-  }
-
-  void add_input(Plan::Entry& entry, ValueId id) {
-    if (id == kNoValue) {
-      plan_->pointers_.push_back(nullptr);
-    } else if (const Tensor* constant = plan_->constants_[index(id)]; constant != nullptr) {
-      plan_->pointers_.push_back(constant->raw());
-    } else if (const std::size_t v = root_of(index(id)); uses_[v].is_tensor) {
-      entry.patches.push_back({plan_->pointers_.size(), static_cast<ValueId>(v)});
-      plan_->pointers_.push_back(nullptr);
-    } else {
-      add_arena_pointer(uses_[v].offset);
-    }
-  }
-
-  void add_output(std::size_t e, std::size_t i) {
-    Plan::Entry& entry = plan_->entries_[e];
-    const ValueId id = entry.outputs[i];
-    Use& out = uses_[index(id)];
-    if (out.is_tensor) {
-      entry.made.push_back({plan_->pointers_.size(), id});
-      plan_->pointers_.push_back(nullptr);
-      return;
-    }
-    const std::size_t over = i == 0 ? overwritten(e) : kNever;
-    if (over != kNever) {
-      out.offset = std::exchange(uses_[over].offset, Plan::kNoPlace);
-    } else {
-      out.offset = arena_.allocate(bytes_of_type(*plan_->types_[index(id)]));
-    }
-    add_arena_pointer(out.offset);
-  }
-
-  // The value whose place output 0 of the entry takes; kNever for none.
-  std::size_t overwritten(std::size_t e) const {
-    const StepPlan& plan = drafts_[e].plan;
-    const std::vector<ValueId>& inputs = plan_->entries_[e].inputs;
-    if (!plan.overwrites || is_constant(inputs[*plan.overwrites])) return kNever;
-    const std::size_t v = root_of(index(inputs[*plan.overwrites]));
-    const Use& use = uses_[v];
-    if (use.is_tensor || use.last != e) return kNever;
-    if (bytes_of_type(*plan_->types_[v]) != bytes_of_type(plan.outputs[0])) return kNever;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {  // an input that is read elsewhere
-      if (i == *plan.overwrites || is_constant(inputs[i])) continue;
-      if (root_of(index(inputs[i])) == v) return kNever;
-    }
-    return is_read_whole_before(v, e) ? kNever : v;
-  }
-
-  // Whether a member of e's chain before it reads elements of v that e may have overwritten.
-  bool is_read_whole_before(std::size_t v, std::size_t e) const {
-    for (std::size_t m = drafts_[e].chain.first; m < e; ++m) {  // none where that is kNever
-      const ChainCandidate member = candidate_of(m);
-      for (std::size_t i = 0; i < member.inputs.size(); ++i) {
-        if (member.inputs[i] == v && !member.aligned[i]) return true;
-      }
-    }
-    return false;
-  }
-
-  void place_packed(Plan::Entry& entry, std::size_t g, std::size_t e) {
-    if (g == kNever || groups_[g].readers < 2) return;
-    PackedGroup& group = groups_[g];
-    const std::size_t bytes = packed_buffer_bytes(group.key);
-    entry.packed_ready = e != group.first;
-    if (!entry.packed_ready) group.offset = arena_.allocate(bytes);
-    entry.packed = group.offset;
-    if (e == group.last) arena_.free(group.offset, bytes);
-  }
-
-  // What nobody uses after this entry.
-  void release(std::size_t e) {
-    Plan::Entry& entry = plan_->entries_[e];
-    for (const auto* ids : {&entry.inputs, &entry.outputs}) {
-      for (const ValueId id : *ids) {
-        if (is_constant(id)) continue;
-        const std::size_t v = root_of(index(id));
-        Use& use = uses_[v];
-        if (use.last != e) continue;
-        if (use.is_tensor) {
-          entry.released.push_back(static_cast<ValueId>(v));
-        } else if (use.offset != Plan::kNoPlace) {
-          arena_.free(std::exchange(use.offset, Plan::kNoPlace), bytes_of_type(*plan_->types_[v]));
-        }
-      }
-    }
-  }
-
   const Program& program_;
   const RunContext& context_;
   const Graph& graph_;
   std::unique_ptr<Plan> plan_;
   std::deque<std::optional<Tensor>> known_;  // types, and the elements of constants
-  std::vector<Use> uses_;
+  std::vector<PlannedValue> values_;
   std::vector<Versions> versions_;
-  std::vector<bool> leaves_;   // outputs of the graph
-  std::vector<Draft> drafts_;  // per entry
+  std::vector<bool> leaves_;  // outputs of the graph
+  std::vector<std::vector<std::int32_t>> consumers_;
+  std::map<ValueId, WaitingCopy> waiting_;  // by what they make
+  std::deque<ElementView> layout_views_;
+  std::vector<PlannedStep> steps_;  // per entry
   std::vector<PackedGroup> groups_;
-  Arena arena_;
 };
 
 Result<std::shared_ptr<const Plan>> Plan::compile(const Program& program, const RunContext& context,

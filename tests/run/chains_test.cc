@@ -71,7 +71,7 @@ TEST(FindChains, TilesAreWholeRowsOfAllMembers) {
   EXPECT_EQ(wide[0].tiles, 20);
 }
 
-bool same(const Tensor& a, const Tensor& b) {
+bool same_elements(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() &&
          std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
 }
@@ -152,7 +152,7 @@ TEST(Chains, GiveWhatTheOperatorsGiveOneByOne) {
         ASSERT_TRUE(got) << got.status().to_line();
         const std::vector<Tensor> expected = one_by_one(program, inputs);
         for (std::size_t o = 0; o < expected.size(); ++o) {
-          ASSERT_TRUE(same((*got)[o], expected[o])) << "seed " << seed << " output " << o;
+          ASSERT_TRUE(same_elements((*got)[o], expected[o])) << "seed " << seed << " output " << o;
         }
         const auto plan = program.plan(context, inputs);
         for (const Plan::Entry& entry : (*plan)->entries()) {

@@ -26,16 +26,7 @@ class MatMul final : public Op {
       return StepPlan::of(std::move(y), [](const StepCall&) { return Status::ok(); });
     }
     const bool by_row = request.context.float_backend == FloatBackend::by_row;
-    if (product_of(stacks.b, 0, stacks.b.size()) == 1) {  // one matrix on the right
-      stacks.m *= product_of(stacks.a, 0, stacks.a.size());
-      stacks.a.clear();
-      stacks.b.clear();
-      stacks.batch.clear();
-      if (by_row) {  // as many products of one row
-        stacks.a = stacks.batch = {std::exchange(stacks.m, 1)};
-        stacks.b = {1};
-      }
-    }
+    const bool one_on_the_right = product_of(stacks.b, 0, stacks.b.size()) == 1;
     if (matrix_ != nullptr) {
       return StepPlan::of(
           std::move(y), [this, m = stacks.m * product_of(stacks.batch, 0, stacks.batch.size()),
@@ -45,16 +36,42 @@ class MatMul final : public Op {
                 backend, call.pool, call.buffers);
           });
     }
-    PBATCH_RETURN_IF_ERROR(check_sgemm(stacks.m, stacks.n, stacks.k));
-    return StepPlan::of(std::move(y), [stacks = std::move(stacks), by_row](const StepCall& call) {
-      multiply(stacks, by_row, call);
+    if (one_on_the_right && !by_row && request.view(0) == nullptr) {  // all rows are one matrix's
+      stacks.m *= product_of(stacks.a, 0, stacks.a.size());
+      stacks.a.clear();
+      stacks.b.clear();
+      stacks.batch.clear();
+    }
+    Operands operands{stacked_matrices(stacks.a, stacks.m, stacks.k, request.view(0)),
+                      stacked_matrices(stacks.b, stacks.k, stacks.n, request.view(1))};
+    if (one_on_the_right && by_row) {  // as many products of one row
+      operands.a.batch_strides.push_back(operands.a.transposed ? 1 : operands.a.stride);
+      operands.b.batch_strides.push_back(0);
+      stacks.batch.push_back(std::exchange(stacks.m, 1));
+    }
+    for (const std::int64_t size : {stacks.m, operands.a.stride, operands.b.stride}) {
+      PBATCH_RETURN_IF_ERROR(check_sgemm(size, stacks.n, stacks.k));
+    }
+    return StepPlan::of(std::move(y), [stacks = std::move(stacks), operands = std::move(operands),
+                                       by_row](const StepCall& call) {
+      multiply(stacks, operands, by_row, call);
       return Status::ok();
     });
   }
 
+  // A constant matrix is prepared for rows of A that lie one after the other.
+  bool takes_view(const Tensor& input, const ElementView& view) const override {
+    return matrix_ == nullptr && input.dtype() == DType::f32 && are_matrices(input.shape(), view);
+  }
+
  private:
+  struct Operands {
+    StackedMatrices a, b;
+  };
+
   // `one_by_one`: each product on one thread.
-  static void multiply(const MatrixStacks& s, bool one_by_one, const StepCall& step) {
+  static void multiply(const MatrixStacks& s, const Operands& operands, bool one_by_one,
+                       const StepCall& step) {
     const auto* const a = step.input<float>(0);
     const auto* const b = step.input<float>(1);
     auto* const y = step.output<float>(0);
@@ -65,8 +82,12 @@ class MatMul final : public Op {
         call.m = s.m;
         call.n = s.n;
         call.k = s.k;
-        call.a = a + matrix_index(s.a, s.batch, i) * s.m * s.k;
-        call.b = b + matrix_index(s.b, s.batch, i) * s.k * s.n;
+        call.transpose_a = operands.a.transposed;
+        call.transpose_b = operands.b.transposed;
+        call.a_stride = operands.a.stride;
+        call.b_stride = operands.b.stride;
+        call.a = a + operands.a.first(s.batch, i);
+        call.b = b + operands.b.first(s.batch, i);
         call.y = y + i * s.m * s.n;
         sgemm(call);
       }

@@ -51,4 +51,58 @@ std::int64_t matrix_index(const Shape& own, const Shape& batch, std::int64_t i) 
   return index;
 }
 
+std::int64_t StackedMatrices::first(const Shape& batch, std::int64_t i) const {
+  std::int64_t element = offset;
+  for (std::size_t d = batch.size(); d-- > 0;) {
+    element += i % batch[d] * batch_strides[d];
+    i /= batch[d];
+  }
+  return element;
+}
+
+namespace {
+
+// Rows of so many elements that follow one another.
+bool are_rows(std::int64_t rows, std::int64_t cols, std::int64_t row_stride,
+              std::int64_t col_stride) {
+  return (cols == 1 || col_stride == 1) && (rows == 1 || row_stride >= cols);
+}
+
+}  // namespace
+
+bool are_matrices(const Shape& shape, const ElementView& view) {
+  const std::size_t rank = shape.size();
+  if (rank < 2) return false;
+  const std::int64_t rows = shape[rank - 2], cols = shape[rank - 1];
+  const std::int64_t row_stride = view.strides[rank - 2], col_stride = view.strides[rank - 1];
+  return are_rows(rows, cols, row_stride, col_stride) ||
+         are_rows(cols, rows, col_stride, row_stride);
+}
+
+StackedMatrices stacked_matrices(const Shape& own, std::int64_t rows, std::int64_t cols,
+                                 const ElementView* view) {
+  StackedMatrices m;
+  m.batch_strides.resize(own.size(), 0);
+  if (view == nullptr) {
+    m.stride = std::max<std::int64_t>(1, cols);
+    std::int64_t stride = rows * cols;
+    for (std::size_t d = own.size(); d-- > 0; stride *= own[d]) {
+      if (own[d] != 1) m.batch_strides[d] = stride;
+    }
+    return m;
+  }
+  const std::size_t rank = view->strides.size();
+  const std::int64_t row_stride = view->strides[rank - 2], col_stride = view->strides[rank - 1];
+  m.offset = view->offset;
+  m.transposed = !are_rows(rows, cols, row_stride, col_stride);
+  const std::int64_t least = std::max<std::int64_t>(1, m.transposed ? rows : cols);
+  m.stride = std::max(least, m.transposed ? col_stride : row_stride);
+  // The last of both are the same; where one has more of them, those are 1.
+  for (std::size_t back = 1; back <= std::min(own.size(), rank - 2); ++back) {
+    const std::size_t d = own.size() - back;
+    if (own[d] != 1) m.batch_strides[d] = view->strides[rank - 2 - back];
+  }
+  return m;
+}
+
 }  // namespace pbatch

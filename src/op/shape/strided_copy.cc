@@ -142,7 +142,9 @@ void StridedCopy::run(const void* first, void* to, ThreadPool& pool) const {
 StepPlan plan_copy(TensorType output, const std::vector<std::int64_t>& strides,
                    std::int64_t offset) {
   const Shape shape = output.shape;
-  return plan_copy(std::move(output), shape, strides, offset);
+  StepPlan plan = plan_copy(std::move(output), shape, strides, offset);
+  plan.view = ElementView{strides, offset};
+  return plan;
 }
 
 StepPlan plan_copy(TensorType output, const Shape& shape, const std::vector<std::int64_t>& strides,
