@@ -6,6 +6,7 @@
 
 #include "kernel/vector_math.h"
 #include "kernel/vectors.h"
+#include "layout/scheme.h"
 
 #if defined(__clang__)
 #define PBATCH_LANES _Pragma("clang loop vectorize(assume_safety)")
@@ -225,6 +226,16 @@ void softmax_columns(int64_t count, int64_t stride, int vectors, int log, const 
   }
 }
 
+void weights(int n, const uint32_t* words, double half_step, float* y) {
+  int32_t codes[32] = {};
+  for (int p = 0; p < n; ++p) {
+    const uint32_t word = words[p];
+    for (int c = 0; c < 32; ++c) codes[c] = 2 * codes[c] + ((word & uint32_t{1} << c) != 0 ? 1 : 0);
+  }
+  PBATCH_LANES
+  for (int c = 0; c < 32; ++c) y[c] = value_of_code(half_step, codes[c], n);
+}
+
 void max_into(int64_t count, const float* x, float* acc) {
   PBATCH_LANES
   for (int64_t i = 0; i < count; ++i) acc[i] = x[i] > acc[i] || x[i] != x[i] ? x[i] : acc[i];
@@ -236,7 +247,7 @@ void add_into(int64_t count, const float* x, float* acc) {
 }
 
 constexpr VectorFns kVectorFns = {&apply,   &combine,   &softmax_columns, &softmax_row, &sum,
-                                  &squares, &normalize, &max_into,        &add_into};
+                                  &squares, &normalize, &weights,         &max_into,    &add_into};
 
 }  // namespace
 }  // namespace pbatch

@@ -57,6 +57,10 @@ struct VectorFns {
   void (*normalize)(int64_t count, const float* x, float mean, float inverse_deviation,
                     const float* factor, const float* offset, float* y);
 
+  /// The weights of 32 columns (layout/scheme.h: value_of_code) whose code has bit c of words[0] as
+  /// its most significant bit in column c, of n words.
+  void (*weights)(int n, const uint32_t* words, double half_step, float* y);
+
   /// acc[i] = max(acc[i], x[i]); NaN wins.
   void (*max_into)(int64_t count, const float* x, float* acc);
   /// acc[i] += x[i].

@@ -20,10 +20,11 @@ std::uint64_t transpose_8x8(std::uint64_t x) {
   return x ^ t ^ (t << 28);
 }
 
-// The lowest 4 bits of each 16-bit lane, side by side.
+// The lowest 4 bits of each 16-bit lane, side by side: the factors move each to the top, and what
+// else they make stays apart below.
 std::uint32_t gather_nibbles(std::uint64_t x) {
   x &= 0x000f000f000f000fULL;
-  return static_cast<std::uint32_t>((x | x >> 12 | x >> 24 | x >> 36) & 0xffff);
+  return static_cast<std::uint32_t>((x * 0x0001001001001000ULL) >> 48);
 }
 
 // Where the cell of (row, col) lies in a plane.
@@ -99,23 +100,28 @@ void unpack_planes(const std::uint8_t* const* planes, int n, std::int64_t rows, 
       });
 }
 
-void unpack_row(const std::uint8_t* const* planes, int n, std::int64_t cols, std::int64_t row,
-                std::int64_t col_block, std::uint16_t codes[kBlockCols]) {
+void row_words(const std::uint8_t* const* planes, int n, std::int64_t cols, std::int64_t row,
+               std::int64_t col_block, std::uint32_t* words) {
   // Four rows share a lane of 16 bytes; a row's bits of 4 columns are a nibble in every second
   // byte, or its upper half.
   const auto row_in_block = static_cast<int>(row % kBlockRows);
   const std::int64_t lane = row_lane(row, col_block, cols);
   const int shift = 8 * (block_byte(row_in_block, 0) % 2) + block_bit(row_in_block, 0);
-  std::uint32_t words[16];  // bit c: column c
-  for (int bit = 0; bit < n; ++bit) {
+  for (int p = 0; p < n; ++p) {
     std::uint64_t halves[2];
-    std::memcpy(halves, planes[n - 1 - bit] + lane, sizeof(halves));
-    words[bit] = gather_nibbles(halves[0] >> shift) | gather_nibbles(halves[1] >> shift) << 16;
+    std::memcpy(halves, planes[p] + lane, sizeof(halves));
+    words[p] = gather_nibbles(halves[0] >> shift) | gather_nibbles(halves[1] >> shift) << 16;
   }
+}
+
+void unpack_row(const std::uint8_t* const* planes, int n, std::int64_t cols, std::int64_t row,
+                std::int64_t col_block, std::uint16_t codes[kBlockCols]) {
+  std::uint32_t words[16];
+  row_words(planes, n, cols, row, col_block, words);
   for (int first = 0; first < kBlockCols; first += 8) {
     std::uint64_t low = 0, high = 0;  // byte b: bit b, or 8 + b, of 8 codes
     for (int bit = 0; bit < n; ++bit) {
-      const std::uint64_t byte = words[bit] >> first & 0xff;
+      const std::uint64_t byte = words[n - 1 - bit] >> first & 0xff;
       (bit < 8 ? low : high) |= byte << (8 * (bit % 8));
     }
     low = transpose_8x8(low);

@@ -17,7 +17,12 @@ void pack_planes(const std::uint16_t* codes, std::int64_t rows, std::int64_t col
 void unpack_planes(const std::uint8_t* const* planes, int n, std::int64_t rows, std::int64_t cols,
                    std::uint16_t* codes);
 
-/// The same for 32 columns of one row, those of column block `col_block`, padding too.
+/// What n planes hold of 32 columns of one row, those of column block `col_block`, padding too:
+/// bit c of words[p] is that of column c in plane p.
+void row_words(const std::uint8_t* const* planes, int n, std::int64_t cols, std::int64_t row,
+               std::int64_t col_block, std::uint32_t* words);
+
+/// The n-bit numbers that these spell.
 void unpack_row(const std::uint8_t* const* planes, int n, std::int64_t cols, std::int64_t row,
                 std::int64_t col_block, std::uint16_t codes[kBlockCols]);
 

@@ -4,6 +4,7 @@
 #include <exception>
 #include <vector>
 
+#include "kernel/vector_fns.h"
 #include "layout/pack.h"
 #include "layout/scheme.h"
 #include "quantize/row_blocks.h"
@@ -67,15 +68,19 @@ void prefetch_row(const BitMatrix& m, int width, std::int64_t row) {
 void dequantize_row(const BitMatrix& m, int width, std::int64_t row, float* out) {
   const std::uint8_t* planes[16] = {};
   for (int p = 0; p < width; ++p) planes[p] = m.planes[static_cast<std::size_t>(p)].data();
+  const VectorFns& fns = vector_fns();
   for (std::int64_t first = 0; first < m.cols; first += kBlockCols) {
-    std::uint16_t codes[kBlockCols];
-    unpack_row(planes, width, m.cols, row, first / kBlockCols, codes);
+    std::uint32_t words[16];
+    row_words(planes, width, m.cols, row, first / kBlockCols, words);
     // No border of groups cuts a block.
     const double step = half_step(m, width, row, m.group == 0 ? 0 : first / m.group);
-    const auto count = std::min<std::int64_t>(kBlockCols, m.cols - first);
-    for (std::int64_t c = 0; c < count; ++c) {
-      out[first + c] = value_of_code(step, codes[c], width);
+    if (m.cols - first >= kBlockCols) {
+      fns.weights(width, words, step, out + first);
+      continue;
     }
+    float last[kBlockCols];
+    fns.weights(width, words, step, last);
+    std::copy_n(last, m.cols - first, out + first);
   }
   m.visit_outliers(row, row + 1,
                    [&](std::int64_t, std::int64_t c, float value) { out[c] = value; });

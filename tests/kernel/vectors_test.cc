@@ -211,6 +211,26 @@ TEST(Vectors, NormalizeIsThatOfTheDefinition) {
   }
 }
 
+TEST(Vectors, WeightsAreThoseOfTheScheme) {
+  std::mt19937 random(6);
+  for (int n = 1; n <= 16; ++n) {
+    std::uint32_t words[16];
+    for (std::uint32_t& word : words) word = static_cast<std::uint32_t>(random());
+    const double half_step = 0.7 / (1 << n);
+    for (const VectorFunctions& set : all_vectors()) {
+      if (!isa_runs_here(set.isa)) continue;
+      float y[32];
+      set.fns->weights(n, words, half_step, y);
+      for (int c = 0; c < 32; ++c) {
+        double code = 0;
+        for (int p = 0; p < n; ++p) code = 2 * code + (words[p] >> c & 1);
+        const double level = 2 * code + 1 - std::ldexp(1.0, n);
+        EXPECT_EQ(y[c], static_cast<float>(half_step * level)) << set.name << " " << n << " " << c;
+      }
+    }
+  }
+}
+
 TEST(Vectors, SoftmaxIsThatOfTheDefinition) {
   constexpr std::int64_t kCount = 37, kStride = 20;
   const std::vector<float> x = random_floats_with_edges(kCount * kStride);

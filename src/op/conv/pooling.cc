@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "op/vector_fns.h"
+#include "kernel/vector_fns.h"
 
 namespace pbatch {
 namespace {

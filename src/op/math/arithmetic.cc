@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "op/math/binary.h"
-#include "op/vector_fns.h"
+#include "kernel/vector_fns.h"
 
 namespace pbatch {
 namespace {

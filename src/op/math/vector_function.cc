@@ -2,7 +2,7 @@
 #include <string>
 
 #include "op/math/unary.h"
-#include "op/vector_fns.h"
+#include "kernel/vector_fns.h"
 
 namespace pbatch {
 namespace {

@@ -5,7 +5,7 @@
 #include "op/node_checks.h"
 #include "op/op.h"
 #include "op/reduce/normalize.h"
-#include "op/vector_fns.h"
+#include "kernel/vector_fns.h"
 
 namespace pbatch {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "op/vector_fns.h"
+#include "kernel/vector_fns.h"
 
 namespace pbatch {
 

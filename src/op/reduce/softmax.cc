@@ -4,7 +4,7 @@
 #include "op/float_checks.h"
 #include "op/node_checks.h"
 #include "op/op.h"
-#include "op/vector_fns.h"
+#include "kernel/vector_fns.h"
 
 namespace pbatch {
 namespace {
