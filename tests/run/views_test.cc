@@ -31,7 +31,8 @@ Tensor floats(const Shape& shape, unsigned seed) {
 // operators give one by one, whatever library multiplies.
 std::string steps_of(const Program& program, const std::vector<Tensor>& inputs) {
   std::string steps;
-  for (const FloatBackend backend : {FloatBackend::openblas, FloatBackend::by_row}) {
+  for (const FloatBackend backend : {FloatBackend::openblas, FloatBackend::onednn,
+                                     FloatBackend::fastest, FloatBackend::by_row}) {
     ThreadPool pool(2);
     BufferPool buffers;
     const Precision precision;

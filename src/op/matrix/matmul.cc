@@ -5,6 +5,7 @@
 #include "op/matrix/matrix_stacks.h"
 #include "op/node_checks.h"
 #include "op/op.h"
+#include "product/dnnl_stack_product.h"
 #include "product/float_gemm.h"
 #include "product/openblas.h"
 
@@ -52,6 +53,15 @@ class MatMul final : public Op {
     for (const std::int64_t size : {stacks.m, operands.a.stride, operands.b.stride}) {
       PBATCH_RETURN_IF_ERROR(check_sgemm(size, stacks.n, stacks.k));
     }
+    PBATCH_ASSIGN_OR_RETURN(auto together, product_together(request.context, stacks, operands));
+    if (together != nullptr) {
+      return StepPlan::of(std::move(y), [together, a = operands.a.offset,
+                                         b = operands.b.offset](const StepCall& call) {
+        if (together->threads() > 1) call.pool.lend();
+        return together->multiply(call.input<float>(0) + a, call.input<float>(1) + b,
+                                  call.output<float>(0), call.buffers);
+      });
+    }
     return StepPlan::of(std::move(y), [stacks = std::move(stacks), operands = std::move(operands),
                                        by_row](const StepCall& call) {
       multiply(stacks, operands, by_row, call);
@@ -68,6 +78,27 @@ class MatMul final : public Op {
   struct Operands {
     StackedMatrices a, b;
   };
+
+  // By oneDNN, unless it was not asked for, has no fast code, or takes longer to begin than to
+  // multiply.
+  static Result<std::shared_ptr<const DnnlStackProduct>> product_together(
+      const RunContext& context, const MatrixStacks& s, const Operands& operands) {
+    constexpr std::int64_t kWorthACall = 1 << 15, kWorthThreads = 1 << 20;
+    const std::int64_t work = s.m * s.k * s.n;
+    const bool asked_for = context.float_backend == FloatBackend::onednn;
+    const bool refused = context.float_backend == FloatBackend::openblas ||
+                         context.float_backend == FloatBackend::by_row;
+    if (refused || s.m == 1 || s.n == 1 || s.k == 0 || (work < kWorthACall && !asked_for)) {
+      return std::shared_ptr<const DnnlStackProduct>();
+    }
+    const auto lies = [](const StackedMatrices& m) {
+      return StackOperand{m.batch_strides, m.transposed ? 1 : m.stride,
+                          m.transposed ? m.stride : 1};
+    };
+    const bool threads = work * product_of(s.batch, 0, s.batch.size()) >= kWorthThreads;
+    return DnnlStackProduct::create(s.batch, s.m, s.k, s.n, lies(operands.a), lies(operands.b),
+                                    threads ? context.pool.threads() : 1);
+  }
 
   // `one_by_one`: each product on one thread.
   static void multiply(const MatrixStacks& s, const Operands& operands, bool one_by_one,
