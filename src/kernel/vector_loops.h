@@ -19,6 +19,23 @@ namespace {
 
 enum { kSumLanes = 16 };
 
+/// Vectors for loops that compilers make none of.
+#if defined(__AVX512F__)
+enum { kLanes = 16 };
+#elif defined(__AVX__)
+enum { kLanes = 8 };
+#else
+enum { kLanes = 4 };
+#endif
+typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+
+inline Lanes load_lanes(const float* x) {
+  Lanes v;
+  memcpy(&v, x, sizeof v);
+  return v;
+}
+inline void store_lanes(float* y, Lanes v) { memcpy(y, &v, sizeof v); }
+
 template <class F>
 inline void map(int64_t count, const float* x, float* y, F f) {
   PBATCH_LANES
@@ -140,39 +157,22 @@ double squares(int64_t count, const float* x, double mean) {
 
 inline float greater_of(float a, float b) { return b > a ? b : a; }  // a NaN in b is passed over
 
-#if defined(__AVX512F__)
-enum { kMaxLanes = 16 };
-#elif defined(__AVX__)
-enum { kMaxLanes = 8 };
-#else
-enum { kMaxLanes = 4 };
-#endif
-/// GCC makes no vector instructions of loops over greater_of(), since they tell zeros apart.
-typedef float MaxLanes __attribute__((vector_size(4 * kMaxLanes)));
+inline Lanes greater_of(Lanes a, Lanes b) { return b > a ? b : a; }
 
-inline MaxLanes greater_of_lanes(MaxLanes a, const float* b) {
-  MaxLanes v;
-  memcpy(&v, b, sizeof v);
-  return v > a ? v : a;
-}
-
-/// One of those that are not NaN, unless the result is NaN, as it may be where one of them is.
+/// One of those that are not NaN, unless the result is NaN, as it may be where one of them is. In
+/// vectors of its own: GCC makes none of a loop that must tell zeros apart.
 inline float greatest_of(int64_t count, const float* x) {
   float most = x[0];
   int64_t i = 0;
-  if (count >= 2 * kMaxLanes) {
-    MaxLanes first, second;
-    memcpy(&first, x, sizeof first);
-    memcpy(&second, x + kMaxLanes, sizeof second);
-    for (i = 2 * kMaxLanes; i + 2 * kMaxLanes <= count; i += 2 * kMaxLanes) {
-      first = greater_of_lanes(first, x + i);
-      second = greater_of_lanes(second, x + i + kMaxLanes);
+  if (count >= 2 * kLanes) {
+    Lanes first = load_lanes(x), second = load_lanes(x + kLanes);
+    for (i = 2 * kLanes; i + 2 * kLanes <= count; i += 2 * kLanes) {
+      first = greater_of(first, load_lanes(x + i));
+      second = greater_of(second, load_lanes(x + i + kLanes));
     }
-    float lanes[kMaxLanes];
-    memcpy(lanes, &second, sizeof lanes);
-    first = greater_of_lanes(first, lanes);
-    memcpy(lanes, &first, sizeof lanes);
-    for (int half = kMaxLanes / 2; half > 0; half /= 2) {
+    float lanes[kLanes];
+    store_lanes(lanes, greater_of(first, second));
+    for (int half = kLanes / 2; half > 0; half /= 2) {
       for (int l = 0; l < half; ++l) lanes[l] = greater_of(lanes[l], lanes[l + half]);
     }
     most = lanes[0];
@@ -236,6 +236,37 @@ void weights(int n, const uint32_t* words, double half_step, float* y) {
   for (int c = 0; c < 32; ++c) y[c] = value_of_code(half_step, codes[c], n);
 }
 
+/// n vectors of y, which stay in registers.
+template <int n>
+inline void add_rows_to_lanes(int64_t terms, const float* factors, const float* rows,
+                              int64_t stride, float* y) {
+  Lanes sum[n];
+  for (int l = 0; l < n; ++l) sum[l] = load_lanes(y + l * kLanes);
+  for (int64_t t = 0; t < terms; ++t) {
+    for (int l = 0; l < n; ++l) {
+      sum[l] = sum[l] + factors[t] * load_lanes(rows + t * stride + l * kLanes);
+    }
+  }
+  for (int l = 0; l < n; ++l) store_lanes(y + l * kLanes, sum[l]);
+}
+
+void add_rows(int64_t count, int64_t terms, const float* factors, const float* rows, int64_t stride,
+              float* y) {
+  int64_t i = 0;
+  for (; i + 8 * kLanes <= count; i += 8 * kLanes) {
+    add_rows_to_lanes<8>(terms, factors, rows + i, stride, y + i);
+  }
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    add_rows_to_lanes<2>(terms, factors, rows + i, stride, y + i);
+  }
+  for (; i + kLanes <= count; i += kLanes) {
+    add_rows_to_lanes<1>(terms, factors, rows + i, stride, y + i);
+  }
+  for (; i < count; ++i) {
+    for (int64_t t = 0; t < terms; ++t) y[i] = y[i] + factors[t] * rows[t * stride + i];
+  }
+}
+
 void max_into(int64_t count, const float* x, float* acc) {
   PBATCH_LANES
   for (int64_t i = 0; i < count; ++i) acc[i] = x[i] > acc[i] || x[i] != x[i] ? x[i] : acc[i];
@@ -246,8 +277,9 @@ void add_into(int64_t count, const float* x, float* acc) {
   for (int64_t i = 0; i < count; ++i) acc[i] += x[i];
 }
 
-constexpr VectorFns kVectorFns = {&apply,   &combine,   &softmax_columns, &softmax_row, &sum,
-                                  &squares, &normalize, &weights,         &max_into,    &add_into};
+constexpr VectorFns kVectorFns = {&apply,    &combine,  &softmax_columns, &softmax_row,
+                                  &sum,      &squares,  &normalize,       &weights,
+                                  &add_rows, &max_into, &add_into};
 
 }  // namespace
 }  // namespace pbatch

@@ -61,6 +61,11 @@ struct VectorFns {
   /// its most significant bit in column c, of n words.
   void (*weights)(int n, const uint32_t* words, double half_step, float* y);
 
+  /// y[i] = y[i] + factors[0] * rows[i] + factors[1] * rows[stride + i] + ..., `terms` of them,
+  /// each rounded, in this order.
+  void (*add_rows)(int64_t count, int64_t terms, const float* factors, const float* rows,
+                   int64_t stride, float* y);
+
   /// acc[i] = max(acc[i], x[i]); NaN wins.
   void (*max_into)(int64_t count, const float* x, float* acc);
   /// acc[i] += x[i].

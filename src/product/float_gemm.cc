@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/vector_fns.h"
 #include "product/activate.h"
 #include "product/dnnl_product.h"
 #include "product/dynamic_int8.h"
@@ -19,6 +20,24 @@ namespace {
 constexpr int kRounds = 5;
 constexpr int kLeastRounds = 2;
 constexpr double kEnoughSeconds = 0.05;
+
+// Quantizing leaves such matrices float, too.
+constexpr std::int64_t kSmallMatrix = 4096, kSmallBatch = 8;
+
+// [cols][rows] if the matrix is small; else an empty tensor.
+Tensor small_matrix(const Tensor& weights, FloatMatrix::Layout layout) {
+  if (weights.size() >= kSmallMatrix || weights.size() == 0) return {};
+  if (layout == FloatMatrix::Layout::cols_rows) return weights;
+  const std::int64_t rows = weights.dim(0), cols = weights.dim(1);
+  std::vector<float> transposed(static_cast<std::size_t>(rows * cols));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < cols; ++c) {
+      transposed[static_cast<std::size_t>(c * rows + r)] = weights.data<float>()[r * cols + c];
+    }
+  }
+  Result<Tensor> made = Tensor::from_floats({cols, rows}, transposed);
+  return made.is_ok() ? *std::move(made) : Tensor();
+}
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -41,6 +60,7 @@ FloatMatrix::FloatMatrix(Tensor weights, Layout layout)
       layout_(layout),
       rows_(weights_.dim(layout == Layout::rows_cols ? 0 : 1)),
       cols_(weights_.dim(layout == Layout::rows_cols ? 1 : 0)),
+      small_(small_matrix(weights_, layout)),
       products_(std::make_unique<DnnlProducts>(weights_.data<float>(), rows_, cols_,
                                                layout == Layout::cols_rows)) {}
 
@@ -64,17 +84,32 @@ Status FloatMatrix::multiply(const FloatGemmCall& call, FloatBackend backend, Th
     activate(call.activation, call.y, call.batch * rows_, pool);
     return Status::ok();
   }
+  const bool by_row = backend == FloatBackend::by_row;
+  if (small_.rank() == 2 &&
+      (by_row || (backend == FloatBackend::fastest && call.batch <= kSmallBatch))) {
+    multiply_small(call);
+    activate(call.activation, call.y, call.batch * rows_, pool);
+    return Status::ok();
+  }
   const int threads = pool.lend();
   if (backend == FloatBackend::onednn_int8) return multiply_int8(call, threads);
   if (backend == FloatBackend::fastest) {
     PBATCH_ASSIGN_OR_RETURN(backend, fastest(call, threads, buffers));
   }
-  PBATCH_RETURN_IF_ERROR(backend == FloatBackend::by_row ? multiply_by_row(call)
+  PBATCH_RETURN_IF_ERROR(by_row ? multiply_by_row(call)
                          : backend == FloatBackend::onednn
                              ? products_->multiply(call, threads, buffers)
                              : multiply_openblas(call, threads));
   activate(call.activation, call.y, call.batch * rows_, pool);
   return Status::ok();
+}
+
+void FloatMatrix::multiply_small(const FloatGemmCall& call) const {
+  fill_rows(call.y, call.batch, rows_, call.bias);
+  for (std::int64_t b = 0; b < call.batch; ++b) {
+    vector_fns().add_rows(rows_, cols_, call.x + b * cols_, small_.data<float>(), rows_,
+                          call.y + b * rows_);
+  }
 }
 
 // The same call for every row, whatever the batch.

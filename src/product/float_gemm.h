@@ -46,13 +46,17 @@ class FloatMatrix {
   /// libraries when it first meets a thread count and a power of two of the
   /// batch, and keeps the faster: two matrices, or two processes, may choose
   /// differently and then differ in the last bits. FloatBackend::onednn_int8 is
-  /// the baseline of its name; it takes the bias of its first call.
+  /// the baseline of its name; it takes the bias of its first call. Matrices of
+  /// fewer than 4096 weights take longer to begin than to multiply: but for the
+  /// libraries by name they are multiplied by vector functions, with the same
+  /// bits on every machine and in every batch of up to 8, or all with by_row.
   Status multiply(const FloatGemmCall& call, FloatBackend backend, ThreadPool& pool,
                   BufferPool& buffers) const;
 
  private:
   FloatMatrix(Tensor weights, Layout layout);
   Status multiply_int8(const FloatGemmCall& call, int threads) const;
+  void multiply_small(const FloatGemmCall& call) const;
   Status multiply_by_row(const FloatGemmCall& call) const;
   Status multiply_openblas(const FloatGemmCall& call, int threads) const;
   Result<FloatBackend> fastest(const FloatGemmCall& call, int threads, BufferPool& buffers) const;
@@ -61,6 +65,7 @@ class FloatMatrix {
   const Tensor weights_;
   const Layout layout_;
   const std::int64_t rows_, cols_;
+  const Tensor small_;  ///< [cols][rows] of a small matrix; else empty
   const std::unique_ptr<DnnlProducts> products_;
   mutable std::mutex mutex_;
   mutable std::map<std::pair<int, int>, FloatBackend> chosen_;  // (threads, bits of the batch)

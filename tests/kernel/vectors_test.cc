@@ -138,6 +138,9 @@ TEST(Vectors, AreTheSameOnEveryIsa) {
         fns.normalize(count, x.data(), 0.3F, 1.7F, x.data() + count, offset, y.data());
         keep();
       }
+      y = x;
+      fns.add_rows(count, 5, x.data(), x.data() + 7, 3 * count, y.data());
+      keep();
       made.push_back(static_cast<float>(fns.sum(count, x.data())));
       made.push_back(static_cast<float>(fns.squares(count, x.data(), 0.25)));
       y = x;
@@ -226,6 +229,32 @@ TEST(Vectors, WeightsAreThoseOfTheScheme) {
         for (int p = 0; p < n; ++p) code = 2 * code + (words[p] >> c & 1);
         const double level = 2 * code + 1 - std::ldexp(1.0, n);
         EXPECT_EQ(y[c], static_cast<float>(half_step * level)) << set.name << " " << n << " " << c;
+      }
+    }
+  }
+}
+
+TEST(Vectors, RowsAreAddedInOrder) {
+  for (const std::int64_t count : {1, 3, 16, 50, 300}) {
+    constexpr std::int64_t kTerms = 9;
+    const std::int64_t stride = count + 2;
+    const std::vector<float> rows =
+        random_floats_with_edges(static_cast<std::size_t>(kTerms * stride));
+    const std::vector<float> factors = {1, -2, 0.3F, 0, 5, 1e-3F, 7, -0.25F, 3};
+    for (const VectorFunctions& set : all_vectors()) {
+      if (!isa_runs_here(set.isa)) continue;
+      std::vector<float> y(static_cast<std::size_t>(count), 0.5F);
+      set.fns->add_rows(count, kTerms, factors.data(), rows.data(), stride, y.data());
+      for (std::int64_t i = 0; i < count; ++i) {
+        float wanted = 0.5F;
+        for (std::int64_t t = 0; t < kTerms; ++t) {
+          const float product =
+              factors[static_cast<std::size_t>(t)] * rows[static_cast<std::size_t>(t * stride + i)];
+          wanted += product;
+        }
+        const float got = y[static_cast<std::size_t>(i)];
+        EXPECT_TRUE(got == wanted || (std::isnan(got) && std::isnan(wanted)))
+            << set.name << " " << count << ": " << got << " " << wanted;
       }
     }
   }

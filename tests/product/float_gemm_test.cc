@@ -157,36 +157,60 @@ TEST(FloatMatrix, ServesManyThreadsAndBatchSizes) {
   for (const std::string& error : errors) EXPECT_EQ(error, "");
 }
 
+struct SgemmForm {
+  std::int64_t m, n, k;
+  bool transpose_a, transpose_b;
+  float beta;
+  std::int64_t gap;  // between the rows of A and B, as stored; 0: said to have none
+};
+
+void expect_naive_product(const SgemmForm& f) {
+  const std::int64_t a_cols = (f.transpose_a ? f.m : f.k) + f.gap;
+  const std::int64_t b_cols = (f.transpose_b ? f.k : f.n) + f.gap;
+  const auto a = random_floats(static_cast<std::size_t>((f.transpose_a ? f.k : f.m) * a_cols), 4);
+  const auto b = random_floats(static_cast<std::size_t>((f.transpose_b ? f.n : f.k) * b_cols), 5);
+  const auto c = random_floats(static_cast<std::size_t>(f.m * f.n), 6);
+  std::vector<float> y = c;
+  if (f.beta == 0.0F) std::fill(y.begin(), y.end(), NAN);
+  SgemmCall call;
+  call.m = f.m;
+  call.n = f.n;
+  call.k = f.k;
+  call.transpose_a = f.transpose_a;
+  call.transpose_b = f.transpose_b;
+  if (f.gap != 0) {
+    call.a_stride = a_cols;
+    call.b_stride = b_cols;
+  }
+  call.alpha = 2.0F;
+  call.beta = f.beta;
+  call.a = a.data();
+  call.b = b.data();
+  call.y = y.data();
+  {
+    const OpenblasThreads guard(1);
+    sgemm(call);
+  }
+  for (std::int64_t i = 0; i < f.m; ++i) {
+    for (std::int64_t j = 0; j < f.n; ++j) {
+      const auto at = static_cast<std::size_t>(i * f.n + j);
+      float sum = f.beta == 0.0F ? 0.0F : f.beta * c[at];
+      for (std::int64_t q = 0; q < f.k; ++q) {
+        sum += 2.0F * a[static_cast<std::size_t>(f.transpose_a ? q * a_cols + i : i * a_cols + q)] *
+               b[static_cast<std::size_t>(f.transpose_b ? j * b_cols + q : q * b_cols + j)];
+      }
+      ASSERT_NEAR(y[at], sum, 1e-4F) << f.m << " " << f.n << " " << f.k << " " << f.gap;
+    }
+  }
+}
+
 TEST(Sgemm, EqualsANaiveProductInEveryForm) {
   for (const std::int64_t m : {1, 3}) {
     for (const std::int64_t n : {1, 5}) {
       for (const std::int64_t k : {0, 1, 4}) {
-        for (const bool ta : {false, true}) {
-          for (const bool tb : {false, true}) {
-            const auto a = random_floats(static_cast<std::size_t>(m * k), 4);
-            const auto b = random_floats(static_cast<std::size_t>(k * n), 5);
-            const auto c = random_floats(static_cast<std::size_t>(m * n), 6);
-            for (const float beta : {0.0F, 0.5F}) {
-              std::vector<float> y = c;
-              if (beta == 0.0F) std::fill(y.begin(), y.end(), NAN);
-              SgemmCall call{m, n, k, ta, tb, 2.0F, beta, a.data(), b.data(), y.data()};
-              {
-                const OpenblasThreads guard(1);
-                sgemm(call);
-              }
-              for (std::int64_t i = 0; i < m; ++i) {
-                for (std::int64_t j = 0; j < n; ++j) {
-                  const auto at = static_cast<std::size_t>(i * n + j);
-                  float sum = beta == 0.0F ? 0.0F : beta * c[at];
-                  for (std::int64_t q = 0; q < k; ++q) {
-                    sum += 2.0F * a[static_cast<std::size_t>(ta ? q * m + i : i * k + q)] *
-                           b[static_cast<std::size_t>(tb ? j * k + q : q * n + j)];
-                  }
-                  ASSERT_NEAR(y[at], sum, 1e-4F);
-                }
-              }
-            }
-          }
+        for (int form = 0; form < 16; ++form) {
+          expect_naive_product({m, n, k, (form & 1) != 0, (form & 2) != 0,
+                                (form & 4) != 0 ? 0.5F : 0.0F, (form & 8) != 0 ? 3 : 0});
         }
       }
     }

@@ -4,8 +4,8 @@
 #include <limits>
 #include <type_traits>
 
-#include "op/math/binary.h"
 #include "kernel/vector_fns.h"
+#include "op/math/binary.h"
 
 namespace pbatch {
 namespace {

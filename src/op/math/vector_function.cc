@@ -1,8 +1,8 @@
 // Functions of one float with an exponential in them: kernel/vectors.h computes them.
 #include <string>
 
-#include "op/math/unary.h"
 #include "kernel/vector_fns.h"
+#include "op/math/unary.h"
 
 namespace pbatch {
 namespace {

@@ -1,11 +1,11 @@
 // LayerNormalization: each vector of the trailing dimensions gets mean 0 and deviation 1.
 #include <algorithm>
 
+#include "kernel/vector_fns.h"
 #include "op/float_checks.h"
 #include "op/node_checks.h"
 #include "op/op.h"
 #include "op/reduce/normalize.h"
-#include "kernel/vector_fns.h"
 
 namespace pbatch {
 namespace {

@@ -1,10 +1,10 @@
 // Softmax and LogSoftmax.
 #include <algorithm>
 
+#include "kernel/vector_fns.h"
 #include "op/float_checks.h"
 #include "op/node_checks.h"
 #include "op/op.h"
-#include "kernel/vector_fns.h"
 
 namespace pbatch {
 namespace {
