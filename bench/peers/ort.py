@@ -13,13 +13,11 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+import contender
+
 BLOCK = 128
 ACCURACY_LEVEL = 4
-COLD_BYTES = 300_000_000
-MAX_COLD_NODES = 2500       # more take minutes to load
-EVICT_BYTES = 1_000_000_000
 TOLERANCE = 0.03            # of rounding the activations to 8 bits: about 0.01
-PAUSE = 0.15                # threads that spin for a while fall asleep in it
 NAMES = ("ort_nbits2", "ort_nbits4", "ort_nbits8", "ort_dynamic_int8")
 
 DOMAIN = "com.microsoft"
@@ -140,31 +138,17 @@ def tiny_call_us(threads, calls=2000):
     return min(session.time_us() for _ in range(calls))
 
 
-def fill_caches(_bytes=np.ones(EVICT_BYTES // 8)):
-    """Reads more than any cache holds."""
-    return _bytes.sum()
-
-
-class TooSmall(Exception):
-    """Cold weights of this matrix would be too many nodes."""
-
-
-class Contender:
-    """One operator on one shape. Hot: one product a call, less what a call costs. Cold: one call goes
-    through COLD_BYTES of equal matrices."""
+class Contender(contender.Contender):
+    """A product by one of NAMES; cold, one session goes through all matrices."""
 
     def __init__(self, name, rows, cols, batch, threads, cold, call_us):
         rng = np.random.default_rng(rows * 31 + cols)
         matrix = Matrix(name, rng.standard_normal((rows, cols), dtype=np.float32))
         a = rng.standard_normal((batch, cols), dtype=np.float32)
         self.name, self.bits, self.bytes = name, matrix.bits, matrix.bytes
-        self.threads, self.call_us = threads, call_us
-        self.copies = -(-COLD_BYTES // matrix.bytes) if cold else 1
-        if self.copies > MAX_COLD_NODES:
-            raise TooSmall(f"{rows}x{cols} at {matrix.bits} bits is too small to be cold")
+        super().__init__(threads, cold, call_us)
         self.session = Session(products_model(matrix, batch, self.copies), threads, {"A": a})
         self.check(matrix, a)
-        self.samples = []
 
     def check(self, matrix, a):
         right = a.astype(np.float64) @ matrix.floats.T.astype(np.float64)
@@ -173,26 +157,8 @@ class Contender:
             if not error < TOLERANCE:
                 raise SystemExit(f"{self.name} computes a wrong product: relative error {error:.2e}")
 
-    def take_turn(self, seconds):
-        """One untimed call, then timed ones for about `seconds`; samples are of one product. Cold: the
-        caches are filled with something else before each call."""
-        if self.threads > 1:
-            time.sleep(PAUSE)
-        if self.copies == 1:
-            self.session.run()
-        end = time.perf_counter() + seconds
-        while True:
-            if self.copies > 1:
-                fill_caches()
-            us = max(self.session.time_us() - self.call_us, 0.0)
-            self.samples.append(us / self.copies)
-            if time.perf_counter() >= end:
-                break
-
-    def take_result(self):
-        """(min, median) in microseconds of all turns since the last time."""
-        samples, self.samples = self.samples, []
-        return min(samples), float(np.median(samples))
+    def run(self):
+        self.session.run()
 
 
 def versions():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Times pbatch and ONNX Runtime on the same matrices, in turns: a round of `pbatch bench`, a round of
-ONNX Runtime, and again. Every answer is checked before anything is timed. See docs/benchmarking.md.
+"""Times pbatch, ONNX Runtime and, where its library is installed, XNNPACK on the same matrices, in turns:
+a round of `pbatch bench`, a round of the others, and again. Every answer is checked before anything is timed. See docs/benchmarking.md.
 
     python3 -m venv VENV && VENV/bin/pip install -r bench/peers/requirements.txt
     VENV/bin/python bench/peers/run.py --gemv 4096x4096 --threads 1,2 --json peers.json
@@ -20,6 +20,8 @@ import results  # noqa: E402
 
 try:
     import ort
+    import xnnpack
+    from contender import TooSmall
 except ImportError as missing:
     sys.exit(f"run.py: {missing.name} is missing; make a virtual environment and install "
              f"{BENCH / 'peers' / 'requirements.txt'} there")
@@ -82,20 +84,26 @@ def run_pbatch(arguments, shape, threads):
         return results.read(out)
 
 
+def peers():
+    """Modules of contenders: NAMES, Contender, tiny_call_us()."""
+    return [ort, xnnpack] if xnnpack.here() else [ort]
+
+
 def make_contenders(arguments, shape, threads, call_us):
     contenders = []
     for batch in arguments.batch:
-        for name in ort.NAMES:
-            try:
-                contenders.append((batch, ort.Contender(name, *shape, batch, threads,
-                                                        arguments.cold, call_us)))
-            except ort.TooSmall as reason:
-                print(f"left out: {name}, {reason}", file=sys.stderr)
+        for peer in peers():
+            for name in peer.NAMES:
+                try:
+                    contenders.append((batch, peer.Contender(name, *shape, batch, threads,
+                                                             arguments.cold, call_us[peer])))
+                except TooSmall as reason:
+                    print(f"left out: {name}, {reason}", file=sys.stderr)
     return contenders
 
 
-def run_ort(arguments, shape, threads, contenders):
-    """One round of ONNX Runtime: rows as `pbatch bench` writes them."""
+def run_peers(arguments, shape, threads, contenders):
+    """One round of the others: rows as `pbatch bench` writes them."""
     for _ in range(ROUND_TURNS):
         for _, contender in contenders:
             contender.take_turn(arguments.seconds / arguments.rounds / ROUND_TURNS)
@@ -104,7 +112,8 @@ def run_ort(arguments, shape, threads, contenders):
         low, median = contender.take_result()
         rows.append({"rows": shape[0], "cols": shape[1], "batch": batch, "threads": threads,
                      "cold": arguments.cold, "kernel": contender.name,
-                     "weight_bits": contender.bits, "activation_bits": 8, "min_us": low,
+                     "weight_bits": contender.bits,
+                     "activation_bits": max(8, contender.bits), "min_us": low,
                      "median_us": median, "gbps": contender.bytes / median / 1e3,
                      "gmacs": shape[0] * shape[1] * batch / median / 1e3, "share_of_read": None})
     return rows
@@ -123,13 +132,14 @@ def print_table(document):
 def main():
     arguments = parse_arguments()
     rounds = [[] for _ in range(arguments.rounds)]
-    call_us = {threads: ort.tiny_call_us(threads) for threads in arguments.threads}
+    call_us = {threads: {peer: peer.tiny_call_us(threads) for peer in peers()}
+               for threads in arguments.threads}
     for shape in arguments.gemv:
         for threads in arguments.threads:
             contenders = make_contenders(arguments, shape, threads, call_us[threads])
             for i in range(arguments.rounds):
                 document = run_pbatch(arguments, shape, threads)
-                document["results"] += run_ort(arguments, shape, threads, contenders)
+                document["results"] += run_peers(arguments, shape, threads, contenders)
                 rounds[i].append(document)
     # Conditions of the first run, rows of all; then rounds on top of each other.
     whole = [{**parts[0], "results": [r for p in parts for r in p["results"]],
@@ -139,7 +149,8 @@ def main():
     merged["threads"] = arguments.threads[-1]
     merged["versions"] = ort.versions()
     merged["ort"] = {"block_size": ort.BLOCK, "accuracy_level": ort.ACCURACY_LEVEL,
-                     "spinning": True, "call_us": call_us}
+                     "spinning": True,
+                     "call_us": {threads: us[ort] for threads, us in call_us.items()}}
     pathlib.Path(arguments.json).write_text(json.dumps(merged, indent=1) + "\n")
     print_table(merged)
 
