@@ -41,8 +41,8 @@ PBATCH_HD inline void step_unit(const RecurrentStepArgs& a, int vector, int64_t 
     cell.c = a.c + units;
     cell.update = a.update + units;
     cell.reset_h = a.reset_h + units;
-    cell_units<1>(static_cast<CellKind>(a.kind), cell, unit / kTileUnits,
-                  static_cast<int>(unit % kTileUnits));
+    cell_unit(static_cast<CellKind>(a.kind), cell, unit / kTileUnits,
+              static_cast<int>(unit % kTileUnits));
     if (is_real && a.y != nullptr && a.kind != kCellGruGates) {
       a.y[time * a.y_step + vector * a.y_vector + unit] = a.h[units + unit];
     }

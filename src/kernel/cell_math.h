@@ -1,5 +1,5 @@
-// sigmoid and tanh of some floats at once, by operations that are the same on every ISA and on
-// GPUs. Loops over lanes are what compilers vectorize. All in an unnamed namespace: see
+// sigmoid and tanh of a float, by operations that are the same on every ISA and on GPUs. Loops
+// around them are what compilers vectorize. All in an unnamed namespace: see
 // docs/kernels.md.
 #pragma once
 
@@ -11,12 +11,6 @@
 
 namespace pbatch {
 namespace {
-
-/// n units: a whole tile for a CPU, one for a thread of a GPU.
-template <int n>
-struct Units {
-  float v[n];
-};
 
 PBATCH_HD inline float float_of_bits(int32_t bits) {
   float f;
@@ -91,17 +85,6 @@ PBATCH_HD inline float tanh_lane(float x) {
   const float far = (1.0f - e) / (1.0f + e);
   const float signed_far = x < 0.0f ? -far : far;
   return magnitude < 0.625f ? near : signed_far;
-}
-
-template <int n>
-PBATCH_HD inline Units<n> sigmoid(Units<n> x) {
-  for (int i = 0; i < n; ++i) x.v[i] = sigmoid_lane(x.v[i]);
-  return x;
-}
-template <int n>
-PBATCH_HD inline Units<n> tanh_of(Units<n> x) {
-  for (int i = 0; i < n; ++i) x.v[i] = tanh_lane(x.v[i]);
-  return x;
 }
 
 }  // namespace

@@ -27,8 +27,8 @@ struct CellArgs {
   int couple_forget;  ///< LSTM: f = 1 - i
   float* h;           ///< units: the state, read and written
   float* c;           ///< units: LSTM's cell state, read and written
-  float* update;      ///< units: GRU in two parts, z from the first to the second
-  float* reset_h;     ///< units: GRU in two parts, r * h, which the second multiplies
+  float* update;      ///< units: GRU, z; in two parts from the first to the second
+  float* reset_h;  ///< units: GRU in two parts, r * h, which the second multiplies; in one, its own
 };
 
 /// Steps of cells with ONNX's default functions, sigmoid and tanh. `r` and `x` are those of the
