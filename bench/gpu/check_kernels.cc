@@ -53,7 +53,7 @@ Status compare(const char* name, const SharedDevice& device, std::int64_t in, st
 }
 
 Status check_elementwise(const SharedDevice& device, int* count) {
-  using F = cuda::ElementFunction;
+  using F = ElementFunction;
   constexpr std::int64_t kCount = 1000;
   for (int f = 0; f <= static_cast<int>(F::sub); ++f) {
     const auto function = static_cast<F>(f);

@@ -5,7 +5,7 @@ namespace {
 
 __global__ void elementwise_kernel(const __grid_constant__ ElementwiseArgs args) {
   const int64_t i = item_of_thread();
-  if (i < args.count) element(args, i);
+  if (i < args.count) compute_element(args, i);
 }
 
 __global__ void move_kernel(const __grid_constant__ MoveArgs args) {

@@ -187,7 +187,7 @@ Status EmulatedDevice::gather_rows(const cuda::GatherRowsArgs& args, cuda::Strea
 
 Status EmulatedDevice::elementwise(const cuda::ElementwiseArgs& args, cuda::Stream stream) {
   return queue(stream, [=] {
-    for (std::int64_t i = 0; i < args.count; ++i) cuda::element(args, i);
+    for (std::int64_t i = 0; i < args.count; ++i) cuda::compute_element(args, i);
   });
 }
 

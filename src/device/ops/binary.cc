@@ -1,20 +1,13 @@
 // Functions of two numbers, with shapes that are broadcast.
 #include <limits>
 #include <string>
-#include <utility>
 
 #include "device/device_op.h"
 #include "op/math/broadcast.h"
+#include "op/math/element_function.h"
 
 namespace pbatch {
 namespace {
-
-using cuda::ElementFunction;
-
-constexpr std::pair<const char*, ElementFunction> kBinaryFunctions[] = {
-    {"Add", ElementFunction::add}, {"Div", ElementFunction::div}, {"Max", ElementFunction::max},
-    {"Min", ElementFunction::min}, {"Mul", ElementFunction::mul}, {"Sub", ElementFunction::sub},
-};
 
 // Which element of an input of shape `from` each element of the result takes; null for its own.
 Result<const std::int32_t*> index_of(DeviceBuild& build, const Shape& from, const Shape& to,
@@ -46,9 +39,7 @@ Status check_binary(const Node& node) {
 Status build_binary(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
                     std::span<BuildValue> outputs) {
   cuda::ElementwiseArgs args = {};
-  for (const auto& [op_type, function] : kBinaryFunctions) {
-    if (node.op_type == op_type) args.function = function;
-  }
+  args.function = find_element_spec(node.op_type)->function;
   PBATCH_ASSIGN_OR_RETURN(const DeviceTensor a, float_input(build, inputs, 0, "input A"));
   PBATCH_ASSIGN_OR_RETURN(const DeviceTensor b, float_input(build, inputs, 1, "input B"));
   PBATCH_ASSIGN_OR_RETURN(const Broadcast broadcast, Broadcast::create({&a.shape(), &b.shape()}));

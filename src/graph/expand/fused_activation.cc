@@ -1,5 +1,7 @@
 #include "graph/expand/fused_activation.h"
 
+#include "kernel/element_spec.h"
+
 namespace pbatch {
 
 Result<ValueId> activated(Expansion& e, ValueId x, const std::string& name,
@@ -11,10 +13,18 @@ Result<ValueId> activated(Expansion& e, ValueId x, const std::string& name,
   for (const char* plain : {"Relu", "Tanh", "Sigmoid", "Softplus", "Softsign"}) {
     if (name == plain) return e.op(plain, {x});
   }
-  if (name == "LeakyRelu") return e.op("LeakyRelu", {x}, {{"alpha", param(0, 0.01F)}});
-  if (name == "Elu") return e.op("Elu", {x}, {{"alpha", param(0, 1.0F)}});
+  if (name == "LeakyRelu") {
+    const ElementSpec& spec = spec_of(ElementFunction::leaky_relu);
+    return e.op("LeakyRelu", {x}, {{"alpha", param(0, spec.alpha_default)}});
+  }
+  if (name == "Elu") {
+    const ElementSpec& spec = spec_of(ElementFunction::elu);
+    return e.op("Elu", {x}, {{"alpha", param(0, spec.alpha_default)}});
+  }
   if (name == "HardSigmoid") {
-    return e.op("HardSigmoid", {x}, {{"alpha", param(0, 0.2F)}, {"beta", param(1, 0.5F)}});
+    const ElementSpec& spec = spec_of(ElementFunction::hard_sigmoid);
+    return e.op("HardSigmoid", {x},
+                {{"alpha", param(0, spec.alpha_default)}, {"beta", param(1, spec.beta_default)}});
   }
   if (name == "Clip") {
     if (e.opset() < 11) {

@@ -3,6 +3,7 @@
 #include <limits>
 #include <string>
 
+#include "kernel/element_functions.h"
 #include "op/elements.h"
 #include "op/float_checks.h"
 #include "op/node_checks.h"
@@ -11,7 +12,7 @@
 namespace pbatch {
 namespace {
 
-// A null bound is none. Where they cross, the upper one counts.
+// A null bound is none.
 using ClipLoop = void (*)(std::int64_t count, const void* x, const void* low, const void* high,
                           void* y);
 
@@ -27,10 +28,7 @@ void clip(std::int64_t count, const void* x, const void* low, const void* high, 
                : Limits::has_infinity ? Limits::infinity()
                                       : Limits::max();
   PBATCH_INDEPENDENT
-  for (std::int64_t i = 0; i < count; ++i) {
-    const T raised = px[i] < lo ? lo : px[i];
-    py[i] = raised > hi ? hi : raised;
-  }
+  for (std::int64_t i = 0; i < count; ++i) py[i] = limited_to(px[i], lo, hi);
 }
 
 template <class... Ts>

@@ -1,4 +1,4 @@
-// Functions of one number without attributes.
+// Functions of one number without attributes that CPUs alone have, or have for integers, too.
 #include <cmath>
 #include <cstdlib>
 #include <type_traits>
@@ -23,9 +23,6 @@ constexpr UnaryTable float_table(std::int64_t grain = kSlowGrain) {
   return table;
 }
 
-float sqrt_of(float x) { return std::sqrt(x); }
-float log_of(float x) { return std::log(x); }
-float reciprocal(float x) { return 1.0F / x; }
 float floor_of(float x) { return std::floor(x); }
 float ceil_of(float x) { return std::ceil(x); }
 float round_half_even(float x) { return std::nearbyint(x); }
@@ -40,13 +37,6 @@ float cosh_of(float x) { return std::cosh(x); }
 float asinh_of(float x) { return std::asinh(x); }
 float acosh_of(float x) { return std::acosh(x); }
 float atanh_of(float x) { return std::atanh(x); }
-float softsign(float x) { return x / (1.0F + std::fabs(x)); }
-// No exponential overflows: log(1 + e^x) = max(x, 0) + log(1 + e^-|x|).
-float softplus(float x) { return (x < 0.0F ? 0.0F : x) + std::log1p(std::exp(-std::fabs(x))); }
-float hard_swish(float x) {
-  const float gate = x * (1.0F / 6.0F) + 0.5F;
-  return x * (gate < 0.0F ? 0.0F : gate > 1.0F ? 1.0F : gate);
-}
 
 struct Negate {
   template <class T>
@@ -104,12 +94,9 @@ constexpr UnaryTable is_nan_table() {
 }
 
 constexpr std::int64_t kFastGrain = 1 << 15;
-constexpr UnaryTable kSqrt = float_table<sqrt_of>(kFastGrain);
-constexpr UnaryTable kLog = float_table<log_of>();
-constexpr UnaryTable kReciprocal = float_table<reciprocal>(kFastGrain);
 constexpr UnaryTable kFloor = float_table<floor_of>(kFastGrain);
 constexpr UnaryTable kCeil = float_table<ceil_of>(kFastGrain);
-constexpr UnaryTable kRound = float_table<round_half_even>(kFastGrain);
+constexpr UnaryTable kRoundHalfEven = float_table<round_half_even>(kFastGrain);
 constexpr UnaryTable kSin = float_table<sin_of>();
 constexpr UnaryTable kCos = float_table<cos_of>();
 constexpr UnaryTable kTan = float_table<tan_of>();
@@ -121,9 +108,6 @@ constexpr UnaryTable kCosh = float_table<cosh_of>();
 constexpr UnaryTable kAsinh = float_table<asinh_of>();
 constexpr UnaryTable kAcosh = float_table<acosh_of>();
 constexpr UnaryTable kAtanh = float_table<atanh_of>();
-constexpr UnaryTable kSoftsign = float_table<softsign>(kFastGrain);
-constexpr UnaryTable kSoftplus = float_table<softplus>();
-constexpr UnaryTable kHardSwish = float_table<hard_swish>(kFastGrain);
 constexpr UnaryTable kNeg = unary_table<Negate>(SignedTypes{});
 constexpr UnaryTable kAbs = unary_table<Absolute>(NumberTypes{});
 constexpr UnaryTable kSign = unary_table<Sign>(NumberTypes{});
@@ -134,12 +118,9 @@ constexpr UnaryTable kIsNan = is_nan_table();
 }  // namespace
 
 using Made = Result<std::unique_ptr<Op>>;
-Made make_sqrt(const Graph&, const Node& node) { return make_unary(kSqrt, node); }
-Made make_log(const Graph&, const Node& node) { return make_unary(kLog, node); }
-Made make_reciprocal(const Graph&, const Node& node) { return make_unary(kReciprocal, node); }
 Made make_floor(const Graph&, const Node& node) { return make_unary(kFloor, node); }
 Made make_ceil(const Graph&, const Node& node) { return make_unary(kCeil, node); }
-Made make_round(const Graph&, const Node& node) { return make_unary(kRound, node); }
+Made make_round(const Graph&, const Node& node) { return make_unary(kRoundHalfEven, node); }
 Made make_sin(const Graph&, const Node& node) { return make_unary(kSin, node); }
 Made make_cos(const Graph&, const Node& node) { return make_unary(kCos, node); }
 Made make_tan(const Graph&, const Node& node) { return make_unary(kTan, node); }
@@ -151,9 +132,6 @@ Made make_cosh(const Graph&, const Node& node) { return make_unary(kCosh, node);
 Made make_asinh(const Graph&, const Node& node) { return make_unary(kAsinh, node); }
 Made make_acosh(const Graph&, const Node& node) { return make_unary(kAcosh, node); }
 Made make_atanh(const Graph&, const Node& node) { return make_unary(kAtanh, node); }
-Made make_softsign(const Graph&, const Node& node) { return make_unary(kSoftsign, node); }
-Made make_softplus(const Graph&, const Node& node) { return make_unary(kSoftplus, node); }
-Made make_hard_swish(const Graph&, const Node& node) { return make_unary(kHardSwish, node); }
 Made make_neg(const Graph&, const Node& node) { return make_unary(kNeg, node); }
 Made make_abs(const Graph&, const Node& node) { return make_unary(kAbs, node); }
 Made make_sign(const Graph&, const Node& node) { return make_unary(kSign, node); }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/element_functions.h"
 #include "op/math/arithmetic.h"
 #include "op/node_checks.h"
 #include "op/op.h"
@@ -11,12 +12,11 @@
 namespace pbatch {
 namespace {
 
-// A NaN on either side is the result, as NumPy has it.
 struct SmallerOf {
   static constexpr bool kPartial = false;
   template <class T>
   static T apply(T a, T b) {
-    return a < b || a != a ? a : b;
+    return smaller_of(a, b);
   }
 };
 
@@ -24,7 +24,7 @@ struct LargerOf {
   static constexpr bool kPartial = false;
   template <class T>
   static T apply(T a, T b) {
-    return a > b || a != a ? a : b;
+    return larger_of(a, b);
   }
 };
 

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "kernel/vector_fns.h"
-#include "op/math/unary.h"
+#include "op/math/element_function.h"
 
 namespace pbatch {
 namespace {
@@ -43,20 +43,18 @@ Made make_erf(const Graph&, const Node& node) { return make_unary(kErf, node); }
 Made make_mish(const Graph&, const Node& node) { return make_unary(kMish, node); }
 
 Made make_swish(const Graph&, const Node& node) {
-  UnaryParams params;
-  PBATCH_ASSIGN_OR_RETURN(params.alpha, node.float_attr("alpha", 1.0F));
+  PBATCH_ASSIGN_OR_RETURN(const UnaryParams params, read_element_params(node));
   return make_unary(kSwish, node, params);
 }
 
 Made make_elu(const Graph&, const Node& node) {
-  PBATCH_ASSIGN_OR_RETURN(const float alpha, node.float_attr("alpha", 1.0F));
-  return make_unary(kElu, node, {alpha, 1, 1});
+  PBATCH_ASSIGN_OR_RETURN(const UnaryParams params, read_element_params(node));
+  return make_unary(kElu, node, {params.alpha, 1, 1});
 }
 
 Made make_selu(const Graph&, const Node& node) {
-  PBATCH_ASSIGN_OR_RETURN(const float alpha, node.float_attr("alpha", 1.67326319217681884765625F));
-  PBATCH_ASSIGN_OR_RETURN(const float gamma, node.float_attr("gamma", 1.05070102214813232421875F));
-  return make_unary(kElu, node, {gamma * alpha, 1, gamma});
+  PBATCH_ASSIGN_OR_RETURN(const UnaryParams params, read_element_params(node));
+  return make_unary(kElu, node, {params.beta * params.alpha, 1, params.beta});
 }
 
 Made make_celu(const Graph&, const Node& node) {

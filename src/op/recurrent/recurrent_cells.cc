@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernel/element_functions.h"
+
 namespace pbatch {
 namespace {
 
+// Sigmoid, tanh and elu are the C library's here: layers of ONNX's default functions do not come
+// here.
 float apply(const CellActivation& a, float x) {
   switch (a.function) {
     case CellFunction::sigmoid:
@@ -13,23 +17,23 @@ float apply(const CellActivation& a, float x) {
     case CellFunction::tanh:
       return std::tanh(x);
     case CellFunction::relu:
-      return x < 0.0F ? 0.0F : x;
+      return relu_of(x);
     case CellFunction::affine:
       return a.alpha * x + a.beta;
     case CellFunction::leaky_relu:
-      return x < 0.0F ? a.alpha * x : x;
+      return element<ElementFunction::leaky_relu>(x, 0, a.alpha, 0);
     case CellFunction::thresholded_relu:
       return x > a.alpha ? x : 0.0F;
     case CellFunction::scaled_tanh:
       return a.alpha * std::tanh(a.beta * x);
     case CellFunction::hard_sigmoid:
-      return std::min(std::max(a.alpha * x + a.beta, 0.0F), 1.0F);
+      return element<ElementFunction::hard_sigmoid>(x, 0, a.alpha, a.beta);
     case CellFunction::elu:
       return x < 0.0F ? a.alpha * std::expm1(x) : x;
     case CellFunction::softsign:
-      return x / (1.0F + std::fabs(x));
+      return element<ElementFunction::softsign>(x, 0, 0, 0);
     case CellFunction::softplus:
-      return x > 0.0F ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+      return element<ElementFunction::softplus>(x, 0, 0, 0);
   }
   return x;
 }

@@ -4,6 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "kernel/element_spec.h"
+
 namespace pbatch {
 namespace {
 
@@ -13,17 +15,21 @@ struct NamedFunction {
   std::optional<float> alpha, beta;  // defaults; none: the function takes no such number
 };
 
+constexpr const ElementSpec& kLeakyReluSpec = spec_of(ElementFunction::leaky_relu);
+constexpr const ElementSpec& kHardSigmoidSpec = spec_of(ElementFunction::hard_sigmoid);
+
 // The defaults are those of the operators of the same names.
 const NamedFunction kCellFunctions[] = {
     {"sigmoid", CellFunction::sigmoid, {}, {}},
     {"tanh", CellFunction::tanh, {}, {}},
     {"relu", CellFunction::relu, {}, {}},
     {"affine", CellFunction::affine, 1.0F, 0.0F},
-    {"leakyrelu", CellFunction::leaky_relu, 0.01F, {}},
+    {"leakyrelu", CellFunction::leaky_relu, kLeakyReluSpec.alpha_default, {}},
     {"thresholdedrelu", CellFunction::thresholded_relu, 1.0F, {}},
     {"scaledtanh", CellFunction::scaled_tanh, 1.0F, 1.0F},
-    {"hardsigmoid", CellFunction::hard_sigmoid, 0.2F, 0.5F},
-    {"elu", CellFunction::elu, 1.0F, {}},
+    {"hardsigmoid", CellFunction::hard_sigmoid, kHardSigmoidSpec.alpha_default,
+     kHardSigmoidSpec.beta_default},
+    {"elu", CellFunction::elu, spec_of(ElementFunction::elu).alpha_default, {}},
     {"softsign", CellFunction::softsign, {}, {}},
     {"softplus", CellFunction::softplus, {}, {}},
 };
