@@ -257,7 +257,7 @@ std::string float_side_line(const Networks& nets) {
           ? "float side: the model's own bit-layers turned back into floats (--float names the "
             "original)\n"
           : "float side: " + printable(nets.float_source) + "\n";
-  if (nets.quantized->device().device.kind == Device::Kind::cuda) {
+  if (nets.quantized->device().device != Device::cpu()) {
     line += "the float side runs on the CPU, and speed-ups are over it\n";
   }
   return line;

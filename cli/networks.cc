@@ -214,9 +214,7 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
   nets->cpu_options.device = Device::cpu();
   nets->options = std::move(options);
   PBATCH_ASSIGN_OR_RETURN(Session loaded, Session::load(flags.file, nets->cpu_options));
-  const auto is_on_gpu = [&] {
-    return nets->quantized->device().device.kind == Device::Kind::cuda;
-  };
+  const auto is_on_gpu = [&] { return nets->quantized->device().device != Device::cpu(); };
   if (loaded.layers().empty()) {
     QuantizeFlags own = flags.quantize;
     PBATCH_RETURN_IF_ERROR(own.load_samples(flags.file));

@@ -20,7 +20,7 @@ function(pbatch_library target type name export)
   target_link_libraries(${target} PRIVATE
     $<BUILD_INTERFACE:pbatch_flags> DNNL::dnnl pbatch_gomp PkgConfig::openblas
     protobuf::libprotobuf-lite ZLIB::ZLIB Threads::Threads
-    $<$<BOOL:${PBATCH_CUDA}>:CUDA::cudart_static>)
+    ${PBATCH_DEVICE_LINKS})
   if(PBATCH_INSTALL)
     install(TARGETS ${target} EXPORT ${export})
     install(EXPORT ${export} NAMESPACE pbatch:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pbatch)

@@ -3,32 +3,25 @@
 #include <cmath>
 #include <utility>
 
-#include "cuda/device_buffer.h"
+#include "accelerator/device_buffer.h"
 #include "kernel/cells.h"
 
 namespace pbatch::bench {
 namespace {
 
-using cuda::DeviceBuffer;
-using cuda::DeviceMatrix;
-using cuda::DeviceProduct;
+using cuda::Matrix;
+using cuda::Product;
 
-cuda::ProductSettings settings_for(const DeviceMatrix& matrix, const NetworkPrecision& precision,
-                                   int vectors) {
-  cuda::ProductSettings settings;
-  settings.weight_bits = precision.weight_bits;
-  settings.activation_bits = precision.activation_bits;
-  settings.batch = vectors;
-  settings.method = cuda::choose_method({matrix.rows(), matrix.cols(), matrix.run_blocks(),
-                                         precision.weight_bits, precision.activation_bits, vectors},
-                                        matrix.device()->limits());
-  return settings;
+cuda::Method method_for(const Matrix& matrix, const NetworkPrecision& precision, int vectors) {
+  return cuda::choose_method({matrix.rows(), matrix.cols(), matrix.run_blocks(),
+                              precision.weight_bits, precision.activation_bits, vectors},
+                             matrix.device()->limits());
 }
 
 // A matrix, its product for some vectors, and where the results go.
 struct Layer {
-  std::unique_ptr<DeviceMatrix> matrix;  // the product points to it
-  std::unique_ptr<DeviceProduct> product;
+  std::unique_ptr<Matrix> matrix;  // the product points to it
+  std::unique_ptr<Product> product;
   DeviceBuffer bias, y;
 
   static Result<Layer> create(const std::shared_ptr<cuda::Device>& device, std::int64_t rows,
@@ -37,20 +30,20 @@ struct Layer {
     Layer layer;
     const RandomWeights weights =
         random_weights(rows, cols, precision.weight_bits, static_cast<std::uint64_t>(rows + cols));
-    PBATCH_ASSIGN_OR_RETURN(DeviceMatrix matrix, upload(device, weights));
-    layer.matrix = std::make_unique<DeviceMatrix>(std::move(matrix));
+    PBATCH_ASSIGN_OR_RETURN(Matrix matrix, upload(device, weights));
+    layer.matrix = std::make_unique<Matrix>(std::move(matrix));
     PBATCH_ASSIGN_OR_RETURN(
-        DeviceProduct product,
-        DeviceProduct::create(*layer.matrix, settings_for(*layer.matrix, precision, vectors),
-                              flag));
-    layer.product = std::make_unique<DeviceProduct>(std::move(product));
+        Product product,
+        Product::create(*layer.matrix, {precision.weight_bits, precision.activation_bits, vectors},
+                        method_for(*layer.matrix, precision, vectors), flag));
+    layer.product = std::make_unique<Product>(std::move(product));
     const std::vector<float> bias = random_vectors(rows, 3);
     PBATCH_ASSIGN_OR_RETURN(layer.bias, DeviceBuffer::copy_of(device, bias.data(), rows * 4));
     PBATCH_ASSIGN_OR_RETURN(layer.y, DeviceBuffer::zeros(device, vectors * rows * 4));
     return layer;
   }
 
-  cuda::ProductOutput output(Activation activation) const {
+  ProductOutput output(Activation activation) const {
     return {y.as<float>(), matrix->rows(), bias.as<float>(), activation};
   }
 };
@@ -77,7 +70,7 @@ class BitMlp final : public BitNetwork {
     return Status::ok();
   }
 
-  Status queue(cuda::Stream stream) const override {
+  Status queue(Stream stream) const override {
     const float* x = x_.as<float>();
     for (const Layer& layer : layers_) {
       const bool last = &layer == &layers_.back();
@@ -120,12 +113,12 @@ class BitLstm final : public BitNetwork {
     return Status::ok();
   }
 
-  Status queue(cuda::Stream stream) const override {
+  Status queue(Stream stream) const override {
     PBATCH_RETURN_IF_ERROR(input_.product->quantize(x_.as<float>(), units_, stream));
     PBATCH_RETURN_IF_ERROR(input_.product->multiply(input_.output(Activation::none), stream));
-    PBATCH_RETURN_IF_ERROR(step(cuda::kStepStart, 0, stream));
+    PBATCH_RETURN_IF_ERROR(step(kStepStart, 0, stream));
     for (int i = 0; i < steps_; ++i) {
-      cuda::ProductOutput out = recurrent_.output(Activation::none);
+      ProductOutput out = recurrent_.output(Activation::none);
       out.bias = nullptr;
       PBATCH_RETURN_IF_ERROR(recurrent_.product->multiply(out, stream));
       PBATCH_RETURN_IF_ERROR(step(kCellLstm, i, stream));
@@ -136,8 +129,8 @@ class BitLstm final : public BitNetwork {
   Result<std::vector<float>> outputs() const override { return floats_of(*device_, states_[0]); }
 
  private:
-  Status step(int kind, int number, cuda::Stream stream) const {
-    cuda::RecurrentStepArgs args = {};
+  Status step(int kind, int number, Stream stream) const {
+    cuda::StepArgs args = {};
     args.kind = kind;
     args.hidden = units_;
     args.padded = units_;
@@ -154,10 +147,10 @@ class BitLstm final : public BitNetwork {
     args.c = states_[1].as<float>();
     args.update = states_[2].as<float>();
     args.reset_h = states_[3].as<float>();
-    args.quantizes = kind == cuda::kStepStart || number + 1 < steps_;
+    args.quantizes = kind == kStepStart || number + 1 < steps_;
     args.quantize = recurrent_.product->quantize_args(args.h, units_);
     args.method = recurrent_.product->plan().method;
-    return device_->step(args, stream);
+    return device_->queue_step(args, stream);
   }
 
   std::shared_ptr<cuda::Device> device_;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bench/gpu/random_weights.h"
-#include "cuda/device_product.h"
+#include "cuda/product.h"
 
 namespace pbatch::bench {
 
@@ -19,7 +19,7 @@ class BitNetwork {
  public:
   virtual ~BitNetwork() = default;
   /// Queues one run.
-  virtual Status queue(cuda::Stream stream) const = 0;
+  virtual Status queue(Stream stream) const = 0;
   /// What the last run made; waits for it.
   virtual Result<std::vector<float>> outputs() const = 0;
 };

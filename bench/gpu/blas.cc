@@ -91,7 +91,7 @@ Result<std::unique_ptr<Blas>> Blas::open(const std::shared_ptr<cuda::Device>& de
   std::unique_ptr<Blas> blas(new Blas);
   PBATCH_RETURN_IF_ERROR(check_blas(cublasCreate(&blas->blas_), "cublasCreate"));
   PBATCH_RETURN_IF_ERROR(check_blas(cublasLtCreate(&blas->lt_), "cublasLtCreate"));
-  PBATCH_ASSIGN_OR_RETURN(blas->workspace_, cuda::DeviceBuffer::allocate(device, kWorkspace));
+  PBATCH_ASSIGN_OR_RETURN(blas->workspace_, DeviceBuffer::allocate(device, kWorkspace));
   return blas;
 }
 

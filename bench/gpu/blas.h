@@ -10,8 +10,9 @@
 #include <memory>
 #include <tuple>
 
+#include "accelerator/device_buffer.h"
 #include "bench/gpu/peer_type.h"
-#include "cuda/device_buffer.h"
+#include "cuda/device.h"
 #include "pbatch/status.h"
 
 namespace pbatch::bench {
@@ -37,7 +38,7 @@ class Blas {
 
   cublasHandle_t blas_ = nullptr;
   cublasLtHandle_t lt_ = nullptr;
-  cuda::DeviceBuffer workspace_;
+  DeviceBuffer workspace_;
   std::map<std::tuple<int, int, int>, std::unique_ptr<Int8Product>> int8_;
 };
 

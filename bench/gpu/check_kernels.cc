@@ -5,16 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "accelerator/device_buffer.h"
 #include "bench/gpu/bit_networks.h"
 #include "bench/gpu/parts.h"
-#include "cuda/device_buffer.h"
 #include "kernel/cells.h"
 #include "tests/cuda/emulated_device.h"
 
 namespace pbatch::bench {
 namespace {
 
-using cuda::DeviceBuffer;
 using SharedDevice = std::shared_ptr<cuda::Device>;
 
 // Queues a kernel over floats that it reads (`in`) and writes (`out`); both are the device's.
@@ -61,7 +60,7 @@ Status check_elementwise(const SharedDevice& device, int* count) {
     const bool exact = function == F::abs || function == F::neg || function == F::relu ||
                        function == F::clip || function >= F::add;
     const Work work = [&](cuda::Device& d, const float* in, float* out) -> Status {
-      cuda::ElementwiseArgs args = {};
+      ElementwiseArgs args = {};
       args.function = function;
       args.count = kCount;
       args.y = out;
@@ -70,7 +69,7 @@ Status check_elementwise(const SharedDevice& device, int* count) {
       args.alpha = 0.3F;
       args.beta = 0.7F;
       if (function == F::log || function == F::sqrt) {  // of what is not negative
-        cuda::ElementwiseArgs first = args;
+        ElementwiseArgs first = args;
         first.function = F::abs;
         PBATCH_RETURN_IF_ERROR(d.elementwise(first, nullptr));
         args.a = out;
@@ -94,7 +93,7 @@ Status check_rows(const SharedDevice& device, int* count) {
       ++*count;
     }
     const Work work = [&](cuda::Device& d, const float* in, float* out) -> Status {
-      cuda::FloatProductArgs args = {};
+      FloatProductArgs args = {};
       args.w = in;
       args.rows = 9;
       args.cols = cols;
@@ -123,12 +122,12 @@ Status check_gather(const SharedDevice& device, int* count) {
     const Work work = [&](cuda::Device& d, const float* in, float* out) -> Status {
       // The table belongs to the device that is asked.
       const SharedDevice borrowed(&d, [](cuda::Device*) {});
-      PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceMatrix matrix, upload(borrowed, weights));
+      PBATCH_ASSIGN_OR_RETURN(const cuda::Matrix matrix, upload(borrowed, weights));
       PBATCH_ASSIGN_OR_RETURN(const DeviceBuffer there,
                               DeviceBuffer::copy_of(borrowed, indices.data(),
                                                     static_cast<std::int64_t>(indices.size()) * 8));
       PBATCH_ASSIGN_OR_RETURN(const DeviceBuffer flag, DeviceBuffer::zeros(borrowed, 4));
-      cuda::GatherRowsArgs args = {};
+      cuda::GatherArgs args = {};
       if (bits) matrix.fill(3, 0, row_blocks(weights.rows), args.table);
       args.floats = in;
       args.rows = weights.rows;
@@ -138,7 +137,7 @@ Status check_gather(const SharedDevice& device, int* count) {
       args.count = static_cast<std::int64_t>(indices.size());
       args.y = out;
       args.flag = flag.as<std::uint32_t>();
-      PBATCH_RETURN_IF_ERROR(d.gather_rows(args, nullptr));
+      PBATCH_RETURN_IF_ERROR(d.queue_gather(args, nullptr));
       return d.synchronize(nullptr);
     };
     PBATCH_RETURN_IF_ERROR(compare("rows of a table", device, 75 * 300, values + 3, 0, work));
@@ -164,14 +163,14 @@ Status check_gather(const SharedDevice& device, int* count) {
 Status check_steps(const SharedDevice& device, int* count) {
   constexpr std::int64_t kHidden = 300, kPadded = 304, kBatch = 3, kUnits = kBatch * kPadded;
   constexpr std::int64_t kRows = 4 * kPadded;
-  for (int kind = 0; kind <= cuda::kStepStart; ++kind) {
+  for (int kind = 0; kind <= kStepStart; ++kind) {
     for (const int activation_bits : {8, 16, 32}) {
       for (const cuda::Method method : {cuda::Method::bits, cuda::Method::bytes}) {
         const std::int64_t words = kBatch * cuda::activation_words(2, activation_bits);
         const std::int64_t sums = kBatch * cuda::halves_of(activation_bits) * 2 * 4;
         const Work work = [&](cuda::Device& d, const float* in, float* out) -> Status {
           const float* const states = in + 2 * kBatch * kRows;
-          cuda::RecurrentStepArgs args = {};
+          cuda::StepArgs args = {};
           args.kind = kind;
           args.hidden = kHidden;
           args.padded = kPadded;
@@ -208,7 +207,7 @@ Status check_steps(const SharedDevice& device, int* count) {
           args.quantize.flag =
               reinterpret_cast<std::uint32_t*>(out + 5 * kUnits + words + sums + kBatch);
           PBATCH_RETURN_IF_ERROR(d.copy(out, states, 4 * kUnits * 4, nullptr));
-          return d.step(args, nullptr);
+          return d.queue_step(args, nullptr);
         };
         PBATCH_RETURN_IF_ERROR(compare("recurrent step", device,
                                        2 * kBatch * kRows + 4 * kUnits + 4 * kPadded,
@@ -228,10 +227,10 @@ Status check_networks(const SharedDevice& device, int* count) {
     PBATCH_ASSIGN_OR_RETURN(const std::unique_ptr<BitNetwork> network,
                             lstm ? make_bit_lstm(where, 320, 3, precision, batch)
                                  : make_bit_mlp(where, {784, 512, 300, 10}, precision, batch));
-    PBATCH_ASSIGN_OR_RETURN(cuda::Stream stream, where->create_stream());
+    PBATCH_ASSIGN_OR_RETURN(Stream stream, where->create_stream());
     PBATCH_RETURN_IF_ERROR(where->begin_recording(stream));
     const Status queued = network->queue(stream);
-    PBATCH_ASSIGN_OR_RETURN(cuda::Recording recording, where->end_recording(stream));
+    PBATCH_ASSIGN_OR_RETURN(Recording recording, where->end_recording(stream));
     PBATCH_RETURN_IF_ERROR(queued);
     for (int round = 0; round < 2; ++round) {
       PBATCH_RETURN_IF_ERROR(where->replay(recording, stream));

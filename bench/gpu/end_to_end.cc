@@ -89,7 +89,7 @@ Status measure_ours(const NetworkCase& network, const SharedDevice& device,
   if (checks) PBATCH_RETURN_IF_ERROR(check_ours(network, *there, precision, batch));
   return add_row(
       network, "pbatch", precision.weight_bits, precision.activation_bits, batch,
-      [&](cudaStream_t s) { return there->queue(s); }, rows);
+      [&](cudaStream_t s) { return there->queue(stream_of(s)); }, rows);
 }
 
 double relative_error(const std::vector<float>& got, const std::vector<float>& want) {

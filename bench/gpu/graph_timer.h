@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "accelerator/stream.h"
 #include "pbatch/status.h"
 
 namespace pbatch::bench {
@@ -16,6 +17,9 @@ inline Status check(cudaError_t error, const char* doing) {
   if (error == cudaSuccess) return Status::ok();
   return {ErrorCode::internal, std::string(doing) + ": " + cudaGetErrorString(error)};
 }
+
+/// As the device's calls have it.
+inline Stream stream_of(cudaStream_t stream) { return reinterpret_cast<Stream>(stream); }
 
 /// Microseconds for one time of the work.
 struct Times {

@@ -15,7 +15,6 @@
 namespace pbatch::bench {
 namespace {
 
-using cuda::DeviceBuffer;
 using SharedDevice = std::shared_ptr<cuda::Device>;
 
 std::size_t size_of(std::int64_t n) { return static_cast<std::size_t>(n); }
@@ -237,7 +236,7 @@ class PeerLstm final : public PeerNetwork {
 
   Status queue(cudaStream_t stream) override {
     for (DeviceBuffer* state : {&h_, &c_, &half_h_}) {
-      PBATCH_RETURN_IF_ERROR(device_->clear(state->as<void>(), state->bytes(), stream));
+      PBATCH_RETURN_IF_ERROR(device_->clear(state->as<void>(), state->bytes(), stream_of(stream)));
     }
     PBATCH_RETURN_IF_ERROR(input_.multiply(x_there_.as<void>(), stream));
     PBATCH_RETURN_IF_ERROR(input_.finish(gates_.as<void>(), false, stream));

@@ -16,8 +16,6 @@
 namespace pbatch::bench {
 namespace {
 
-using cuda::DeviceBuffer;
-
 struct Numbers {
   int rows, cols, batch;
   std::vector<signed char> weights, x;  // [rows][cols], [batch][cols]

@@ -9,16 +9,15 @@
 #include "bench/gpu/parts.h"
 #include "bench/gpu/random_weights.h"
 #include "bench/gpu/time_row.h"
-#include "cuda/device_product.h"
+#include "cuda/product.h"
 #include "kernel/epilogue.h"
 #include "kernel/registry.h"
 
 namespace pbatch::bench {
 namespace {
 
-using cuda::DeviceBuffer;
-using cuda::DeviceMatrix;
-using cuda::DeviceProduct;
+using cuda::Matrix;
+using cuda::Product;
 
 // 16 rows of y by the CPU's reference. x [cols].
 std::vector<float> expected(const RandomWeights& w, const float* x, int weight_bits,
@@ -59,8 +58,8 @@ std::vector<float> expected(const RandomWeights& w, const float* x, int weight_b
 
 struct Case {
   const RandomWeights& weights;
-  const std::vector<DeviceMatrix>& matrices;  // equal ones
-  const std::vector<float>& x;                // [batch][cols]
+  const std::vector<Matrix>& matrices;  // equal ones
+  const std::vector<float>& x;          // [batch][cols]
   const DeviceBuffer& x_there;
   const DeviceBuffer& y;
   int weight_bits, activation_bits, batch;
@@ -78,14 +77,14 @@ const char* method_name(cuda::Method method) {
   }
 }
 
-Status run_once(const Case& c, const DeviceProduct& product, bool quantizes, cuda::Stream stream) {
+Status run_once(const Case& c, const Product& product, bool quantizes, Stream stream) {
   if (quantizes) {
     PBATCH_RETURN_IF_ERROR(product.quantize(c.x_there.as<float>(), c.weights.cols, stream));
   }
   return product.multiply({c.y.as<float>(), c.weights.rows, nullptr}, stream);
 }
 
-Status check_rows(const Case& c, const DeviceProduct& product, cuda::Device& device) {
+Status check_rows(const Case& c, const Product& product, cuda::Device& device) {
   PBATCH_RETURN_IF_ERROR(device.clear(c.y.as<void>(), c.y.bytes(), nullptr));
   PBATCH_RETURN_IF_ERROR(run_once(c, product, true, nullptr));
   PBATCH_RETURN_IF_ERROR(device.synchronize(nullptr));
@@ -116,16 +115,15 @@ Status measure_case(const Case& c, cuda::Device& device, const DeviceBuffer& fla
   const std::int64_t bytes =
       plane_bytes(w.rows, w.cols) * c.weight_bits + static_cast<std::int64_t>(w.scales.size());
   const int copies = std::min(cold_copies(bytes), static_cast<int>(c.matrices.size()));
-  std::vector<DeviceProduct> products;
+  std::vector<Product> products;
   for (int i = 0; i < copies; ++i) {
-    PBATCH_ASSIGN_OR_RETURN(
-        DeviceProduct product,
-        DeviceProduct::create(c.matrices[static_cast<std::size_t>(i)],
-                              {c.weight_bits, c.activation_bits, c.batch, c.method},
-                              flag.as<std::uint32_t>()));
+    PBATCH_ASSIGN_OR_RETURN(Product product,
+                            Product::create(c.matrices[static_cast<std::size_t>(i)],
+                                            {c.weight_bits, c.activation_bits, c.batch}, c.method,
+                                            flag.as<std::uint32_t>()));
     products.push_back(std::move(product));
   }
-  for (const DeviceProduct& product : products) {
+  for (const Product& product : products) {
     PBATCH_RETURN_IF_ERROR(product.quantize(c.x_there.as<float>(), w.cols, nullptr));
   }
   PBATCH_RETURN_IF_ERROR(check_rows(c, products.front(), device));
@@ -135,7 +133,7 @@ Status measure_case(const Case& c, cuda::Device& device, const DeviceBuffer& fla
     for (const bool whole : {false, true}) {
       PBATCH_ASSIGN_OR_RETURN(
           const Times times, time_graph(launches(used), [&](int i, cudaStream_t s) {
-            return run_once(c, products[static_cast<std::size_t>(i % used)], whole, s);
+            return run_once(c, products[static_cast<std::size_t>(i % used)], whole, stream_of(s));
           }));
       JsonRow row;
       row.add("what", whole ? "quantize and multiply" : "multiply")
@@ -163,9 +161,9 @@ Status measure_shape(std::int64_t rows, std::int64_t cols, int bits, const std::
   for (const Plan& plan : plans) most = std::max(most, plan.batch);
   const RandomWeights weights = random_weights(rows, cols, bits);
   const std::vector<float> x = random_vectors(most * cols, 9);
-  std::vector<DeviceMatrix> matrices;
+  std::vector<Matrix> matrices;
   for (int i = 0; i < cold_copies(plane_bytes(rows, cols)); ++i) {
-    PBATCH_ASSIGN_OR_RETURN(DeviceMatrix matrix, upload(device, weights));
+    PBATCH_ASSIGN_OR_RETURN(Matrix matrix, upload(device, weights));
     matrices.push_back(std::move(matrix));
   }
   PBATCH_ASSIGN_OR_RETURN(const DeviceBuffer there,
@@ -201,7 +199,8 @@ Result<double> copy_bandwidth(const std::shared_ptr<cuda::Device>& device, JsonR
   PBATCH_ASSIGN_OR_RETURN(const DeviceBuffer from, DeviceBuffer::zeros(device, bytes));
   PBATCH_ASSIGN_OR_RETURN(const DeviceBuffer to, DeviceBuffer::zeros(device, bytes));
   PBATCH_ASSIGN_OR_RETURN(const Times times, time_graph(4, [&](int, cudaStream_t stream) {
-                            return device->copy(to.as<void>(), from.as<void>(), bytes, stream);
+                            return device->copy(to.as<void>(), from.as<void>(), bytes,
+                                                stream_of(stream));
                           }));
   const double rate = 2 * static_cast<double>(bytes) / times.median * 1e6;
   rows.add(

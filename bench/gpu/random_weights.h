@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "cuda/device_matrix.h"
+#include "cuda/matrix.h"
 #include "layout/layout.h"
 #include "pbatch/status.h"
 
@@ -54,13 +54,13 @@ inline std::vector<float> random_vectors(std::int64_t count, std::uint64_t seed)
 }
 
 /// With scales of all widths up to w.bits.
-inline Result<cuda::DeviceMatrix> upload(std::shared_ptr<cuda::Device> device,
-                                         const RandomWeights& w) {
+inline Result<cuda::Matrix> upload(std::shared_ptr<cuda::Device> device, const RandomWeights& w) {
   std::vector<const std::uint8_t*> planes;
   for (const auto& plane : w.planes) planes.push_back(plane.data());
-  PBATCH_ASSIGN_OR_RETURN(cuda::DeviceMatrix matrix,
-                          cuda::DeviceMatrix::create(std::move(device), w.rows, w.cols, kRunBlocks,
-                                                     w.bits, w.row_scale.data()));
+  PBATCH_ASSIGN_OR_RETURN(
+      cuda::Matrix matrix,
+      cuda::Matrix::create(std::move(device), {w.rows, w.cols, kRunBlocks, w.bits},
+                           w.row_scale.data()));
   PBATCH_RETURN_IF_ERROR(matrix.add_planes(planes));
   for (int bits = 1; bits <= w.bits; ++bits) {
     PBATCH_RETURN_IF_ERROR(matrix.add_scales(bits, w.scales.data()));

@@ -100,15 +100,22 @@ typedef enum pbatch_float_backend {
 typedef enum pbatch_device_kind {
   PBATCH_DEVICE_CPU = 0,
   PBATCH_DEVICE_CUDA = 1, /* an NVIDIA GPU, or an error that says why not */
-  PBATCH_DEVICE_AUTO = 2  /* that GPU if it is there and runs the network; else the CPU */
-} pbatch_device_kind;
+  PBATCH_DEVICE_AUTO = 2  /* a device that is there and runs the network; else the CPU */
+} pbatch_device_kind;     /* devices that come later have numbers from 3 on */
+
+/* "cpu", "cuda", "auto"; NULL for a number that is no device's. Thread-safe. */
+PBATCH_API const char* pbatch_device_name(pbatch_device_kind kind);
+/* The device that a text means: a name, and an index, 0 to 1023, if it has one: "cuda:1".
+ * PBATCH_INVALID_ARGUMENT for another text, with the names that there are. Thread-safe. */
+PBATCH_API pbatch_code pbatch_parse_device(const char* text, pbatch_device_kind* kind, int* index,
+                                           pbatch_error* error);
 
 typedef struct pbatch_session_options {
   int threads; /* that work on one run, the calling one included; 0: one per CPU */
   pbatch_float_backend float_backend;
   const pbatch_thread_pool* pool; /* shared; `threads` must be 0 then. NULL: one of its own */
   pbatch_device_kind device;
-  int device_index; /* of the GPU, from 0 */
+  int device_index; /* of the devices of that kind, from 0 */
 } pbatch_session_options;
 
 /* Loads a float ONNX file or a pbatch model. NULL options mean all zeros.
@@ -120,9 +127,9 @@ PBATCH_API void pbatch_session_free(pbatch_session* session);
 
 /* What a session runs on. */
 typedef struct pbatch_device_info {
-  pbatch_device_kind kind; /* PBATCH_DEVICE_CPU or PBATCH_DEVICE_CUDA */
+  pbatch_device_kind kind; /* never PBATCH_DEVICE_AUTO */
   int index;
-  const char* name;   /* of the GPU; "" for the CPU */
+  const char* name;   /* of the device, as its driver has it; "" for the CPU */
   const char* reason; /* why PBATCH_DEVICE_AUTO is the CPU; else "" */
 } pbatch_device_info;
 

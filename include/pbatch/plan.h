@@ -25,7 +25,7 @@ struct PlanStep {
   std::string node, op_type;
   std::string kernel;   ///< kernel name, "rows" for an embedding, "float", "float, chained"
                         ///< if tile by tile with the step before, or "by data"; on a GPU
-                        ///< "cuda_bits", "cuda_bytes", "cuda_gemm"
+                        ///< "cuda_bits" and the like
   bool planned = true;  ///< false: "by data", its shapes are known only in the run,
                         ///< which decides then and there
   Shape shape;          ///< of the first output, if planned

@@ -90,9 +90,9 @@ class PBATCH_API Session {
   Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs,
                                   const Precision& precision) const;
   /// What every step of such a run takes: the medians of `runs` runs after one that is not counted,
-  /// in the order of the run. On a GPU one line for the run as a whole, which is one CUDA graph.
-  /// invalid_argument for runs below 1, else errors as from run(). Thread-safe, but what other
-  /// threads do meanwhile disturbs it.
+  /// in the order of the run. On another device than the CPU one line for the run as a whole, which
+  /// was recorded. invalid_argument for runs below 1, else errors as from run(). Thread-safe, but
+  /// what other threads do meanwhile disturbs it.
   Result<std::vector<StepTime>> profile(std::span<const NamedTensor> inputs,
                                         const Precision& precision, int runs = 20) const;
   /// Does now what the first run at this precision and on inputs of these shapes would do: checks

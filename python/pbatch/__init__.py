@@ -32,6 +32,7 @@ from ._core import (  # noqa: E402
     WeightMemory,
     active_isa,
     compiled_isas,
+    device_names,
     limit_weight_memory,
     weight_memory,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "__version__",
     "active_isa",
     "compiled_isas",
+    "device_names",
     "get_available_providers",
     "get_device",
     "limit_weight_memory",

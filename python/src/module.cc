@@ -5,6 +5,7 @@
 
 #include "bindings.h"
 #include "gil.h"
+#include "pbatch/device.h"
 #include "pbatch/isa.h"
 #include "precision.h"
 #include "run_options.h"
@@ -32,6 +33,10 @@ NB_MODULE(_core, m) {
   bind_session(m);
   bind_cascade(m);
   bind_weight_memory(m);
+  m.def("device_names", &pbatch::device_names,
+        "What ``device`` may be: \"cpu\", the devices that this library knows, whether or not they "
+        "are "
+        "there, and \"auto\".\n\n>>> pbatch.device_names()[0]\n'cpu'");
   m.def("compiled_isas", &pbatch::compiled_isas,
         "Names of the instruction sets that there are kernels for, slowest first.");
   m.def(

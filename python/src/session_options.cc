@@ -46,27 +46,9 @@ void set_entry(PySessionOptions& options, const std::string& key, const std::str
 
 }  // namespace
 
-Device read_device(const std::string& text) {
-  if (text == "cpu") return Device::cpu();
-  const bool automatic = text.starts_with("auto");
-  if (automatic || text.starts_with("cuda")) {
-    const std::string rest = text.substr(4);
-    const std::string digits = rest.empty() ? "0" : rest.substr(1);
-    const bool is_index =
-        rest.empty() || (rest[0] == ':' && !digits.empty() && digits.size() < 5 &&
-                         digits.find_first_not_of("0123456789") == std::string::npos);
-    if (is_index) {
-      const int index = std::stoi(digits);
-      return automatic ? Device::automatic(index) : Device::cuda(index);
-    }
-  }
-  raise_invalid("there is no device '" + text + "'", "use cpu, cuda, cuda:N or auto");
-}
+Device read_device(const std::string& text) { return take(Device::parse(text)); }
 
-std::string device_text(const Device& device) {
-  if (device.kind == Device::Kind::cpu) return "cpu";
-  return (device.kind == Device::Kind::cuda ? "cuda:" : "auto:") + std::to_string(device.index);
-}
+std::string device_text(const Device& device) { return device.to_string(); }
 
 void bind_session_options(nb::module_& m) {
   using Options = PySessionOptions;
@@ -103,7 +85,9 @@ void bind_session_options(nb::module_& m) {
   c.def_prop_rw(
       "device", [](const Options& o) { return device_text(o.native.device); },
       [](Options& o, const std::string& text) { o.native.device = read_device(text); },
-      "\"cpu\", \"cuda\", \"cuda:N\" or \"auto\": a GPU if one is there that runs the network.");
+      "One of device_names(), \"cuda:N\" for its device N. \"auto\": a GPU if one is there that "
+      "runs the "
+      "network.");
   c.def_prop_rw("float_backend", &backend_text, &set_backend,
                 "Who multiplies float matrices: \"fastest\", \"onednn\", \"openblas\" or the "
                 "baseline \"onednn_int8\".");

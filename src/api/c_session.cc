@@ -18,8 +18,6 @@ static_assert(static_cast<int>(DType::f32) == PBATCH_F32);
 static_assert(static_cast<int>(DType::i32) == PBATCH_I32);
 static_assert(static_cast<int>(DType::boolean) == PBATCH_BOOL);
 static_assert(static_cast<int>(FloatBackend::openblas) == PBATCH_BACKEND_OPENBLAS);
-static_assert(static_cast<int>(Device::Kind::cuda) == PBATCH_DEVICE_CUDA);
-static_assert(static_cast<int>(Device::Kind::automatic) == PBATCH_DEVICE_AUTO);
 
 Status no_such_index(std::size_t index, std::size_t count) {
   return {ErrorCode::invalid_argument,
@@ -73,7 +71,7 @@ pbatch_code pbatch_session_load(const char* path, const pbatch_session_options* 
                 "use a value of pbatch_float_backend"};
       }
       const int device = pbatch::number_in(options->device);
-      if (device < PBATCH_DEVICE_CPU || device > PBATCH_DEVICE_AUTO) {
+      if (pbatch_device_name(static_cast<pbatch_device_kind>(device)) == nullptr) {
         return {ErrorCode::invalid_argument, "that device does not exist",
                 "use a value of pbatch_device_kind"};
       }

@@ -13,7 +13,7 @@
 #include "base/recent.h"
 #include "base/thread_pool.h"
 #include "cost/find_costs.h"
-#include "device/device_network.h"
+#include "device/choose_device.h"
 #include "format/model_file.h"
 #include "format/weights_checksum.h"
 #include "graph/bit_operators.h"
@@ -72,7 +72,6 @@ struct Session::Impl {
 
   void describe();
   Status choose_device(const Device& wanted);
-  Status open_device(int index);
   Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs, const Precision& precision,
                                   StepTimings* timings);
   Result<std::vector<Tensor>> run_on_device(RunContext& context, std::span<const Tensor> inputs);
@@ -191,21 +190,11 @@ void Session::Impl::describe() {
   });
 }
 
-// What the network lacks is said on every machine, one without a device too.
-Status Session::Impl::open_device(int index) {
-  PBATCH_RETURN_IF_ERROR(DeviceNetwork::check(program.graph()));
-  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<cuda::Device> opened, cuda::open_device(index));
-  PBATCH_ASSIGN_OR_RETURN(on_device, DeviceNetwork::create(program, opened));
-  device = {Device::cuda(index), opened->name(), {}};
-  kernel_costs.clear();
-  return Status::ok();
-}
-
 Status Session::Impl::choose_device(const Device& wanted) {
-  if (wanted.kind == Device::Kind::cpu) return Status::ok();
-  const Status opened = open_device(wanted.index);
-  if (wanted.kind == Device::Kind::cuda) return opened;
-  if (!opened) device.reason = opened.to_line();
+  PBATCH_ASSIGN_OR_RETURN(ChosenDevice chosen, pbatch::choose_device(program, wanted));
+  device = std::move(chosen.info);
+  on_device = std::move(chosen.network);
+  if (on_device != nullptr) kernel_costs.clear();
   return Status::ok();
 }
 

@@ -1,6 +1,7 @@
 #include <string>
 
 #include "cuda/check.cuh"
+#include "cuda/cuda_stream.cuh"
 #include "cuda/launch.h"
 
 namespace pbatch::cuda {
@@ -9,6 +10,10 @@ namespace {
 std::string mebibytes(std::int64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 std::size_t size_of(std::int64_t bytes) { return static_cast<std::size_t>(bytes > 0 ? bytes : 1); }
+
+cudaGraphExec_t graph_of(Recording recording) {
+  return reinterpret_cast<cudaGraphExec_t>(recording);
+}
 
 class CudaDevice final : public Device {
  public:
@@ -51,33 +56,34 @@ class CudaDevice final : public Device {
   Result<Stream> create_stream() override {
     cudaStream_t stream = nullptr;
     PBATCH_CUDA_CALL(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
-    return stream;
+    return reinterpret_cast<Stream>(stream);
   }
   void destroy_stream(Stream stream) override {
-    if (stream != nullptr) (void)cudaStreamDestroy(stream);
+    if (stream != nullptr) (void)cudaStreamDestroy(cuda_stream(stream));
   }
   Status synchronize(Stream stream) override {
-    return status_of(cudaStreamSynchronize(stream), "computing");
+    return status_of(cudaStreamSynchronize(cuda_stream(stream)), "computing");
   }
 
   Status begin_recording(Stream stream) override {
-    return status_of(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
+    return status_of(cudaStreamBeginCapture(cuda_stream(stream), cudaStreamCaptureModeThreadLocal),
                      "recording a graph");
   }
   Result<Recording> end_recording(Stream stream) override {
     cudaGraph_t graph = nullptr;
-    PBATCH_CUDA_CALL(cudaStreamEndCapture(stream, &graph), "recording a graph");
+    PBATCH_CUDA_CALL(cudaStreamEndCapture(cuda_stream(stream), &graph), "recording a graph");
     cudaGraphExec_t recording = nullptr;
     const cudaError_t error = cudaGraphInstantiate(&recording, graph, 0);
     (void)cudaGraphDestroy(graph);
     PBATCH_CUDA_CALL(error, "making a graph");
-    return recording;
+    return reinterpret_cast<Recording>(recording);
   }
   Status replay(Recording recording, Stream stream) override {
-    return status_of(cudaGraphLaunch(recording, stream), "launching a graph");
+    return status_of(cudaGraphLaunch(graph_of(recording), cuda_stream(stream)),
+                     "launching a graph");
   }
   void destroy_recording(Recording recording) override {
-    if (recording != nullptr) (void)cudaGraphExecDestroy(recording);
+    if (recording != nullptr) (void)cudaGraphExecDestroy(graph_of(recording));
   }
 
   Status copy_to_device(void* to, const void* from, std::int64_t bytes) override {
@@ -93,14 +99,15 @@ class CudaDevice final : public Device {
   }
   Status copy(void* to, const void* from, std::int64_t bytes, Stream stream) override {
     if (bytes == 0) return Status::ok();
-    return status_of(
-        cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDefault, stream),
-        "copying");
+    return status_of(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDefault,
+                                     cuda_stream(stream)),
+                     "copying");
   }
   Status clear(void* memory, std::int64_t bytes, Stream stream) override {
     if (bytes == 0) return Status::ok();
-    return status_of(cudaMemsetAsync(memory, 0, static_cast<std::size_t>(bytes), stream),
-                     "clearing memory");
+    return status_of(
+        cudaMemsetAsync(memory, 0, static_cast<std::size_t>(bytes), cuda_stream(stream)),
+        "clearing memory");
   }
 
   Status repack_plane(const std::uint8_t* plane, std::int64_t row_blocks, std::int64_t col_blocks,
@@ -116,10 +123,10 @@ class CudaDevice final : public Device {
   Status multiply_floats(const FloatProductArgs& args, Stream stream) override {
     return launch_float_product(args, stream);
   }
-  Status step(const RecurrentStepArgs& args, Stream stream) override {
+  Status queue_step(const StepArgs& args, Stream stream) override {
     return launch_step(args, stream);
   }
-  Status gather_rows(const GatherRowsArgs& args, Stream stream) override {
+  Status queue_gather(const GatherArgs& args, Stream stream) override {
     return launch_gather_rows(args, stream);
   }
   Status elementwise(const ElementwiseArgs& args, Stream stream) override {

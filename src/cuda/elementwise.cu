@@ -1,3 +1,4 @@
+#include "cuda/elementwise.h"
 #include "cuda/items.cuh"
 
 namespace pbatch::cuda {

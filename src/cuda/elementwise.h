@@ -1,24 +1,12 @@
-// Functions of one or two numbers, element by element, and elements moved, on the device.
+// Functions of one or two numbers, element by element, and elements moved.
 #pragma once
 
 #include <stdint.h>
 
+#include "accelerator/operation_args.h"
 #include "kernel/element_functions.h"
 
 namespace pbatch::cuda {
-
-/// y[i] = f(a[i], b[i]). Where there is an index, a stands for a[a_index[i]]: that is how shapes
-/// are broadcast.
-struct ElementwiseArgs {
-  ElementFunction function;
-  int64_t count;
-  float* y;
-  const float* a;
-  const int32_t* a_index;  ///< [count] or null
-  const float* b;          ///< null for a function of one number
-  const int32_t* b_index;
-  float alpha, beta;
-};
 
 namespace {
 
@@ -29,15 +17,6 @@ PBATCH_HD inline void compute_element(const ElementwiseArgs& args, int64_t i) {
 }
 
 }  // namespace
-
-/// to[i] = from[index[i]] for the i whose index is not negative.
-struct MoveArgs {
-  int64_t count;
-  int element_bytes;  ///< 1, 2, 4 or 8
-  const void* from;
-  const int32_t* index;  ///< [count]
-  void* to;
-};
 
 PBATCH_HD inline void move_element(const MoveArgs& args, int64_t i) {
   const int64_t at = args.index[i];

@@ -1,3 +1,4 @@
+#include "cuda/float_product.h"
 #include "cuda/items.cuh"
 
 namespace pbatch::cuda {

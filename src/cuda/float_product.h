@@ -5,22 +5,10 @@
 
 #include <stdint.h>
 
+#include "accelerator/operation_args.h"
 #include "cuda/layout.h"
-#include "kernel/epilogue.h"
 
 namespace pbatch::cuda {
-
-struct FloatProductArgs {
-  const float* w;  ///< [rows][cols]
-  int64_t rows, cols;
-  const float* x;  ///< [batch][ldx], cols of each
-  int64_t ldx;
-  int64_t batch;
-  float* y;  ///< out: [batch][ldy], rows of each
-  int64_t ldy;
-  const float* bias;  ///< [rows] or null
-  Activation activation;
-};
 
 /// y of row `item` % rows of vector `item` / rows.
 template <class W>

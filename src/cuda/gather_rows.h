@@ -4,21 +4,15 @@
 
 #include <stdint.h>
 
-#include "cuda/flags.h"
+#include "accelerator/data_flags.h"
+#include "accelerator/operation_args.h"
 #include "cuda/product_args.h"
 #include "layout/scheme.h"
 
 namespace pbatch::cuda {
 
-struct GatherRowsArgs {
-  ProductArgs table;    ///< planes, scales and shape of the table; planes null: it is `floats`
-  const float* floats;  ///< [rows][cols]
-  int64_t rows, cols;
-  const void* indices;  ///< [count], int64 or int32; negative ones count from the end
-  bool wide;            ///< they are int64
-  int64_t count;
-  float* y;        ///< out: [count][cols]
-  uint32_t* flag;  ///< gets kFlagBadIndex for an index out of range, whose row is undefined
+struct GatherArgs : GatherRowsArgs {
+  ProductArgs table;  ///< planes, scales and shape of the table; planes null: it is `floats`
 };
 
 /// Element `col` of row `row` of a table of bit-layers.
@@ -39,7 +33,7 @@ PBATCH_HD inline float table_value(const ProductArgs& a, int64_t row, int64_t co
 }
 
 /// Element `i` of the count * cols of y.
-PBATCH_HD inline void gather_element(const GatherRowsArgs& a, int64_t i) {
+PBATCH_HD inline void gather_element(const GatherArgs& a, int64_t i) {
   const int64_t at = i / a.cols, col = i % a.cols;
   int64_t row = a.wide ? static_cast<const int64_t*>(a.indices)[at]
                        : static_cast<const int32_t*>(a.indices)[at];

@@ -10,8 +10,8 @@ Status launch_repack_plane(const std::uint8_t* plane, std::int64_t row_blocks,
 Status launch_quantize(const QuantizeArgs& args, Method method, Stream stream);
 Status launch_product(const ProductArgs& args, const ProductPlan& plan, Stream stream);
 Status launch_float_product(const FloatProductArgs& args, Stream stream);
-Status launch_step(const RecurrentStepArgs& args, Stream stream);
-Status launch_gather_rows(const GatherRowsArgs& args, Stream stream);
+Status launch_step(const StepArgs& args, Stream stream);
+Status launch_gather_rows(const GatherArgs& args, Stream stream);
 Status launch_elementwise(const ElementwiseArgs& args, Stream stream);
 Status launch_move(const MoveArgs& args, Stream stream);
 Status launch_softmax(const SoftmaxArgs& args, Stream stream);

@@ -8,6 +8,7 @@
 #include <cuda_runtime.h>
 
 #include "cuda/check.cuh"
+#include "cuda/cuda_stream.cuh"
 #include "cuda/device_warp.cuh"
 #include "cuda/launch.h"
 
@@ -33,7 +34,7 @@ Status launch_kernel(void (*kernel)(Args), const dim3& grid, int threads, std::i
   config.gridDim = grid;
   config.blockDim = dim3(static_cast<unsigned>(threads));
   config.dynamicSmemBytes = static_cast<std::size_t>(shared_bytes);
-  config.stream = stream;
+  config.stream = cuda_stream(stream);
   config.attrs = &early;
   config.numAttrs = major >= 9 ? 1 : 0;
   return status_of(cudaLaunchKernelEx(&config, kernel, args), doing);

@@ -2,7 +2,7 @@
 // between the largest magnitude and the rest. Slabs do not depend on each other.
 #pragma once
 
-#include "cuda/flags.h"
+#include "accelerator/data_flags.h"
 #include "cuda/layout.h"
 #include "cuda/product_args.h"
 

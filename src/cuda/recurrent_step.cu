@@ -7,27 +7,26 @@ namespace {
 
 constexpr int kThreads = kQuantizeWarps * kLanes;
 
-__device__ __forceinline__ void step_units(const RecurrentStepArgs& args) {
+__device__ __forceinline__ void step_units(const StepArgs& args) {
   follow_earlier_work();
   for (int64_t unit = threadIdx.x; unit < args.padded; unit += kThreads) {
     step_unit(args, static_cast<int>(blockIdx.x), unit);
   }
 }
 
-__global__ void __launch_bounds__(kThreads)
-    step_kernel(const __grid_constant__ RecurrentStepArgs args) {
+__global__ void __launch_bounds__(kThreads) step_kernel(const __grid_constant__ StepArgs args) {
   step_units(args);
 }
 
 template <int kBits, Method kMethod>
 __global__ void __launch_bounds__(kThreads)
-    step_and_quantize_kernel(const __grid_constant__ RecurrentStepArgs args) {
+    step_and_quantize_kernel(const __grid_constant__ StepArgs args) {
   step_units(args);
   __syncthreads();  // the vector is complete, and all of the block see it
   quantize_by_block<kBits, kMethod>(args.quantize, blockIdx.x, 0, args.quantize.slabs, true);
 }
 
-using StepKernel = void (*)(RecurrentStepArgs);
+using StepKernel = void (*)(StepArgs);
 
 template <int kBits>
 StepKernel kernel_for(Method method) {
@@ -35,7 +34,7 @@ StepKernel kernel_for(Method method) {
                                 : step_and_quantize_kernel<kBits, Method::bytes>;
 }
 
-StepKernel kernel_for(const RecurrentStepArgs& args) {
+StepKernel kernel_for(const StepArgs& args) {
   if (!args.quantizes) return step_kernel;
   switch (args.quantize.activation_bits) {
     case 8:
@@ -49,7 +48,7 @@ StepKernel kernel_for(const RecurrentStepArgs& args) {
 
 }  // namespace
 
-Status launch_step(const RecurrentStepArgs& args, Stream stream) {
+Status launch_step(const StepArgs& args, Stream stream) {
   if (args.batch == 0) return Status::ok();
   return launch_kernel(kernel_for(args), static_cast<unsigned>(args.batch), kThreads, 0, args,
                        stream, "computing a recurrent step");

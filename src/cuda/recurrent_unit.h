@@ -1,9 +1,10 @@
 // One unit's part of a recurrent step: the CPU's arithmetic (kernel/cell_tiles.h), and so its bits.
 #pragma once
 
-#include "cuda/flags.h"
-#include "cuda/recurrent_step.h"
+#include "accelerator/data_flags.h"
+#include "accelerator/recurrent_step.h"
 #include "kernel/cell_tiles.h"
+#include "layout/hd.h"
 
 namespace pbatch::cuda {
 namespace {

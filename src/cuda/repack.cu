@@ -1,5 +1,6 @@
 // Planes from the canonical order to that of layout.h, in device memory.
 #include "cuda/check.cuh"
+#include "cuda/cuda_stream.cuh"
 #include "cuda/launch.h"
 
 namespace pbatch::cuda {
@@ -32,7 +33,7 @@ Status launch_repack_plane(const std::uint8_t* plane, std::int64_t row_blocks,
   const int64_t lanes = row_blocks * slabs_of(col_blocks) * kLanes;
   if (lanes == 0) return Status::ok();
   repack_plane_kernel<<<static_cast<unsigned>((lanes + kThreads - 1) / kThreads), kThreads, 0,
-                        stream>>>(plane, row_blocks, col_blocks, out);
+                        cuda_stream(stream)>>>(plane, row_blocks, col_blocks, out);
   return status_of(cudaGetLastError(), "repacking planes");
 }
 

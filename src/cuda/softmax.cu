@@ -1,4 +1,5 @@
 #include "cuda/items.cuh"
+#include "cuda/softmax.h"
 
 namespace pbatch::cuda {
 namespace {

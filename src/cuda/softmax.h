@@ -3,16 +3,10 @@
 
 #include <stdint.h>
 
+#include "accelerator/operation_args.h"
 #include "cuda/layout.h"
 
 namespace pbatch::cuda {
-
-struct SoftmaxArgs {
-  const float* x;  ///< [rows][cols]
-  float* y;        ///< out: the same
-  int64_t rows, cols;
-  bool log;
-};
 
 /// Calls fn(floats of the lanes, where they are, first column) for the columns of a row.
 template <class W, class Fn>

@@ -27,7 +27,7 @@ const LayerPrecision& DeviceBuild::precision() const { return precision_.of(node
 
 Status DeviceBuild::allocate_flags() {
   const auto nodes = static_cast<std::int64_t>(std::max<std::size_t>(1, graph_.nodes.size()));
-  PBATCH_ASSIGN_OR_RETURN(flags_, cuda::DeviceBuffer::allocate(device(), nodes * 4));
+  PBATCH_ASSIGN_OR_RETURN(flags_, DeviceBuffer::allocate(device(), nodes * 4));
   return Status::ok();
 }
 

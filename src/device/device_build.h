@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "cuda/device_buffer.h"
-#include "cuda/device_product.h"
+#include "accelerator/accelerator.h"
+#include "accelerator/device_buffer.h"
 #include "device/device_pool.h"
 #include "device/device_tensor.h"
 #include "device/device_weights.h"
@@ -33,14 +33,14 @@ struct BuildValue {
 /// A run on a device while it is built. For one thread.
 class DeviceBuild {
  public:
-  using Work = std::function<Status(cuda::Device& device, cuda::Stream stream)>;
+  using Work = std::function<Status(Accelerator& device, Stream stream)>;
 
   DeviceBuild(const Graph& graph, DeviceWeights& weights, const Precision& precision,
               RunContext& host);
 
   const Graph& graph() const { return graph_; }
   DeviceWeights& weights() { return weights_; }
-  const std::shared_ptr<cuda::Device>& device() const { return weights_.device(); }
+  const std::shared_ptr<Accelerator>& device() const { return weights_.device(); }
   /// For operators that the host runs while it builds.
   RunContext& host() { return host_; }
 
@@ -80,7 +80,7 @@ class DeviceBuild {
   // What is left of the build when it is done.
   std::vector<Work> take_work() { return std::move(work_); }
   std::vector<std::shared_ptr<const void>> take_kept() { return std::move(kept_); }
-  cuda::DeviceBuffer take_flags() { return std::move(flags_); }
+  DeviceBuffer take_flags() { return std::move(flags_); }
   std::shared_ptr<DevicePool> pool() const { return pool_; }
 
  private:
@@ -93,7 +93,7 @@ class DeviceBuild {
   PlanStep step_;
   std::size_t index_ = 0;
   std::shared_ptr<DevicePool> pool_;
-  cuda::DeviceBuffer flags_;
+  DeviceBuffer flags_;
   std::vector<Work> work_;
   std::vector<std::shared_ptr<const void>> kept_;
 };

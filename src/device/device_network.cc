@@ -45,11 +45,11 @@ Status DeviceNetwork::check(const Graph& graph) {
   return refused.status("as do", graph.source_file);
 }
 
-DeviceNetwork::DeviceNetwork(const Program& program, std::shared_ptr<cuda::Device> device)
+DeviceNetwork::DeviceNetwork(const Program& program, std::shared_ptr<Accelerator> device)
     : program_(program), weights_(std::move(device)), runs_(kRunsKept) {}
 
 Result<std::unique_ptr<DeviceNetwork>> DeviceNetwork::create(const Program& program,
-                                                             std::shared_ptr<cuda::Device> device) {
+                                                             std::shared_ptr<Accelerator> device) {
   PBATCH_RETURN_IF_ERROR(check(program.graph()));
   return std::unique_ptr<DeviceNetwork>(new DeviceNetwork(program, std::move(device)));
 }

@@ -21,9 +21,9 @@ class DeviceNetwork {
 
   /// The error of check(), if there is one. `program` must outlive the network.
   static Result<std::unique_ptr<DeviceNetwork>> create(const Program& program,
-                                                       std::shared_ptr<cuda::Device> device);
+                                                       std::shared_ptr<Accelerator> device);
 
-  const cuda::Device& device() const { return *weights_.device(); }
+  const Accelerator& device() const { return *weights_.device(); }
 
   /// What a run on inputs of these types does. It is ready then: planes are copied and the run is
   /// recorded. When the device's memory is full, runs kept for later are given up first, by run(),
@@ -40,7 +40,7 @@ class DeviceNetwork {
     friend bool operator==(const Key&, const Key&) = default;
   };
 
-  DeviceNetwork(const Program& program, std::shared_ptr<cuda::Device> device);
+  DeviceNetwork(const Program& program, std::shared_ptr<Accelerator> device);
   Result<std::shared_ptr<const DeviceRun>> find_or_make(RunContext& host,
                                                         std::span<const Tensor> inputs);
 

@@ -3,20 +3,20 @@
 #include <utility>
 #include <vector>
 
-#include "cuda/device_buffer.h"
+#include "accelerator/device_buffer.h"
 
 namespace pbatch {
 
 struct DevicePool::Shelf {
   struct Slot {
-    cuda::DeviceBuffer memory;
+    DeviceBuffer memory;
     bool free = false;
   };
-  std::shared_ptr<cuda::Device> device;
+  std::shared_ptr<Accelerator> device;
   std::vector<Slot> slots;
 };
 
-DevicePool::DevicePool(std::shared_ptr<cuda::Device> device) : shelf_(std::make_shared<Shelf>()) {
+DevicePool::DevicePool(std::shared_ptr<Accelerator> device) : shelf_(std::make_shared<Shelf>()) {
   shelf_->device = std::move(device);
 }
 
@@ -30,8 +30,7 @@ Result<std::shared_ptr<void>> DevicePool::take(std::int64_t bytes) {
     if (best == slots.size() || slots[i].memory.bytes() < slots[best].memory.bytes()) best = i;
   }
   if (best == slots.size()) {
-    PBATCH_ASSIGN_OR_RETURN(cuda::DeviceBuffer memory,
-                            cuda::DeviceBuffer::allocate(shelf_->device, bytes));
+    PBATCH_ASSIGN_OR_RETURN(DeviceBuffer memory, DeviceBuffer::allocate(shelf_->device, bytes));
     slots.push_back({std::move(memory), false});
   }
   slots[best].free = false;

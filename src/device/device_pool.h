@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "cuda/device.h"
+#include "accelerator/accelerator.h"
 #include "pbatch/status.h"
 
 namespace pbatch {
@@ -13,7 +13,7 @@ namespace pbatch {
 /// was built, so what is given back may be given out again at once.
 class DevicePool {
  public:
-  explicit DevicePool(std::shared_ptr<cuda::Device> device);
+  explicit DevicePool(std::shared_ptr<Accelerator> device);
   ~DevicePool();
   DevicePool(const DevicePool&) = delete;
   DevicePool& operator=(const DevicePool&) = delete;

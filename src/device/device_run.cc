@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "accelerator/data_flags.h"
 #include "device/device_op.h"
 
 namespace pbatch {
@@ -20,10 +21,10 @@ char* byte_at(void* memory, std::int64_t offset) { return static_cast<char*>(mem
 
 Status status_of_flag(std::uint32_t flag) {
   switch (flag) {
-    case cuda::kFlagNotFinite:
+    case kFlagNotFinite:
       return {ErrorCode::not_finite, "the input of this node holds a NaN or an infinity",
               "check the values that go into the network"};
-    case cuda::kFlagBadIndex:
+    case kFlagBadIndex:
       return {ErrorCode::invalid_argument, "an index is out of the range of its table",
               "feed indices that the table has"};
     default:
@@ -69,7 +70,7 @@ class DeviceRun::Builder {
     PBATCH_ASSIGN_OR_RETURN(run_.arguments_, build_.device()->allocate_host(bytes));
     std::uint32_t* const flags = build_.first_flag();
     const std::int64_t flag_bytes = flag_bytes_of(graph_);
-    build_.add([flags, flag_bytes](cuda::Device& device, cuda::Stream stream) {
+    build_.add([flags, flag_bytes](Accelerator& device, Stream stream) {
       return device.clear(flags, flag_bytes, stream);
     });
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -154,9 +155,8 @@ class DeviceRun::Builder {
   }
 
   void add_copy(void* to, const void* from, std::int64_t bytes) {
-    build_.add([=](cuda::Device& device, cuda::Stream stream) {
-      return device.copy(to, from, bytes, stream);
-    });
+    build_.add(
+        [=](Accelerator& device, Stream stream) { return device.copy(to, from, bytes, stream); });
   }
 
   static std::int64_t flag_bytes_of(const Graph& graph) {
@@ -174,7 +174,7 @@ class DeviceRun::Builder {
 Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Program& program, DeviceWeights& weights,
                                                      const Precision& precision, RunContext& host,
                                                      std::span<const Tensor> inputs) {
-  const std::shared_ptr<cuda::Device>& device = weights.device();
+  const std::shared_ptr<Accelerator>& device = weights.device();
   std::shared_ptr<DeviceRun> run(new DeviceRun(program.graph(), device));
   DeviceBuild build(program.graph(), weights, precision, host);
   PBATCH_RETURN_IF_ERROR(Builder(program, *run, build).build(inputs));
@@ -189,7 +189,7 @@ Result<std::shared_ptr<DeviceRun>> DeviceRun::create(const Program& program, Dev
     status = work(*device, run->stream_);
     if (!status) break;
   }
-  Result<cuda::Recording> recording = device->end_recording(run->stream_);
+  Result<Recording> recording = device->end_recording(run->stream_);
   if (recording) run->recording_ = *recording;
   PBATCH_RETURN_IF_ERROR(status);
   PBATCH_RETURN_IF_ERROR(recording.status());

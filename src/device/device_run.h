@@ -42,14 +42,14 @@ class DeviceRun {
     std::int64_t offset = 0;  // in results_
   };
 
-  DeviceRun(const Graph& graph, std::shared_ptr<cuda::Device> device)
+  DeviceRun(const Graph& graph, std::shared_ptr<Accelerator> device)
       : graph_(graph), device_(std::move(device)) {}
   Status check_flags() const;
 
   const Graph& graph_;
-  const std::shared_ptr<cuda::Device> device_;
-  cuda::Stream stream_ = nullptr;
-  cuda::Recording recording_ = nullptr;
+  const std::shared_ptr<Accelerator> device_;
+  Stream stream_ = nullptr;
+  Recording recording_ = nullptr;
   // Of the host, for the device's copies: the inputs; the outputs, then a flag for each node.
   void *arguments_ = nullptr, *results_ = nullptr;
   std::vector<std::int64_t> input_offsets_;
@@ -58,7 +58,7 @@ class DeviceRun {
   std::vector<PlanStep> steps_;
   std::vector<std::shared_ptr<const void>> kept_;
   std::shared_ptr<DevicePool> pool_;
-  cuda::DeviceBuffer flags_;
+  DeviceBuffer flags_;
   mutable std::mutex mutex_;
 };
 

@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "cuda/device_buffer.h"
+#include "accelerator/device_buffer.h"
 
 namespace pbatch {
 
-Result<const cuda::DeviceMatrix*> DeviceWeights::matrix(const Node& node, int weight_bits) {
+Result<const DeviceMatrix*> DeviceWeights::matrix(const Node& node, int weight_bits) {
   ResidentMatrix* held = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -38,12 +38,12 @@ Result<DeviceTensor> DeviceWeights::constant(const Tensor& tensor) {
   return copy.reshaped(tensor.shape());  // data may be shared by constants of several shapes
 }
 
-Result<DeviceTensor> copy_to_device(const std::shared_ptr<cuda::Device>& device,
+Result<DeviceTensor> copy_to_device(const std::shared_ptr<Accelerator>& device,
                                     const Tensor& tensor) {
   PBATCH_ASSIGN_OR_RETURN(
-      cuda::DeviceBuffer buffer,
-      cuda::DeviceBuffer::copy_of(device, tensor.raw(), static_cast<std::int64_t>(tensor.bytes())));
-  auto owner = std::make_shared<cuda::DeviceBuffer>(std::move(buffer));
+      DeviceBuffer buffer,
+      DeviceBuffer::copy_of(device, tensor.raw(), static_cast<std::int64_t>(tensor.bytes())));
+  auto owner = std::make_shared<DeviceBuffer>(std::move(buffer));
   void* const memory = owner->as<void>();
   return DeviceTensor(tensor.dtype(), tensor.shape(), memory, std::move(owner));
 }

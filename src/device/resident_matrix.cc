@@ -9,20 +9,19 @@
 namespace pbatch {
 
 ResidentMatrix::ResidentMatrix(std::shared_ptr<const BitMatrix> matrix,
-                               std::shared_ptr<cuda::Device> device)
+                               std::shared_ptr<Accelerator> device)
     : matrix_(std::move(matrix)), device_(std::move(device)) {}
 
-Result<const cuda::DeviceMatrix*> ResidentMatrix::get(int weight_bits) {
+Result<const DeviceMatrix*> ResidentMatrix::get(int weight_bits) {
   PBATCH_RETURN_IF_ERROR(check_planes(*matrix_, weight_bits));
   const std::lock_guard lock(mutex_);
-  if (!there_) {
-    PBATCH_ASSIGN_OR_RETURN(
-        there_,
-        cuda::DeviceMatrix::create(device_, matrix_->rows, matrix_->cols, run_blocks_of(*matrix_),
-                                   matrix_->planes_available(), matrix_->row_scale.data()));
+  if (there_ == nullptr) {
+    const DeviceMatrixShape shape{matrix_->rows, matrix_->cols, run_blocks_of(*matrix_),
+                                  matrix_->planes_available()};
+    PBATCH_ASSIGN_OR_RETURN(there_, device_->create_matrix(shape, matrix_->row_scale.data()));
   }
   PBATCH_RETURN_IF_ERROR(add_width(weight_bits));
-  return &*there_;
+  return static_cast<const DeviceMatrix*>(there_.get());
 }
 
 Status ResidentMatrix::add_width(int weight_bits) {

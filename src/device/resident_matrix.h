@@ -3,9 +3,8 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 
-#include "cuda/device_matrix.h"
+#include "accelerator/accelerator.h"
 #include "layout/bit_matrix.h"
 
 namespace pbatch {
@@ -14,19 +13,19 @@ namespace pbatch {
 /// first needs them. Thread-safe.
 class ResidentMatrix {
  public:
-  ResidentMatrix(std::shared_ptr<const BitMatrix> matrix, std::shared_ptr<cuda::Device> device);
+  ResidentMatrix(std::shared_ptr<const BitMatrix> matrix, std::shared_ptr<Accelerator> device);
 
   /// With the planes and scales of `weight_bits`, 1 to 16. An error if fewer planes are at hand, or
   /// they fail their checksums. Valid as long as this object.
-  Result<const cuda::DeviceMatrix*> get(int weight_bits);
+  Result<const DeviceMatrix*> get(int weight_bits);
 
  private:
   Status add_width(int weight_bits);
 
   const std::shared_ptr<const BitMatrix> matrix_;
-  const std::shared_ptr<cuda::Device> device_;
+  const std::shared_ptr<Accelerator> device_;
   std::mutex mutex_;
-  std::optional<cuda::DeviceMatrix> there_;
+  std::unique_ptr<DeviceMatrix> there_;
 };
 
 }  // namespace pbatch

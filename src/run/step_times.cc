@@ -36,7 +36,7 @@ std::vector<StepTime> StepTimes::medians() const {
   for (const NodeTimes& node : nodes_) {
     StepTime time;
     time.node = node.node != nullptr ? node.node->name : "all nodes";
-    time.op_type = node.node != nullptr ? node.info.op_type : "CUDA graph";
+    time.op_type = node.node != nullptr ? node.info.op_type : "recorded run";
     time.kernel = node.info.kernel;
     time.predicted_us = node.info.predicted_us;
     time.weight_bytes = node.info.weight_bytes;

@@ -6,20 +6,20 @@
 #include <cstdint>
 #include <vector>
 
-#include "cuda/device_product.h"
+#include "cuda/product.h"
 #include "tests/cuda/layer.h"
 
 namespace pbatch::testing {
 
-inline Result<cuda::DeviceMatrix> upload(std::shared_ptr<cuda::Device> device,
-                                         const DeviceLayer& layer) {
+inline Result<cuda::Matrix> upload(std::shared_ptr<cuda::Device> device, const DeviceLayer& layer) {
   const auto planes = planes_of(layer);
   std::vector<const std::uint8_t*> pointers;
   for (const auto& plane : planes) pointers.push_back(plane.data());
   PBATCH_ASSIGN_OR_RETURN(
-      cuda::DeviceMatrix matrix,
-      cuda::DeviceMatrix::create(std::move(device), layer.rows, layer.cols, layer.run_blocks,
-                                 layer.weight_bits, layer.row_scale.data()));
+      cuda::Matrix matrix,
+      cuda::Matrix::create(std::move(device),
+                           {layer.rows, layer.cols, layer.run_blocks, layer.weight_bits},
+                           layer.row_scale.data()));
   PBATCH_RETURN_IF_ERROR(matrix.add_planes(pointers));
   PBATCH_RETURN_IF_ERROR(matrix.add_scales(layer.weight_bits, layer.scales.data()));
   return matrix;
@@ -30,21 +30,22 @@ inline constexpr float kUntouchedOnDevice = -12345.0f;
 /// y, [batch][rows]. internal: the device wrote where no row is. not_finite: it said so.
 inline Result<std::vector<float>> product_on_device(const DeviceLayer& layer, cuda::Method method,
                                                     const std::shared_ptr<cuda::Device>& device) {
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceMatrix matrix, upload(device, layer));
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceBuffer flag, cuda::DeviceBuffer::zeros(device, 4));
-  const cuda::ProductSettings settings{layer.weight_bits, layer.activation_bits,
-                                       static_cast<int>(layer.batch), method};
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceProduct product,
-                          cuda::DeviceProduct::create(matrix, settings, flag.as<std::uint32_t>()));
+  PBATCH_ASSIGN_OR_RETURN(const cuda::Matrix matrix, upload(device, layer));
+  PBATCH_ASSIGN_OR_RETURN(const DeviceBuffer flag, DeviceBuffer::zeros(device, 4));
+  const ProductSettings settings{layer.weight_bits, layer.activation_bits,
+                                 static_cast<int>(layer.batch)};
+  PBATCH_ASSIGN_OR_RETURN(
+      const cuda::Product product,
+      cuda::Product::create(matrix, settings, method, flag.as<std::uint32_t>()));
   const std::int64_t ldy = layer.rows + 3;
   std::vector<float> y(static_cast<std::size_t>(layer.batch * ldy), kUntouchedOnDevice);
   const auto copy_of = [&](const std::vector<float>& v) {
-    return cuda::DeviceBuffer::copy_of(device, v.data(),
-                                       static_cast<std::int64_t>(v.size() * sizeof(float)));
+    return DeviceBuffer::copy_of(device, v.data(),
+                                 static_cast<std::int64_t>(v.size() * sizeof(float)));
   };
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceBuffer x_there, copy_of(layer.x));
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceBuffer y_there, copy_of(y));
-  cuda::DeviceBuffer bias;
+  PBATCH_ASSIGN_OR_RETURN(const DeviceBuffer x_there, copy_of(layer.x));
+  PBATCH_ASSIGN_OR_RETURN(const DeviceBuffer y_there, copy_of(y));
+  DeviceBuffer bias;
   if (layer.has_bias) {
     PBATCH_ASSIGN_OR_RETURN(bias, copy_of(layer.bias));
   }

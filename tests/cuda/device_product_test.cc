@@ -58,18 +58,19 @@ TEST(DeviceProduct, OfSomeRowsIsThatPartOfAll) {
   const auto device = std::make_shared<EmulatedDevice>();
   auto matrix = upload(device, layer);
   ASSERT_TRUE(matrix.is_ok());
-  auto flag = cuda::DeviceBuffer::zeros(device, 4);
-  auto x = cuda::DeviceBuffer::copy_of(device, layer.x.data(), layer.cols * 4);
+  auto flag = DeviceBuffer::zeros(device, 4);
+  auto x = DeviceBuffer::copy_of(device, layer.x.data(), layer.cols * 4);
   for (const std::int64_t first : {0, 2, 4}) {
     for (const std::int64_t blocks : {std::int64_t{1}, 5 - first}) {
-      cuda::ProductSettings settings{layer.weight_bits, layer.activation_bits};
+      ProductSettings settings{layer.weight_bits, layer.activation_bits};
       settings.first_block = first;
       settings.blocks = blocks;
-      auto product = cuda::DeviceProduct::create(*matrix, settings, flag->as<std::uint32_t>());
+      auto product =
+          cuda::Product::create(*matrix, settings, cuda::Method::bits, flag->as<std::uint32_t>());
       ASSERT_TRUE(product.is_ok());
       const std::int64_t rows = std::min<std::int64_t>(75 - 16 * first, 16 * blocks);
       ASSERT_EQ(product->rows(), rows);
-      auto y = cuda::DeviceBuffer::zeros(device, rows * 4);
+      auto y = DeviceBuffer::zeros(device, rows * 4);
       ASSERT_TRUE(product->quantize(x->as<float>(), layer.cols, nullptr).is_ok());
       ASSERT_TRUE(product->multiply({y->as<float>(), rows, nullptr}, nullptr).is_ok());
       std::vector<float> got(static_cast<std::size_t>(rows));

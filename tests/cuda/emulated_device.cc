@@ -4,7 +4,10 @@
 #include <memory>
 #include <new>
 
+#include "cuda/elementwise.h"
+#include "cuda/float_product.h"
 #include "cuda/recurrent_unit.h"
+#include "cuda/softmax.h"
 #include "tests/cuda/emulated_product.h"
 
 namespace pbatch::testing {
@@ -34,7 +37,7 @@ bool EmulatedDevice::fails() {
   return calls_left_-- == 0;
 }
 
-Status EmulatedDevice::queue(cuda::Stream stream, Work work) {
+Status EmulatedDevice::queue(Stream stream, Work work) {
   if (fails()) return {ErrorCode::internal, "the emulated GPU was told to fail", "stop testing"};
   const std::lock_guard lock(mutex_);
   const auto recording = recording_.find(stream);
@@ -78,22 +81,22 @@ void EmulatedDevice::release(void* memory) {
 Result<void*> EmulatedDevice::allocate_host(std::int64_t bytes) { return allocate(bytes); }
 void EmulatedDevice::release_host(void* memory) { release(memory); }
 
-Result<cuda::Stream> EmulatedDevice::create_stream() {
+Result<Stream> EmulatedDevice::create_stream() {
   PBATCH_ASSIGN_OR_RETURN(void* memory, allocate(1));
-  return static_cast<cuda::Stream>(memory);
+  return reinterpret_cast<Stream>(memory);
 }
-void EmulatedDevice::destroy_stream(cuda::Stream stream) { release(stream); }
+void EmulatedDevice::destroy_stream(Stream stream) { release(stream); }
 
-Status EmulatedDevice::synchronize(cuda::Stream) { return use(); }
+Status EmulatedDevice::synchronize(Stream) { return use(); }
 
-Status EmulatedDevice::begin_recording(cuda::Stream stream) {
+Status EmulatedDevice::begin_recording(Stream stream) {
   PBATCH_RETURN_IF_ERROR(use());
   const std::lock_guard lock(mutex_);
   recording_[stream].clear();
   return Status::ok();
 }
 
-Result<cuda::Recording> EmulatedDevice::end_recording(cuda::Stream stream) {
+Result<Recording> EmulatedDevice::end_recording(Stream stream) {
   auto work = std::make_unique<std::vector<Work>>();
   {
     const std::lock_guard lock(mutex_);
@@ -103,17 +106,17 @@ Result<cuda::Recording> EmulatedDevice::end_recording(cuda::Stream stream) {
   PBATCH_RETURN_IF_ERROR(use());
   const std::lock_guard lock(mutex_);
   ++held_;
-  return reinterpret_cast<cuda::Recording>(work.release());
+  return reinterpret_cast<Recording>(work.release());
 }
 
-Status EmulatedDevice::replay(cuda::Recording recording, cuda::Stream) {
+Status EmulatedDevice::replay(Recording recording, Stream) {
   PBATCH_RETURN_IF_ERROR(use());
   const std::lock_guard lock(mutex_);
   for (const Work& work : *reinterpret_cast<std::vector<Work>*>(recording)) work();
   return Status::ok();
 }
 
-void EmulatedDevice::destroy_recording(cuda::Recording recording) {
+void EmulatedDevice::destroy_recording(Recording recording) {
   if (recording == nullptr) return;
   delete reinterpret_cast<std::vector<Work>*>(recording);
   const std::lock_guard lock(mutex_);
@@ -126,21 +129,20 @@ Status EmulatedDevice::copy_to_device(void* to, const void* from, std::int64_t b
 Status EmulatedDevice::copy_to_host(void* to, const void* from, std::int64_t bytes) {
   return copy(to, from, bytes, nullptr);
 }
-Status EmulatedDevice::copy(void* to, const void* from, std::int64_t bytes, cuda::Stream stream) {
+Status EmulatedDevice::copy(void* to, const void* from, std::int64_t bytes, Stream stream) {
   return queue(stream, [=] { std::memcpy(to, from, static_cast<std::size_t>(bytes)); });
 }
-Status EmulatedDevice::clear(void* memory, std::int64_t bytes, cuda::Stream stream) {
+Status EmulatedDevice::clear(void* memory, std::int64_t bytes, Stream stream) {
   return queue(stream, [=] { std::memset(memory, 0, static_cast<std::size_t>(bytes)); });
 }
 
 Status EmulatedDevice::repack_plane(const std::uint8_t* plane, std::int64_t row_blocks,
-                                    std::int64_t col_blocks, std::uint32_t* out,
-                                    cuda::Stream stream) {
+                                    std::int64_t col_blocks, std::uint32_t* out, Stream stream) {
   return queue(stream, [=] { cuda::repack_plane(plane, row_blocks, col_blocks, out); });
 }
 
 Status EmulatedDevice::quantize(const cuda::QuantizeArgs& args, cuda::Method method,
-                                cuda::Stream stream) {
+                                Stream stream) {
   return queue(stream, [=] { run_quantizer(args, method); });
 }
 
@@ -157,11 +159,11 @@ void EmulatedDevice::run_product(const cuda::ProductArgs& args, const cuda::Prod
 }
 
 Status EmulatedDevice::multiply(const cuda::ProductArgs& args, const cuda::ProductPlan& plan,
-                                cuda::Stream stream) {
+                                Stream stream) {
   return queue(stream, [=, this] { run_product(args, plan); });
 }
 
-Status EmulatedDevice::multiply_floats(const cuda::FloatProductArgs& args, cuda::Stream stream) {
+Status EmulatedDevice::multiply_floats(const FloatProductArgs& args, Stream stream) {
   return queue(stream, [=] {
     for (std::int64_t item = 0; item < args.rows * args.batch; ++item) {
       cuda::float_product_row<cuda::HostWarp>(args, item);
@@ -169,7 +171,7 @@ Status EmulatedDevice::multiply_floats(const cuda::FloatProductArgs& args, cuda:
   });
 }
 
-Status EmulatedDevice::step(const cuda::RecurrentStepArgs& args, cuda::Stream stream) {
+Status EmulatedDevice::queue_step(const cuda::StepArgs& args, Stream stream) {
   return queue(stream, [=] {
     for (int vector = 0; vector < args.batch; ++vector) {
       // Units depend on no other.
@@ -179,25 +181,25 @@ Status EmulatedDevice::step(const cuda::RecurrentStepArgs& args, cuda::Stream st
   });
 }
 
-Status EmulatedDevice::gather_rows(const cuda::GatherRowsArgs& args, cuda::Stream stream) {
+Status EmulatedDevice::queue_gather(const cuda::GatherArgs& args, Stream stream) {
   return queue(stream, [=] {
     for (std::int64_t i = 0; i < args.count * args.cols; ++i) cuda::gather_element(args, i);
   });
 }
 
-Status EmulatedDevice::elementwise(const cuda::ElementwiseArgs& args, cuda::Stream stream) {
+Status EmulatedDevice::elementwise(const ElementwiseArgs& args, Stream stream) {
   return queue(stream, [=] {
     for (std::int64_t i = 0; i < args.count; ++i) cuda::compute_element(args, i);
   });
 }
 
-Status EmulatedDevice::move(const cuda::MoveArgs& args, cuda::Stream stream) {
+Status EmulatedDevice::move(const MoveArgs& args, Stream stream) {
   return queue(stream, [=] {
     for (std::int64_t i = 0; i < args.count; ++i) cuda::move_element(args, i);
   });
 }
 
-Status EmulatedDevice::softmax(const cuda::SoftmaxArgs& args, cuda::Stream stream) {
+Status EmulatedDevice::softmax(const SoftmaxArgs& args, Stream stream) {
   return queue(stream, [=] {
     for (std::int64_t row = 0; row < args.rows; ++row) {
       cuda::softmax_row<cuda::HostWarp>(args, row);

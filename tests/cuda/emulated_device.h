@@ -34,41 +34,40 @@ class EmulatedDevice final : public cuda::Device {
   void release(void* memory) override;
   Result<void*> allocate_host(std::int64_t bytes) override;
   void release_host(void* memory) override;
-  Result<cuda::Stream> create_stream() override;
-  void destroy_stream(cuda::Stream stream) override;
-  Status synchronize(cuda::Stream stream) override;
-  Status begin_recording(cuda::Stream stream) override;
-  Result<cuda::Recording> end_recording(cuda::Stream stream) override;
-  Status replay(cuda::Recording recording, cuda::Stream stream) override;
-  void destroy_recording(cuda::Recording recording) override;
+  Result<Stream> create_stream() override;
+  void destroy_stream(Stream stream) override;
+  Status synchronize(Stream stream) override;
+  Status begin_recording(Stream stream) override;
+  Result<Recording> end_recording(Stream stream) override;
+  Status replay(Recording recording, Stream stream) override;
+  void destroy_recording(Recording recording) override;
   Status copy_to_device(void* to, const void* from, std::int64_t bytes) override;
   Status copy_to_host(void* to, const void* from, std::int64_t bytes) override;
-  Status copy(void* to, const void* from, std::int64_t bytes, cuda::Stream stream) override;
-  Status clear(void* memory, std::int64_t bytes, cuda::Stream stream) override;
+  Status copy(void* to, const void* from, std::int64_t bytes, Stream stream) override;
+  Status clear(void* memory, std::int64_t bytes, Stream stream) override;
   Status repack_plane(const std::uint8_t* plane, std::int64_t row_blocks, std::int64_t col_blocks,
-                      std::uint32_t* out, cuda::Stream stream) override;
-  Status quantize(const cuda::QuantizeArgs& args, cuda::Method method,
-                  cuda::Stream stream) override;
+                      std::uint32_t* out, Stream stream) override;
+  Status quantize(const cuda::QuantizeArgs& args, cuda::Method method, Stream stream) override;
   Status multiply(const cuda::ProductArgs& args, const cuda::ProductPlan& plan,
-                  cuda::Stream stream) override;
-  Status multiply_floats(const cuda::FloatProductArgs& args, cuda::Stream stream) override;
-  Status step(const cuda::RecurrentStepArgs& args, cuda::Stream stream) override;
-  Status gather_rows(const cuda::GatherRowsArgs& args, cuda::Stream stream) override;
-  Status elementwise(const cuda::ElementwiseArgs& args, cuda::Stream stream) override;
-  Status move(const cuda::MoveArgs& args, cuda::Stream stream) override;
-  Status softmax(const cuda::SoftmaxArgs& args, cuda::Stream stream) override;
+                  Stream stream) override;
+  Status multiply_floats(const FloatProductArgs& args, Stream stream) override;
+  Status queue_step(const cuda::StepArgs& args, Stream stream) override;
+  Status queue_gather(const cuda::GatherArgs& args, Stream stream) override;
+  Status elementwise(const ElementwiseArgs& args, Stream stream) override;
+  Status move(const MoveArgs& args, Stream stream) override;
+  Status softmax(const SoftmaxArgs& args, Stream stream) override;
 
  private:
   using Work = std::function<void()>;
 
   bool fails();
   /// Does it, or records it.
-  Status queue(cuda::Stream stream, Work work);
+  Status queue(Stream stream, Work work);
   void run_product(const cuda::ProductArgs& args, const cuda::ProductPlan& plan);
 
   std::mutex mutex_;
   std::mt19937_64 rng_{20030822};
-  std::map<cuda::Stream, std::vector<Work>> recording_;
+  std::map<Stream, std::vector<Work>> recording_;
   std::map<void*, std::int64_t> sizes_;  // of what is taken
   std::int64_t calls_left_ = -1, held_ = 0;
   std::int64_t bytes_ = 0, most_bytes_ = std::int64_t{1} << 40;

@@ -82,7 +82,7 @@ inline void run_quantizer(const cuda::QuantizeArgs& args, cuda::Method method) {
           std::max(largest, cuda::largest_magnitude<W>(x, args.cols, warp * 32, 3 * 32).v[warp]);
     }
     const cuda::VectorScale scale = cuda::vector_scale<W>(largest, kBits);
-    if (!scale.is_finite) *args.flag = cuda::kFlagNotFinite;
+    if (!scale.is_finite) *args.flag = kFlagNotFinite;
     args.activation_scales[v] = scale.scale;
     for (std::int64_t slab = 0; slab < args.slabs; ++slab) {
       quantize_slab(x, args.cols, args.slabs, slab, args.run_blocks, scale.inverse,

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cmath>
 
-#include "cuda/device_buffer.h"
+#include "accelerator/device_buffer.h"
 #include "kernel/registry.h"
 #include "tests/cuda/emulated_device.h"
 #include "tests/cuda/emulated_product.h"
@@ -50,7 +50,7 @@ TEST(RecurrentStep, HasTheBitsOfTheCpusCells) {
       States got = before, want = before;
       std::vector<float> y(static_cast<std::size_t>(steps * batch * hidden), -1.0f), want_y = y;
 
-      cuda::RecurrentStepArgs args = {};
+      cuda::StepArgs args = {};
       args.kind = kind;
       args.hidden = hidden;
       args.padded = padded;
@@ -75,7 +75,7 @@ TEST(RecurrentStep, HasTheBitsOfTheCpusCells) {
       args.y = y.data();
       args.y_step = batch * hidden;
       args.y_vector = hidden;
-      ASSERT_TRUE(device.step(args, nullptr).is_ok());
+      ASSERT_TRUE(device.queue_step(args, nullptr).is_ok());
 
       for (int v = 0; v < batch; ++v) {
         const std::int64_t length = has_lengths ? lengths[static_cast<std::size_t>(v)] : steps;
@@ -116,8 +116,8 @@ TEST(RecurrentStep, StartsWithTheGivenStatesAndZerosBeyondTheLengths) {
   for (auto& u : units) u = random_floats(rng, batch * padded);
   std::vector<float> y(static_cast<std::size_t>(steps * batch * hidden), 7.0f);
   std::vector<float> last(static_cast<std::size_t>(batch * hidden));
-  cuda::RecurrentStepArgs args = {};
-  args.kind = cuda::kStepStart;
+  cuda::StepArgs args = {};
+  args.kind = kStepStart;
   args.hidden = hidden;
   args.padded = padded;
   args.batch = batch;
@@ -158,7 +158,7 @@ TEST(RecurrentStep, StartsWithTheGivenStatesAndZerosBeyondTheLengths) {
                    got.run_sums.data(),
                    got.scales.data(),
                    &flag};
-  ASSERT_TRUE(device.step(args, nullptr).is_ok());
+  ASSERT_TRUE(device.queue_step(args, nullptr).is_ok());
 
   EXPECT_EQ(last, h0);
   for (int v = 0; v < batch; ++v) {

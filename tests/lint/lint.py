@@ -26,12 +26,21 @@ def includes(path, pattern):
             yield number, match.group(1)
 
 
+def devices():
+    """The folders of src/ that devices.inc names."""
+    return re.findall(r"^PBATCH_DEVICE\((\w+), \d+\)", (ROOT / "src/device/devices.inc").read_text(), re.M)
+
+
+def device_modules():
+    return "\n".join(f"pbatch_module({name} DEPENDS accelerator)" for name in devices())
+
+
 def modules():
     """The modules in the order of CMake, by folder: the parts and the dependencies that it names."""
     found = {}
     for top, file in (("src", "CMakeLists.txt"), ("tools", "tools/CMakeLists.txt")):
-        for kind, words in re.findall(r"pbatch_(?:(kernel|cuda|cost)_module|(?:module|tool))\(([^)]*)\)",
-                                      (ROOT / file).read_text()):
+        text = re.sub(r"pbatch_devices\(\)", device_modules(), (ROOT / file).read_text())
+        for kind, words in re.findall(r"pbatch_(?:(kernel|cost)_module|(?:module|tool))\(([^)]*)\)", text):
             name, *words = ([kind] if kind else []) + words.split()
             lists = {"PARTS": [], "DEPENDS": []}
             for word in words:
@@ -91,6 +100,21 @@ def check_order():
                     str(name.parent.relative_to(folder)), str(target.parent.relative_to(folder)),
                     found[folder][0]):
                 yield f"{name}:{number}: includes '{included}', which lies above it"
+
+
+def check_devices():
+    """A device is its folder and its line: nothing else of the library, and no program, knows its code."""
+    names = devices()
+    if not names:
+        yield "src/device/devices.inc: no devices found; mend this check"
+    for name in names:
+        for path in sources("src", "tools", "cli", "python"):
+            here = path.relative_to(ROOT)
+            if here.parts[:2] == ("src", name):
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if re.search(rf'#include "{name}/|\b{name}::', line.split("//")[0]):
+                    yield f"{here}:{number}: speaks of the device {name}; accelerator/ has what all devices have"
 
 
 def check_length():
@@ -242,7 +266,7 @@ def check_options():
                 yield f"docs/{page}: says nothing of {shown(name)}"
 
 
-CHECKS = {"options": check_options, "isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
+CHECKS = {"options": check_options, "devices": check_devices, "isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
           "names": check_names, "format": check_format, "paths": check_paths}
 
 

@@ -38,7 +38,7 @@ Status check_binary(const Node& node) {
 
 Status build_binary(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
                     std::span<BuildValue> outputs) {
-  cuda::ElementwiseArgs args = {};
+  ElementwiseArgs args = {};
   args.function = find_element_spec(node.op_type)->function;
   PBATCH_ASSIGN_OR_RETURN(const DeviceTensor a, float_input(build, inputs, 0, "input A"));
   PBATCH_ASSIGN_OR_RETURN(const DeviceTensor b, float_input(build, inputs, 1, "input B"));
@@ -51,9 +51,8 @@ Status build_binary(DeviceBuild& build, const Node& node, std::span<const BuildV
   args.a = a.data<float>();
   args.b = b.data<float>();
   args.y = outputs[0].device->data<float>();
-  build.add([args](cuda::Device& device, cuda::Stream stream) {
-    return device.elementwise(args, stream);
-  });
+  build.add(
+      [args](Accelerator& device, Stream stream) { return device.elementwise(args, stream); });
   return Status::ok();
 }
 

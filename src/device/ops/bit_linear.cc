@@ -7,7 +7,7 @@ namespace pbatch {
 
 Status build_bit_linear(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
                         std::span<BuildValue> outputs) {
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceMatrix* matrix, matrix_of(build, node));
+  PBATCH_ASSIGN_OR_RETURN(const DeviceMatrix* matrix, matrix_of(build, node));
   PBATCH_ASSIGN_OR_RETURN(const DeviceTensor x, float_input(build, inputs, 0, "the input"));
   if (x.shape().empty() || x.shape().back() != matrix->cols()) {
     return {ErrorCode::shape_mismatch,
@@ -18,7 +18,7 @@ Status build_bit_linear(DeviceBuild& build, const Node& node, std::span<const Bu
   Shape shape = x.shape();
   shape.back() = matrix->rows();
   PBATCH_ASSIGN_OR_RETURN(outputs[0].device, build.allocate(DType::f32, std::move(shape)));
-  cuda::ProductOutput out;
+  ProductOutput out;
   out.y = outputs[0].device->data<float>();
   out.ldy = matrix->rows();
   PBATCH_ASSIGN_OR_RETURN(out.activation, read_activation(node));

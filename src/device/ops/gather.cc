@@ -13,9 +13,11 @@ Status build_movement(DeviceBuild& build, const Node& node, std::span<const Buil
 
 namespace {
 
-// Rows by `indices`; the table's part of `args` is there. row_shape: of one row.
-Status add_rows(DeviceBuild& build, cuda::GatherRowsArgs args, const BuildValue& indices,
-                const Shape& row_shape, BuildValue& output) {
+// Rows by `indices`, of `matrix` at `weight_bits` or, if it is null, of args.floats; the table's
+// part of `args` is there. row_shape: of one row.
+Status add_rows(DeviceBuild& build, GatherRowsArgs args, const DeviceMatrix* matrix,
+                int weight_bits, const BuildValue& indices, const Shape& row_shape,
+                BuildValue& output) {
   if (indices.dtype() != DType::i64 && indices.dtype() != DType::i32) {
     return only_on_the_cpu(std::string("indices that are ") + dtype_name(indices.dtype()) +
                            " are read");
@@ -29,8 +31,8 @@ Status add_rows(DeviceBuild& build, cuda::GatherRowsArgs args, const BuildValue&
   args.count = there.size();
   args.y = output.device->data<float>();
   args.flag = build.flag();
-  build.add([args](cuda::Device& device, cuda::Stream stream) {
-    return device.gather_rows(args, stream);
+  build.add([=](Accelerator& device, Stream stream) {
+    return device.gather_rows(args, matrix, weight_bits, stream);
   });
   return Status::ok();
 }
@@ -42,8 +44,8 @@ Status build_bit_gather(DeviceBuild& build, const Node& node, std::span<const Bu
   // With weight_bits 32 a table gives what all its planes say, as on the CPU.
   const int asked = build.precision().weight_bits;
   const int bits = asked == 32 ? std::min(16, all_planes(*node.matrix)) : asked;
-  PBATCH_ASSIGN_OR_RETURN(const cuda::DeviceMatrix* matrix, build.weights().matrix(node, bits));
-  cuda::GatherRowsArgs args = {};
+  PBATCH_ASSIGN_OR_RETURN(const DeviceMatrix* matrix, build.weights().matrix(node, bits));
+  GatherRowsArgs args = {};
   PlanStep& step = build.step();
   step.kernel = "rows";
   step.rows = matrix->rows();
@@ -51,10 +53,9 @@ Status build_bit_gather(DeviceBuild& build, const Node& node, std::span<const Bu
   step.weight_bits = asked;
   step.activation_bits = build.precision().activation_bits;
   step.weight_bytes = stored_bytes(*node.matrix, bits);
-  matrix->fill(bits, 0, (matrix->rows() + 15) / 16, args.table);
   args.rows = matrix->rows();
   args.cols = matrix->cols();
-  return add_rows(build, args, inputs[0], {matrix->cols()}, outputs[0]);
+  return add_rows(build, args, matrix, bits, inputs[0], {matrix->cols()}, outputs[0]);
 }
 
 Status build_gather(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
@@ -65,12 +66,12 @@ Status build_gather(DeviceBuild& build, const Node& node, std::span<const BuildV
     return only_on_the_cpu("Gather by computed indices of other than a constant's rows runs");
   }
   PBATCH_ASSIGN_OR_RETURN(const DeviceTensor table, float_input(build, inputs, 0, "the table"));
-  cuda::GatherRowsArgs args = {};
+  GatherRowsArgs args = {};
   args.floats = table.data<float>();
   args.rows = table.shape()[0];
   args.cols = product_of(table.shape(), 1, table.shape().size());
-  return add_rows(build, args, inputs[1], Shape(table.shape().begin() + 1, table.shape().end()),
-                  outputs[0]);
+  return add_rows(build, args, nullptr, 0, inputs[1],
+                  Shape(table.shape().begin() + 1, table.shape().end()), outputs[0]);
 }
 
 }  // namespace pbatch

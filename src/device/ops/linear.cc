@@ -22,7 +22,7 @@ Status build_linear(DeviceBuild& build, const Node& node, std::span<const BuildV
   Shape shape = x.shape();
   shape.back() = rows;
   PBATCH_ASSIGN_OR_RETURN(outputs[0].device, build.allocate(DType::f32, std::move(shape)));
-  cuda::FloatProductArgs args = {};
+  FloatProductArgs args = {};
   args.w = w.data<float>();
   args.rows = rows;
   args.cols = cols;
@@ -39,9 +39,8 @@ Status build_linear(DeviceBuild& build, const Node& node, std::span<const BuildV
     PBATCH_ASSIGN_OR_RETURN(const DeviceTensor bias, build.on_device(inputs[2]));
     args.bias = bias.data<float>();
   }
-  build.add([args](cuda::Device& device, cuda::Stream stream) {
-    return device.multiply_floats(args, stream);
-  });
+  build.add(
+      [args](Accelerator& device, Stream stream) { return device.multiply_floats(args, stream); });
   return Status::ok();
 }
 

@@ -95,14 +95,13 @@ class Mover {
       PBATCH_ASSIGN_OR_RETURN(output.device, build_.allocate(from.dtype(), numbers.shape()));
     }
     PBATCH_ASSIGN_OR_RETURN(const DeviceTensor index, build_.upload(numbers));
-    cuda::MoveArgs args = {};
+    MoveArgs args = {};
     args.count = numbers.size();
     args.element_bytes = static_cast<int>(dtype_size(from.dtype()));
     args.from = from.data<void>();
     args.index = index.data<std::int32_t>();
     args.to = output.device->data<void>();
-    build_.add(
-        [args](cuda::Device& device, cuda::Stream stream) { return device.move(args, stream); });
+    build_.add([args](Accelerator& device, Stream stream) { return device.move(args, stream); });
     return Status::ok();
   }
 

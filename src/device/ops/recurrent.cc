@@ -14,21 +14,20 @@ Status build_recurrent(DeviceBuild& build, const Node& node, std::span<const Bui
   build.step().cols = hidden;
   const MakeRecurrentPart make_part = [&](std::int64_t first, std::int64_t blocks,
                                           std::int64_t batch) -> Result<RecurrentPart> {
-    cuda::FloatProductArgs args = {};
+    FloatProductArgs args = {};
     args.w = weights.data<float>() + first * kTileUnits * hidden;
     args.rows = blocks * kTileUnits;
     args.cols = hidden;
     args.batch = batch;
     RecurrentPart part;
-    part.quantize = [](const float*, std::int64_t) { return std::optional<cuda::QuantizeArgs>(); };
     part.multiply = [args](const float* x, std::int64_t ldx, float* y,
                            std::int64_t ldy) -> DeviceBuild::Work {
-      cuda::FloatProductArgs call = args;
+      FloatProductArgs call = args;
       call.x = x;
       call.ldx = ldx;
       call.y = y;
       call.ldy = ldy;
-      return [call](cuda::Device& device, cuda::Stream stream) {
+      return [call](Accelerator& device, Stream stream) {
         return device.multiply_floats(call, stream);
       };
     };

@@ -45,7 +45,7 @@ class Layer {
   }
 
  private:
-  static constexpr int kStart = cuda::kStepStart;
+  static constexpr int kStart = kStepStart;
 
   float* units(int i) const { return states_.data<float>() + i * call_.batch * gates_.padded(); }
   float* h() const { return units(0); }
@@ -55,7 +55,7 @@ class Layer {
   // Appends the cells of a step whose part begins at `row`, and what quantizes `x` for `next`.
   void add_step(int kind, std::int64_t step, std::int64_t row, const RecurrentPart* next,
                 const float* x) {
-    cuda::RecurrentStepArgs args = {};
+    RecurrentStepArgs args = {};
     args.kind = kind;
     args.hidden = gates_.hidden;
     args.padded = gates_.padded();
@@ -91,15 +91,11 @@ class Layer {
       args.last_vector = call_.last_vector;
     }
     // Nothing multiplies what the last step leaves, but for the second part of it.
-    if (!is_last || kind == kCellGruGates) {
-      if (const auto quantize = next->quantize(x, gates_.padded())) {
-        args.quantizes = true;
-        args.quantize = *quantize;
-        args.method = next->method;
-      }
-    }
-    build_.add(
-        [args](cuda::Device& device, cuda::Stream stream) { return device.step(args, stream); });
+    NextProduct after;
+    if (!is_last || kind == kCellGruGates) after = {next->quantizer, x, gates_.padded()};
+    build_.add([args, after](Accelerator& device, Stream stream) {
+      return device.step(args, after, stream);
+    });
   }
 
   DeviceBuild& build_;

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 
 #include "device/device_op.h"
 #include "op/recurrent/recurrent_node.h"
@@ -13,9 +12,7 @@ namespace pbatch {
 /// One of the parts in which the recurrent matrix multiplies states: row blocks first .. first +
 /// blocks - 1, gate-tiled.
 struct RecurrentPart {
-  /// How the part's vectors are quantized, given where they lie; none for float weights.
-  std::function<std::optional<cuda::QuantizeArgs>(const float* x, std::int64_t ldx)> quantize;
-  cuda::Method method = cuda::Method::bits;
+  const DeviceProduct* quantizer = nullptr;  ///< quantizes the part's vectors; null: float weights
   /// Multiplies `x` (or what was quantized) to y [batch][ldy].
   std::function<DeviceBuild::Work(const float* x, std::int64_t ldx, float* y, std::int64_t ldy)>
       multiply;

@@ -20,14 +20,13 @@ Status build_softmax(DeviceBuild& build, const Node& node, std::span<const Build
     return only_on_the_cpu(node.op_type + " over another dimension than the last runs");
   }
   PBATCH_ASSIGN_OR_RETURN(outputs[0].device, build.allocate(DType::f32, shape));
-  cuda::SoftmaxArgs args = {};
+  SoftmaxArgs args = {};
   args.x = x.data<float>();
   args.y = outputs[0].device->data<float>();
   args.rows = product_of(shape, 0, axis);
   args.cols = product_of(shape, axis, shape.size());
   args.log = node.op_type == "LogSoftmax";
-  build.add(
-      [args](cuda::Device& device, cuda::Stream stream) { return device.softmax(args, stream); });
+  build.add([args](Accelerator& device, Stream stream) { return device.softmax(args, stream); });
   return Status::ok();
 }
 

@@ -19,8 +19,7 @@ Result<float> bound(const Node& node, std::span<const BuildValue> inputs, std::s
   return *inputs[i].host->data<float>();
 }
 
-Status read_function(const Node& node, std::span<const BuildValue> inputs,
-                     cuda::ElementwiseArgs& args) {
+Status read_function(const Node& node, std::span<const BuildValue> inputs, ElementwiseArgs& args) {
   if (node.op_type == "Clip") {
     constexpr float kNone = std::numeric_limits<float>::infinity();
     args.function = ElementFunction::clip;
@@ -45,16 +44,15 @@ Status check_unary(const Node& node) {
 
 Status build_unary(DeviceBuild& build, const Node& node, std::span<const BuildValue> inputs,
                    std::span<BuildValue> outputs) {
-  cuda::ElementwiseArgs args = {};
+  ElementwiseArgs args = {};
   PBATCH_RETURN_IF_ERROR(read_function(node, inputs, args));
   PBATCH_ASSIGN_OR_RETURN(const DeviceTensor x, float_input(build, inputs, 0, "the input"));
   PBATCH_ASSIGN_OR_RETURN(outputs[0].device, build.allocate(DType::f32, x.shape()));
   args.count = x.size();
   args.a = x.data<float>();
   args.y = outputs[0].device->data<float>();
-  build.add([args](cuda::Device& device, cuda::Stream stream) {
-    return device.elementwise(args, stream);
-  });
+  build.add(
+      [args](Accelerator& device, Stream stream) { return device.elementwise(args, stream); });
   return Status::ok();
 }
 

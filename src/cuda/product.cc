@@ -1,4 +1,4 @@
-#include "cuda/device_product.h"
+#include "cuda/product.h"
 
 #include "layout/layout.h"
 
@@ -9,14 +9,14 @@ constexpr int kMostVectors = 65535;  // rows of a grid of blocks
 
 }  // namespace
 
-Result<DeviceProduct> DeviceProduct::create(const DeviceMatrix& matrix,
-                                            const ProductSettings& settings, std::uint32_t* flag) {
+Result<Product> Product::create(const Matrix& matrix, const ProductSettings& settings,
+                                Method method, std::uint32_t* flag) {
   if (settings.batch > kMostVectors) {
     return Status(ErrorCode::invalid_argument, "a product on the GPU has at most 65535 vectors",
                   "use smaller batches");
   }
   const std::shared_ptr<Device>& device = matrix.device();
-  DeviceProduct product;
+  Product product;
   product.device_ = device;
   product.cols_ = matrix.cols();
   product.flag_ = flag;
@@ -28,7 +28,7 @@ Result<DeviceProduct> DeviceProduct::create(const DeviceMatrix& matrix,
   args.batch = settings.batch;
   product.plan_ = plan_product({args.rows, matrix.cols(), matrix.run_blocks(), settings.weight_bits,
                                 settings.activation_bits, settings.batch},
-                               settings.method, device->limits());
+                               method, device->limits());
   const ProductPlan& plan = product.plan_;
   const std::int64_t batch = settings.batch;
   const std::int64_t sums =
@@ -54,7 +54,19 @@ Result<DeviceProduct> DeviceProduct::create(const DeviceMatrix& matrix,
   return product;
 }
 
-QuantizeArgs DeviceProduct::quantize_args(const float* x, std::int64_t ldx) const {
+const char* Product::kernel() const {
+  switch (plan_.method) {
+    case Method::bits:
+      return "cuda_bits";
+    case Method::bytes:
+      return "cuda_bytes";
+    case Method::gemm:
+      break;
+  }
+  return "cuda_gemm";
+}
+
+QuantizeArgs Product::quantize_args(const float* x, std::int64_t ldx) const {
   QuantizeArgs args = {};
   args.x = x;
   args.ldx = ldx;
@@ -70,11 +82,11 @@ QuantizeArgs DeviceProduct::quantize_args(const float* x, std::int64_t ldx) cons
   return args;
 }
 
-Status DeviceProduct::quantize(const float* x, std::int64_t ldx, Stream stream) const {
+Status Product::quantize(const float* x, std::int64_t ldx, Stream stream) const {
   return device_->quantize(quantize_args(x, ldx), plan_.method, stream);
 }
 
-Status DeviceProduct::multiply(const ProductOutput& out, Stream stream) const {
+Status Product::multiply(const ProductOutput& out, Stream stream) const {
   ProductArgs args = args_;
   args.y = out.y;
   args.ldy = out.ldy;
