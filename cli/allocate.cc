@@ -10,7 +10,7 @@
 #include "cli/measure.h"
 #include "cli/progress_bar.h"
 #include "cli/quantities.h"
-#include "format/bit_allocation.h"
+#include "tools/allocate/allocation_text.h"
 #include "tools/allocate/record_inputs.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
@@ -195,23 +195,6 @@ std::string comparison_text(const BitAllocationResult& result) {
                      percent_less(result.chosen.error, row.error));
 }
 
-BitAllocation to_file(const std::string& model, const std::string& target, const Session& session,
-                      const AllocationRow& row) {
-  BitAllocation allocation;
-  allocation.model = model.substr(model.find_last_of('/') + 1);
-  allocation.weights_checksum = session.weights_checksum();
-  allocation.target = target;
-  allocation.measured_error = row.error;
-  allocation.predicted_error = row.predicted_error;
-  allocation.predicted_us = row.predicted_us;
-  allocation.measured_us = row.us;
-  allocation.weight_bytes = row.weight_bytes;
-  for (const LayerInfo& layer : session.layers()) {
-    allocation.layers.emplace_back(layer.name, row.precision.of(layer.name));
-  }
-  return allocation;
-}
-
 Status AllocateCommand::run() const {
   std::vector<std::string> paths;
   if (!allocation_file.empty()) paths.push_back(allocation_file);
@@ -257,7 +240,7 @@ Status AllocateCommand::run() const {
   std::vector<std::pair<std::string, std::string>> files;
   if (!allocation_file.empty()) {
     files.emplace_back(allocation_file,
-                       allocation_json(to_file(network.file, target, session, result->chosen)));
+                       allocation_text(network.file, target, session, result->chosen));
   }
   return deliver(
       output,

@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/cpus.h"
 #include "cli/bits.h"
 #include "cli/command.h"
 #include "cli/progress_bar.h"
 #include "cli/threads.h"
 #include "cli/tune.h"
-#include "cost/find_costs.h"
-#include "isa/isa.h"
+#include "tools/bench/costs_in_use.h"
 #include "tools/bench/gemv_bench.h"
+#include "tools/bench/process_cpus.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
 
@@ -69,7 +68,7 @@ void BenchCommand::parse() {
   options.batches = parse_counts(batch_text, "--batch", kMaxBatch);
   if (cpus_option->count() > 0) options.cpus = parse_cpus(cpus_text);
   const int cpus =
-      options.cpus.empty() ? usable_cpu_count() : static_cast<int>(options.cpus.size());
+      options.cpus.empty() ? process_cpu_count() : static_cast<int>(options.cpus.size());
   options.threads = threads_text.empty() ? std::vector<int>{cpus}
                                          : parse_counts(threads_text, "--threads", kMaxThreads);
   const int most = *std::max_element(options.threads.begin(), options.threads.end());
@@ -89,8 +88,7 @@ Status BenchCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {}));
   if (!options.cpus.empty()) PBATCH_RETURN_IF_ERROR(confine_process(options.cpus));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(options.threads.back()));
-  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
-  PBATCH_ASSIGN_OR_RETURN(const CostSource source, find_kernel_costs(isa, ""));
+  PBATCH_ASSIGN_OR_RETURN(const CostsInUse source, costs_in_use());
   Result<GemvBenchResult> result = [&] {
     GemvBenchOptions with_costs = options;
     with_costs.costs = source.costs;

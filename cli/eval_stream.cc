@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include "cli/eval_task.h"
-#include "cli/ports.h"
 #include "tools/eval/tasks/stream.h"
 #include "tools/io/array_file.h"
+#include "tools/io/port_files.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
 

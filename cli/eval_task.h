@@ -12,9 +12,8 @@
 #include "cli/eval_cascade.h"
 #include "cli/measure.h"
 #include "cli/networks.h"
-#include "feed/step_ports.h"
-#include "feed/token_layout.h"
 #include "tools/bench/progress.h"
+#include "tools/eval/tasks/lm.h"
 
 namespace pbatch::cli {
 

@@ -1,98 +1,14 @@
 // Inputs for compare and sweep: from files, or random.
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <map>
-#include <random>
-
 #include "cli/measure.h"
-#include "cli/ports.h"
 #include "cli/shapes.h"
-#include "feed/free_dims.h"
+#include "tools/eval/random_inputs.h"
+#include "tools/io/port_files.h"
 #include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {
 
 constexpr std::uint64_t kDefaultSeed = 1;
-constexpr std::int64_t kMaxRandomElements = std::int64_t{1} << 31;
-
-// Floats from a standard normal distribution; integers, which are often
-// indices, 0 or 1, so that they are in range wherever two classes exist.
-Result<Tensor> random_tensor(DType type, const Shape& shape, std::mt19937_64& random) {
-  PBATCH_ASSIGN_OR_RETURN(const std::int64_t count, checked_element_count(shape, dtype_size(type)));
-  if (count > kMaxRandomElements) {
-    return Status(ErrorCode::invalid_argument, "that is too many random elements",
-                  "give a smaller --shape");
-  }
-  PBATCH_ASSIGN_OR_RETURN(Tensor t, Tensor::create(type, shape));
-  std::normal_distribution<float> normal;
-  if (type == DType::f32) {
-    for (std::int64_t i = 0; i < count; ++i) t.mutable_data<float>()[i] = normal(random);
-    return t;
-  }
-  if (type == DType::f64) {
-    for (std::int64_t i = 0; i < count; ++i) t.mutable_data<double>()[i] = normal(random);
-    return t;
-  }
-  if (type == DType::f16 || type == DType::bf16) {
-    return Status(ErrorCode::unsupported, std::string("no random ") + dtype_name(type) + " inputs",
-                  "give --input NAME=FILE");
-  }
-  auto* bytes = static_cast<unsigned char*>(t.mutable_raw());
-  std::fill_n(bytes, t.bytes(), 0);
-  for (std::int64_t i = 0; i < count; ++i) {  // little-endian: the low byte comes first
-    bytes[static_cast<std::size_t>(i) * dtype_size(type)] = random() & 1;
-  }
-  return t;
-}
-
-Result<std::vector<NamedTensor>> random_inputs(const Session& session, const FreeDims& dims,
-                                               const FreeDims::Sizes& sizes,
-                                               const std::map<std::string, Shape>& given,
-                                               std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::vector<NamedTensor> inputs;
-  for (const PortInfo& port : session.inputs()) {
-    if (port.optional && given.count(port.name) == 0) continue;
-    auto tensor = random_tensor(port.dtype, dims.shape(port, sizes), random);
-    if (!tensor) {
-      return Status(tensor.status().code(),
-                    "input '" + port.name + "': " + tensor.status().message(),
-                    tensor.status().remedy());
-    }
-    inputs.push_back({port.name, *std::move(tensor)});
-  }
-  return inputs;
-}
-
-Result<std::vector<NamedTensor>> inputs_that_run(const Contender& trial, std::uint64_t seed,
-                                                 const std::map<std::string, Shape>& given,
-                                                 std::string* note) {
-  const Session& session = *trial.session;
-  PBATCH_RETURN_IF_ERROR(check_shape_names(session, given));
-  const FreeDims dims(session.inputs(), given);
-  Status why;
-  for (const FreeDims::Sizes& sizes : dims.candidates()) {
-    auto inputs = random_inputs(session, dims, sizes, given, seed);
-    if (!inputs) return inputs;
-    if (!dims.empty()) {
-      const auto result = session.run(*inputs, trial.precision);
-      if (!result) {
-        if (why) why = result.status();
-        continue;
-      }
-    }
-    *note = fmt::format("inputs: random, seed {}", seed);
-    for (const NamedTensor& input : *inputs) {
-      *note += fmt::format("; {} {}", printable(input.name), shape_to_string(input.tensor.shape()));
-    }
-    if (!dims.empty()) *note += "; free dimensions taken as " + printable(dims.describe(sizes));
-    *note += "\n";
-    return inputs;
-  }
-  return needs_shapes(session, why, ", or --input NAME=FILE");
-}
 
 }  // namespace
 
@@ -122,7 +38,7 @@ std::vector<std::string> InputFlags::sources(const Session& session) const {
 Result<std::vector<NamedTensor>> InputFlags::load(const Contender& trial, std::string* note) const {
   const Session& session = *trial.session;
   if (files.empty()) {
-    return inputs_that_run(trial, seed.value_or(kDefaultSeed), shapes.parse(), note);
+    return random_inputs_that_run(trial, seed.value_or(kDefaultSeed), shapes.parse(), note);
   }
   std::vector<PortFile> ports;
   *note = "inputs:";
@@ -131,7 +47,7 @@ Result<std::vector<NamedTensor>> InputFlags::load(const Contender& trial, std::s
     *note += " " + printable(text);
   }
   *note += "\n";
-  return load_inputs(session, ports);
+  return load_inputs(session.inputs(), ports);
 }
 
 }  // namespace pbatch::cli

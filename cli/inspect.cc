@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "cli/command.h"
-#include "cli/ports.h"
 #include "pbatch/session.h"
+#include "tools/io/port_files.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
 

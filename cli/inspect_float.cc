@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/inspect.h"
-#include "cli/ports.h"
+#include "tools/io/port_files.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cli/command.h"
-#include "product/openblas_core.h"
+#include "tools/bench/openblas_core.h"
 
 namespace pbatch::cli {
 namespace {

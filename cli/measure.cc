@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "cli/ports.h"
 #include "tools/io/array_file.h"
+#include "tools/io/port_files.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
 

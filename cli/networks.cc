@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "cli/ports.h"
 #include "tools/io/array_file.h"
+#include "tools/io/port_files.h"
 
 namespace pbatch::cli {
 namespace {
@@ -111,7 +111,7 @@ void QuantizeFlags::add_to(CLI::App& command) {
   add(command.add_option(flag_of(#name), options.field, help)                                      \
           ->check(CLI::Range(static_cast<double>(least), static_cast<double>(greatest), "NUMBER")) \
           ->capture_default_str());
-#include "quantize/quantize_options.inc"
+#include "pbatch/quantize_options.inc"
   add(command
           .add_option_function<std::string>(
               "--group",

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/output_files.h"
 #include "cli/command.h"
+#include "tools/io/write_files.h"
 #include "tools/render/text.h"
 
 namespace pbatch::cli {
@@ -38,20 +38,19 @@ Status check_output_files(const OutputOptions& options, std::vector<std::string>
                           const std::vector<std::string>& sources) {
   if (options.json != "-") files.push_back(options.json);
   std::erase(files, "");
-  return OutputFiles::check_all(files, sources);
+  return check_writable(files, sources);
 }
 
 Status deliver(const OutputOptions& options, const std::string& text, const nlohmann::json& json,
                const std::vector<std::pair<std::string, std::string>>& files) {
-  OutputFiles out;
-  for (const auto& [path, bytes] : files) PBATCH_RETURN_IF_ERROR(out.stage(path, bytes));
+  std::vector<std::pair<std::string, std::string>> all = files;
   const std::string json_text =
       json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   const bool to_stdout = options.json == "-";
   if (!options.json.empty() && !to_stdout) {
-    PBATCH_RETURN_IF_ERROR(out.stage(options.json, json_text));
+    all.emplace_back(options.json, json_text);
   }
-  PBATCH_RETURN_IF_ERROR(out.commit());
+  PBATCH_RETURN_IF_ERROR(write_files(all));
   return write_to_stdout(to_stdout ? json_text : text);
 }
 

@@ -5,8 +5,8 @@
 #include "cli/device.h"
 #include "cli/shapes.h"
 #include "cli/threads.h"
-#include "feed/free_dims.h"
 #include "pbatch/session.h"
+#include "tools/eval/free_shapes.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
 
@@ -36,34 +36,6 @@ void PlanCommand::parse() {
   }
   if (!bits_text.empty()) bits = parse_precision(bits_text, "--bits");
   overrides.parse();
-}
-
-struct Planned {
-  std::vector<InputShape> inputs;
-  std::vector<PlanStep> steps;
-};
-
-// The first sizes of free dimensions at which the network can run.
-Result<Planned> plan_that_fits(const Session& session, const Precision& precision,
-                               const std::map<std::string, Shape>& given, std::int64_t batch) {
-  PBATCH_RETURN_IF_ERROR(check_shape_names(session, given));
-  const FreeDims dims(session.inputs(), given, batch);
-  Status why;
-  for (const FreeDims::Sizes& sizes : dims.candidates()) {
-    Planned planned;
-    for (const PortInfo& port : session.inputs()) {
-      if (port.optional && given.count(port.name) == 0) continue;
-      planned.inputs.push_back({port.name, dims.shape(port, sizes)});
-    }
-    Result<std::vector<PlanStep>> steps = session.plan(precision, planned.inputs);
-    if (steps) {
-      planned.steps = *std::move(steps);
-      return planned;
-    }
-    if (dims.empty() || steps.status().code() != ErrorCode::shape_mismatch) return steps.status();
-    if (why) why = steps.status();
-  }
-  return needs_shapes(session, why, "");
 }
 
 std::string bits_text_of(const PlanStep& s) {

@@ -7,12 +7,12 @@
 #include "cli/bits.h"
 #include "cli/command.h"
 #include "cli/device.h"
-#include "cli/ports.h"
 #include "cli/profile.h"
 #include "cli/threads.h"
-#include "feed/convert.h"
 #include "pbatch/session.h"
+#include "tools/eval/tensor_summary.h"
 #include "tools/io/npy.h"
+#include "tools/io/port_files.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
 
@@ -70,23 +70,6 @@ Result<Precision> RunCommand::precision_for(const Session& session) const {
   return Precision{{session.max_weight_bits(), 16}, overrides.layers, overrides.exact};
 }
 
-struct Summary {
-  double min = NAN, max = NAN, mean = NAN;
-};
-
-Summary summarize(const Tensor& t) {
-  Summary s;
-  double sum = 0;
-  for (std::int64_t i = 0; i < t.size(); ++i) {
-    const double v = element_as_double(t, i);
-    s.min = i == 0 || v < s.min ? v : s.min;
-    s.max = i == 0 || v > s.max ? v : s.max;
-    sum += v;
-  }
-  if (t.size() > 0) s.mean = sum / static_cast<double>(t.size());
-  return s;
-}
-
 Status RunCommand::run() const {
   std::vector<PortFile> inputs, targets;
   std::vector<std::string> paths;
@@ -112,11 +95,11 @@ Status RunCommand::run() const {
 
   std::vector<std::string> file_of(session.outputs().size());
   for (const PortFile& target : targets) {
-    auto index = find_output(session, target.name);
+    auto index = find_output(session.outputs(), target.name);
     if (!index) return index.status().in_file(file);
     file_of[*index] = target.file;
   }
-  auto tensors = load_inputs(session, inputs);
+  auto tensors = load_inputs(session.inputs(), inputs);
   if (!tensors) return tensors.status().in_file(file);
   std::vector<InputShape> shapes;
   for (const NamedTensor& t : *tensors) shapes.push_back({t.name, t.tensor.shape()});
@@ -132,7 +115,7 @@ Status RunCommand::run() const {
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Tensor& t = results[i];
     const std::string& name = session.outputs()[i].name;
-    const Summary s = summarize(t);
+    const TensorSummary s = summarize(t);
     list.push_back({{"name", name},
                     {"dtype", dtype_name(t.dtype())},
                     {"shape", t.shape()},

@@ -1,9 +1,6 @@
 #include "cli/shapes.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "cli/ports.h"
 
 namespace pbatch::cli {
 namespace {
@@ -47,34 +44,6 @@ std::map<std::string, Shape> ShapeFlags::parse() const {
     by_name[name] = std::move(shape);
   }
   return by_name;
-}
-
-Status check_shape_names(const Session& session, const std::map<std::string, Shape>& given) {
-  for (const auto& [name, shape] : given) {
-    std::string known;
-    bool found = false;
-    for (const PortInfo& port : session.inputs()) {
-      found = found || port.name == name;
-      known += (known.empty() ? "'" : ", '") + port.name + "' (" + describe_type(port) + ")";
-    }
-    if (!found) {
-      return {ErrorCode::not_found, "the network has no input '" + name + "'",
-              "its inputs are " + known};
-    }
-  }
-  return Status::ok();
-}
-
-Status needs_shapes(const Session& session, const Status& why, const std::string& else_) {
-  std::string wanted;
-  for (const PortInfo& port : session.inputs()) {
-    const bool free =
-        std::any_of(port.shape.begin(), port.shape.end(), [](std::int64_t d) { return d < 0; });
-    if (free && !port.optional) wanted += " --shape " + port.name + "=D1xD2..";
-  }
-  Status status(why.code(), "no sizes tried for its free dimensions let it run: " + why.message(),
-                "give" + wanted + else_);
-  return std::move(status).at_node(why.node());
 }
 
 }  // namespace pbatch::cli

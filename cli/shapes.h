@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "pbatch/session.h"
+#include "pbatch/tensor.h"
 
 namespace pbatch::cli {
 
@@ -17,12 +17,5 @@ struct ShapeFlags {
   /// By input; throws CLI::ValidationError.
   std::map<std::string, Shape> parse() const;
 };
-
-/// An error for a name that is none of the session's inputs.
-Status check_shape_names(const Session& session, const std::map<std::string, Shape>& given);
-
-/// The error where no sizes that were tried let a network run, of which `why` was the first.
-/// `else_`: what helps besides --shape.
-Status needs_shapes(const Session& session, const Status& why, const std::string& else_);
 
 }  // namespace pbatch::cli

@@ -1,7 +1,7 @@
 #include "cli/threads.h"
 
-#include "base/cpus.h"
 #include "cli/bits.h"
+#include "tools/bench/process_cpus.h"
 
 namespace pbatch::cli {
 
@@ -29,7 +29,7 @@ void ThreadFlags::parse() {
 
 Result<int> ThreadFlags::settle() const {
   if (!cpus_.empty()) PBATCH_RETURN_IF_ERROR(confine_process(cpus_));
-  return threads_ > 0 ? threads_ : usable_cpu_count();
+  return threads_ > 0 ? threads_ : process_cpu_count();
 }
 
 Result<SessionOptions> ThreadFlags::session_options() const {

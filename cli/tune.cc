@@ -5,21 +5,12 @@
 #include <cmath>
 
 #include "cli/progress_bar.h"
-#include "cost/stored_costs.h"
-#include "isa/isa.h"
-#include "tools/bench/tune_kernels.h"
+#include "tools/bench/tune_machine.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
 
 namespace pbatch::cli {
 namespace {
-
-// The table in use before; a damaged one is about to be replaced.
-CostSource costs_before(Isa isa) {
-  Result<CostSource> source = load_kernel_costs(isa, "");
-  if (!source) source = load_kernel_costs(isa, "builtin");
-  return *source;
-}
 
 std::string bits_run(const ChangedChoice& change) {
   const int first = change.shape.weight_bits;
@@ -81,37 +72,33 @@ nlohmann::json changes_json(const std::vector<ChangedChoice>& changes) {
 
 Status tune(double seconds, const OutputOptions& output) {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {}));
-  PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
-  PBATCH_ASSIGN_OR_RETURN(const std::string path, tuned_costs_path(isa.best));
-  PBATCH_RETURN_IF_ERROR(prepare_tuned_costs(path));
+  PBATCH_ASSIGN_OR_RETURN(const MachineTuner tuner, MachineTuner::create());
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(1));
-  const CostSource before = costs_before(isa.best);
   TuneOptions options;
   options.seconds = seconds;
   if (seconds <= 0) options.matrices = {0};  // a trial of the command
-  Result<KernelCosts> costs = [&] {
+  const Result<MachineTuner::Tuned> tuned = [&] {
     ProgressBar bar;
-    return tune_kernels(isa, options, conditions.date, bar);
+    return tuner.tune(options, conditions.date, bar);
   }();
-  if (!costs) return costs.status();
-  PBATCH_RETURN_IF_ERROR(store_kernel_costs(path, *costs));
+  if (!tuned) return tuned.status();
 
-  const std::vector<ChangedChoice> changes = changed_choices(isa, *before.costs, *costs);
   nlohmann::json json = json_head(conditions);
-  json["file"] = path;
-  json["before"] = before.origin;
+  json["file"] = tuner.path();
+  json["before"] = tuner.origin_before();
   json["memory"] = nlohmann::json::array();
   std::string memory = "memory:";
-  for (const MemoryCost& m : costs->memory) {
+  for (const MemoryCost& m : tuned->costs.memory) {
     json["memory"].push_back({{"threads", m.threads}, {"gbps", 1e3 / m.ps_per_byte}});
     memory += fmt::format("{} {} GB/s with {} thread{}", m.threads > 1 ? "," : "",
                           short_number(1e3 / m.ps_per_byte), m.threads, m.threads > 1 ? "s" : "");
   }
-  json["costs"] = costs_json(*costs);
-  json["changes"] = changes_json(changes);
+  json["costs"] = costs_json(tuned->costs);
+  json["changes"] = changes_json(tuned->changes);
   return deliver(output,
-                 changes_table(changes) + memory + "\nbefore: " + printable(before.origin) +
-                     "; now: " + printable(path) + "\n" + conditions_line(conditions),
+                 changes_table(tuned->changes) + memory +
+                     "\nbefore: " + printable(tuner.origin_before()) +
+                     "; now: " + printable(tuner.path()) + "\n" + conditions_line(conditions),
                  json);
 }
 

@@ -40,7 +40,8 @@ set_target_properties(pbatch_shared PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR
 if(NOT PBATCH_INSTALL)
   return()
 endif()
-install(DIRECTORY include/pbatch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY include/pbatch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h"
+        PATTERN "*.inc")
 configure_package_config_file(cmake/pbatchConfig.cmake.in pbatchConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pbatch)
 write_basic_package_version_file(pbatchConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -62,4 +62,9 @@ Result<QuantizeReport> quantize_loaded(Graph& graph, const QuantizeOptions& opti
   return report;
 }
 
+Status no_memory_for_network() {
+  return {ErrorCode::out_of_memory, "not enough memory to quantize the network",
+          "use a machine with more memory"};
+}
+
 }  // namespace pbatch

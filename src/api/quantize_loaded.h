@@ -11,4 +11,7 @@ namespace pbatch {
 /// says nothing of files written. invalid_argument for a pbatch model.
 Result<QuantizeReport> quantize_loaded(Graph& graph, const QuantizeOptions& options);
 
+/// The error of whoever catches std::bad_alloc around it.
+Status no_memory_for_network();
+
 }  // namespace pbatch

@@ -4,12 +4,8 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <string>
-#include <system_error>
 
 namespace pbatch {
 namespace {
@@ -25,22 +21,6 @@ std::string ranges(const std::vector<int>& cpus) {
     i = last + 1;
   }
   return out;
-}
-
-cpu_set_t set_of(const std::vector<int>& cpus) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (const int cpu : cpus) CPU_SET(static_cast<std::size_t>(cpu), &set);
-  return set;
-}
-
-Status refused(const std::vector<int>& cpus, int error) {
-  std::vector<int> sorted = cpus;
-  std::sort(sorted.begin(), sorted.end());
-  return {
-      ErrorCode::io,
-      "the system does not let threads run on CPU " + ranges(sorted) + ": " + std::strerror(error),
-      "choose other CPUs"};
 }
 
 }  // namespace
@@ -75,23 +55,21 @@ Status check_cpus(const std::vector<int>& cpus) {
   return Status::ok();
 }
 
-Status pin_thread(std::thread::native_handle_type thread, int cpu) {
-  const cpu_set_t set = set_of({cpu});
-  const int error = pthread_setaffinity_np(thread, sizeof set, &set);
-  return error == 0 ? Status::ok() : refused({cpu}, error);
+Status cpus_refused(const std::vector<int>& cpus, int error) {
+  std::vector<int> sorted = cpus;
+  std::sort(sorted.begin(), sorted.end());
+  return {
+      ErrorCode::io,
+      "the system does not let threads run on CPU " + ranges(sorted) + ": " + std::strerror(error),
+      "choose other CPUs"};
 }
 
-Status confine_process(const std::vector<int>& cpus) {
-  PBATCH_RETURN_IF_ERROR(check_cpus(cpus));
-  const cpu_set_t set = set_of(cpus);
-  std::error_code error;
-  for (std::filesystem::directory_iterator task("/proc/self/task", error), end;
-       !error && task != end; task.increment(error)) {
-    const int id = std::atoi(task->path().filename().c_str());
-    // A thread may have ended since it was listed.
-    if (sched_setaffinity(id, sizeof set, &set) != 0 && errno != ESRCH) return refused(cpus, errno);
-  }
-  return error ? refused(cpus, error.value()) : Status::ok();
+Status pin_thread(std::thread::native_handle_type thread, int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(cpu), &set);
+  const int error = pthread_setaffinity_np(thread, sizeof set, &set);
+  return error == 0 ? Status::ok() : cpus_refused({cpu}, error);
 }
 
 }  // namespace pbatch

@@ -18,7 +18,7 @@ Status check_cpus(const std::vector<int>& cpus);
 
 /// Lets the thread run on this CPU only.
 Status pin_thread(std::thread::native_handle_type thread, int cpu);
-/// Lets the whole process, also threads that libraries have started, run on these only.
-Status confine_process(const std::vector<int>& cpus);
+/// What a system says that does not let threads run there; `error`: an errno.
+Status cpus_refused(const std::vector<int>& cpus, int error);
 
 }  // namespace pbatch

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kOptionNames[] = {
 #define PBATCH_QUANTIZE_OPTION(name, field, least, greatest, help) #name,
-#include "quantize/quantize_options.inc"
+#include "pbatch/quantize_options.inc"
 };
 
 std::string text_of(double number) {
@@ -54,7 +54,7 @@ Status set_option(QuantizeOptions& options, std::string_view name, std::string_v
     return read(name, value, static_cast<double>(least), static_cast<double>(greatest), \
                 options.field);                                                         \
   }
-#include "quantize/quantize_options.inc"
+#include "pbatch/quantize_options.inc"
   std::string names;
   for (const std::string_view known : kOptionNames) names += " " + std::string(known);
   return {ErrorCode::invalid_argument,
@@ -68,7 +68,7 @@ Status check_options(const QuantizeOptions& options) {
     return out_of_range(#option, text_of(static_cast<double>(options.field)),                 \
                         static_cast<double>(least), static_cast<double>(greatest));           \
   }
-#include "quantize/quantize_options.inc"
+#include "pbatch/quantize_options.inc"
   return Status::ok();
 }
 

@@ -10,7 +10,7 @@
 
 namespace pbatch {
 
-/// The names that set_option() knows, as quantize_options.inc lists them.
+/// The names that set_option() knows, as pbatch/quantize_options.inc lists them.
 std::span<const std::string_view> option_names();
 
 /// The option of that name from its text. invalid_argument for a name that there is not and a value

@@ -102,6 +102,21 @@ def check_order():
                 yield f"{name}:{number}: includes '{included}', which lies above it"
 
 
+def check_interface():
+    """The command line includes the public headers and tools only; a public header has a source of its name."""
+    for path in sources("cli"):
+        for number, included in includes(path, r'"([^"]+)"'):
+            if not re.match(r"(cli|pbatch|tools)/", included):
+                yield f"{path.relative_to(ROOT)}:{number}: includes '{included}', of the library's inside; a tool?"
+    types_alone = {"export.h", "network.h", "plan.h"}
+    for path in sorted((ROOT / "include/pbatch").glob("*.h")):
+        name = path.with_suffix(".cc").name
+        found = any((ROOT / "src" / folder / name).exists() for folder in ("api", "base", "isa"))
+        if path.name == "pbatch.h" or found == (path.name not in types_alone):
+            continue
+        yield f"include/pbatch/{path.name}: its source {name} must be in src/api (base, isa)"
+
+
 def check_devices():
     """A device is its folder and its line: nothing else of the library, and no program, knows its code."""
     names = devices()
@@ -254,10 +269,10 @@ def check_format():
 
 def check_options():
     """Every number among the options of quantization stands where users look for it."""
-    text = (ROOT / "src/quantize/quantize_options.inc").read_text()
+    text = (ROOT / "include/pbatch/quantize_options.inc").read_text()
     names = re.findall(r"^PBATCH_QUANTIZE_OPTION\((\w+),", text, re.M)
     if len(names) < 4:
-        yield f"src/quantize/quantize_options.inc: only {len(names)} options found; mend this check"
+        yield f"include/pbatch/quantize_options.inc: only {len(names)} options found; mend this check"
     for page, shown in (("command-line.md", lambda n: "--" + n.replace("_", "-")),
                         ("onnxruntime-plugin.md", lambda n: f"`{n}`")):
         page_text = (ROOT / "docs" / page).read_text()
@@ -266,7 +281,7 @@ def check_options():
                 yield f"docs/{page}: says nothing of {shown(name)}"
 
 
-CHECKS = {"options": check_options, "devices": check_devices, "isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
+CHECKS = {"options": check_options, "devices": check_devices, "interface": check_interface, "isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
           "names": check_names, "format": check_format, "paths": check_paths}
 
 

@@ -1,4 +1,4 @@
-#include "product/openblas_core.h"
+#include "tools/bench/openblas_core.h"
 
 #include <cblas.h>
 

@@ -1,4 +1,4 @@
-// NAME=FILE on the command line: tensors in and out.
+// NAME=FILE: tensors in and out of a network.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "pbatch/session.h"
+#include "pbatch/network.h"
+#include "pbatch/status.h"
+#include "pbatch/tensor.h"
 
-namespace pbatch::cli {
+namespace pbatch {
 
 /// NAME=FILE, as typed; a text without '=' has an empty name and means the only port.
 struct PortFile {
@@ -22,16 +24,16 @@ std::string unambiguous_file(const std::string& text);
 /// Whether NAME=FILE names a file at all.
 bool names_file(const std::string& text);
 
-/// Reads each input of `session` from its file and converts it to the type
+/// Reads each of these inputs of a network from its file and converts it to the type
 /// that the network takes where no value is lost. Optional inputs may have none. Errors name the
 /// input and what it should be; unknown names list the known ones.
-Result<std::vector<NamedTensor>> load_inputs(const Session& session,
+Result<std::vector<NamedTensor>> load_inputs(const std::vector<PortInfo>& ports,
                                              const std::vector<PortFile>& files);
 
 /// Index of the output of that name (empty: the only one).
-Result<std::size_t> find_output(const Session& session, const std::string& name);
+Result<std::size_t> find_output(const std::vector<PortInfo>& outputs, const std::string& name);
 
 /// "float32 [batch, ?, 784]".
 std::string describe_type(const PortInfo& port);
 
-}  // namespace pbatch::cli
+}  // namespace pbatch

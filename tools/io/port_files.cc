@@ -1,11 +1,11 @@
-#include "cli/ports.h"
+#include "tools/io/port_files.h"
 
 #include <algorithm>
 
 #include "feed/convert.h"
 #include "tools/io/array_file.h"
 
-namespace pbatch::cli {
+namespace pbatch {
 namespace {
 
 std::string list_names(const std::vector<PortInfo>& ports) {
@@ -65,13 +65,12 @@ std::string describe_type(const PortInfo& port) {
   return text + "]";
 }
 
-Result<std::vector<NamedTensor>> load_inputs(const Session& session,
+Result<std::vector<NamedTensor>> load_inputs(const std::vector<PortInfo>& ports,
                                              const std::vector<PortFile>& files) {
   std::vector<NamedTensor> inputs;
   for (const PortFile& given : files) {
-    PBATCH_ASSIGN_OR_RETURN(const std::size_t index,
-                            find_port(session.inputs(), given.name, "input"));
-    const PortInfo& port = session.inputs()[index];
+    PBATCH_ASSIGN_OR_RETURN(const std::size_t index, find_port(ports, given.name, "input"));
+    const PortInfo& port = ports[index];
     PBATCH_ASSIGN_OR_RETURN(const ArrayFile array, read_array(given.file));
     auto converted = convert_tensor(array.tensor, port.dtype);
     if (!converted) {
@@ -83,19 +82,19 @@ Result<std::vector<NamedTensor>> load_inputs(const Session& session,
     }
     inputs.push_back({port.name, *std::move(converted)});
   }
-  for (const PortInfo& port : session.inputs()) {
+  for (const PortInfo& port : ports) {
     bool found = false;
     for (const NamedTensor& input : inputs) found = found || input.name == port.name;
     if (!found && !port.optional) {
       return Status(ErrorCode::invalid_argument, "input '" + port.name + "' is missing",
-                    "give --input NAME=FILE for each of " + list_names(session.inputs()));
+                    "give --input NAME=FILE for each of " + list_names(ports));
     }
   }
   return inputs;
 }
 
-Result<std::size_t> find_output(const Session& session, const std::string& name) {
-  return find_port(session.outputs(), name, "output");
+Result<std::size_t> find_output(const std::vector<PortInfo>& outputs, const std::string& name) {
+  return find_port(outputs, name, "output");
 }
 
-}  // namespace pbatch::cli
+}  // namespace pbatch
