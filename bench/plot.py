@@ -14,10 +14,12 @@ import sys
 
 import results
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "scripts"))
+import pages  # noqa: E402
+from pages import FAINT, INK  # noqa: E402
+
 try:
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    pyplot = pages.pyplot()
 except ImportError:
     sys.exit("plot.py: matplotlib is missing; install it (PyPI: matplotlib, Debian: "
              "python3-matplotlib)")
@@ -30,7 +32,6 @@ PEERS = {"onednn_int8": ("oneDNN int8, integers only", "#b5482f", "X"),
          "ort_nbits4": (None, "#7a4fa3", "P"),
          "ort_nbits8": (None, "#7a4fa3", "P")}
 FLOAT = {"onednn_f32": "oneDNN", "openblas_f32": "OpenBLAS"}
-INK, FAINT = "#333333", "#d9d9d9"
 
 
 def draw_ours(axes, document, place):
@@ -100,8 +101,7 @@ def draw_panel(axes, document, shape, threads):
         axes.text(0.02, 0.97, "32-bit floats, off the scale: " + ", ".join(floats), ha="left",
                   va="top", transform=axes.transAxes, fontsize=8.5, color="#666666")
     axes.grid(axis="y", color=FAINT, linewidth=0.7, zorder=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK)
+    pages.quiet(axes)
 
 
 def pick(documents):
@@ -129,7 +129,6 @@ def main():
         panels = pick(results.read_folder(options.folder))
     except results.BadResults as error:
         sys.exit(f"plot.py: {error}")
-    pyplot.rcParams.update({"font.size": 10, "font.family": "DejaVu Sans", "svg.hashsalt": "pbatch"})
     figure, axes = pyplot.subplots(1, len(panels), figsize=(5.4 * len(panels), 4.9), squeeze=False)
     labels = {}
     for place, document in zip(axes[0], panels):
@@ -143,8 +142,7 @@ def main():
                   fontsize=9, bbox_to_anchor=(0.5, 0.035))
     figure.text(0.01, 0.008, results.conditions(panels[0]), fontsize=7.5, color="#666666")
     figure.tight_layout(rect=(0, 0.2, 1, 0.97), w_pad=2)
-    figure.savefig(options.image, dpi=110,
-                   metadata={"Date": None} if options.image.suffix == ".svg" else None)
+    pages.save(figure, options.image, options.image.suffix[1:])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ import sys
 
 import results
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "scripts"))
+import pages  # noqa: E402
+
 BEGIN = "<!-- made by bench/tables.py: begin -->"
 END = "<!-- end -->"
 
@@ -22,92 +25,35 @@ def short(us):
     return f"{us:.0f}" if us >= 99.5 else f"{us:.1f}" if us >= 9.95 else f"{us:.2f}"
 
 
-def min_and_median(row):
-    return f"{short(row['min_us'])} / {short(row['median_us'])}"
+def at(shape, threads):
+    return f"{shape[0]} × {shape[1]}, {threads}"
 
 
-def table(header, rows):
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+def places(document):
+    for shape in results.shapes(document):
+        for threads in results.values(document, "threads"):
+            yield shape, threads, {"rows": shape[0], "cols": shape[1], "threads": threads}
 
 
-def by_bits(rows, bits, text):
-    """One cell a width."""
-    cells = {r["weight_bits"]: text(r) for r in rows}
-    return [cells.get(b, "–") for b in bits]
+def widths(document):
+    return sorted({r["weight_bits"] for r in document["results"] if results.is_ours(r)})
 
 
-def kernels_line(rows):
-    """Which kernel ran at which widths: 'fields_avx512 (1, 2, 4)'."""
-    widths = {}
-    for row in rows:
-        widths.setdefault(row["kernel"], []).append(row["weight_bits"])
-    return ", ".join(f"`{kernel}` ({', '.join(map(str, sorted(set(bits))))})"
-                     for kernel, bits in widths.items())
+def peers_of(document):
+    return list(dict.fromkeys(r["kernel"] for r in document["results"] if not results.is_ours(r)))
 
 
-def at(shape, threads, cold):
-    return (f"{shape[0]} × {shape[1]}, {threads} thread{'s' if threads > 1 else ''}, "
-            f"{'cold' if cold else 'hot'}")
-
-
-def batch_one(document, shape, threads):
-    """Times of one vector: a line for each activation width, then floors and peers."""
-    place = {"rows": shape[0], "cols": shape[1], "threads": threads, "batch": 1}
-    ours = results.find(document, ours=True, **place)
-    if not ours:
-        return ""
-    bits = sorted({r["weight_bits"] for r in ours})
-    lines = []
-    for abits in sorted({r["activation_bits"] for r in ours}):
-        rows = [r for r in ours if r["activation_bits"] == abits]
-        lines.append([f"{abits} bits"] + by_bits(rows, bits, min_and_median))
-    narrow = [r for r in ours if r["activation_bits"] == min(x["activation_bits"] for x in ours)]
-    lines.append(["read alone"] + by_bits(narrow, bits, lambda r: read_floor(document, shape, r)))
-    lines.append([f"share of it, {narrow[0]['activation_bits']} bits"] + by_bits(
-        narrow, bits, lambda r: "–" if r.get("share_of_read") is None
-        else f"{r['share_of_read']:.2f}"))
-    int8 = results.find(document, kernel="onednn_int8", **place)
-    if int8:
-        lines.append([f"over `onednn_int8`, {narrow[0]['activation_bits']} bits"] + by_bits(
-            narrow, bits, lambda r: f"{r['median_us'] / int8[0]['median_us']:.2f}"))
-    cold = ours[0]["cold"]
-    text = f"#### {at(shape, threads, cold)}\n\n"
-    text += table(["activations"] + [f"w{b}" for b in bits], lines)
-    peers = results.find(document, ours=False, **place)
-    if peers:
-        text += "\n" + "; ".join(f"`{p['kernel']}` {min_and_median(p)}" for p in peers) + ".\n"
-    for abits in sorted({r["activation_bits"] for r in ours}):
-        rows = [r for r in ours if r["activation_bits"] == abits]
-        text += f"\n{abits} activation bits: {kernels_line(rows)}."
-    return text + "\n"
-
-
-def read_floor(document, shape, row):
-    """The time of reading the row's bytes and nothing else."""
-    if row.get("share_of_read") is None:
-        return "–"
-    return short(row["share_of_read"] * row["median_us"])
-
-
-def batches(document, shape, threads):
-    """GMAC/s by batch, with 8 activation bits or the fewest there are."""
-    place = {"rows": shape[0], "cols": shape[1], "threads": threads}
-    ours = results.find(document, ours=True, **place)
-    counts = sorted({r["batch"] for r in ours})
-    if len(counts) < 2:
-        return ""
-    abits = min(r["activation_bits"] for r in ours)
-    lines = []
-    for bits in sorted({r["weight_bits"] for r in ours}):
-        rows = {r["batch"]: r for r in ours
-                if (r["weight_bits"], r["activation_bits"]) == (bits, abits)}
-        lines.append([f"w{bits}"] + [gmacs(rows.get(n)) for n in counts])
-    for name in dict.fromkeys(r["kernel"] for r in results.find(document, ours=False, **place)):
-        rows = {r["batch"]: r for r in results.find(document, kernel=name, **place)}
-        lines.append([f"`{name}`"] + [gmacs(rows.get(n)) for n in counts])
-    return (f"#### {at(shape, threads, ours[0]['cold'])}: GMAC/s by batch, {abits} activation bits\n\n"
-            + table(["weights"] + [f"batch {n}" for n in counts], lines))
+def one_vector(document):
+    """Medians of one vector: a line for each matrix, number of threads and activation bits."""
+    bits, peers, lines = widths(document), peers_of(document), []
+    for shape, threads, place in places(document):
+        ours = results.find(document, ours=True, batch=1, **place)
+        beside = [results.find(document, kernel=name, batch=1, **place) for name in peers]
+        for i, abits in enumerate(sorted({r["activation_bits"] for r in ours})):
+            cells = {r["weight_bits"]: short(r["median_us"]) for r in ours if r["activation_bits"] == abits}
+            lines.append([at(shape, threads) if i == 0 else "", str(abits)] + [cells.get(b, "–") for b in bits] +
+                         [short(found[0]["median_us"]) if found and i == 0 else "" for found in beside])
+    return pages.table(["matrix, threads", "A"] + [f"w{b}" for b in bits] + [f"`{name}`" for name in peers], lines)
 
 
 def gmacs(row):
@@ -115,37 +61,55 @@ def gmacs(row):
         f"{row['gmacs']:.1f}"
 
 
+def batches(document):
+    """GMAC/s of 4 weight bits by batch, with 8 activation bits, and of a float and an int8 library."""
+    counts, lines = results.values(document, "batch"), []
+    if len(counts) < 2:
+        return ""
+    for shape, threads, place in places(document):
+        for i, (name, wanted) in enumerate((("w4", {"ours": True, "weight_bits": 4, "activation_bits": 8}),
+                                            ("`onednn_int8_dynamic`", {"kernel": "onednn_int8_dynamic"}),
+                                            ("`onednn_f32`", {"kernel": "onednn_f32"}))):
+            rows = {r["batch"]: r for r in results.find(document, **wanted, **place)}
+            if rows:
+                lines.append([at(shape, threads) if i == 0 else "", name] + [gmacs(rows.get(n)) for n in counts])
+    if not lines:
+        return ""
+    return "GMAC/s by batch, 8 activation bits:\n\n" + pages.table(
+        ["matrix, threads", ""] + [str(n) for n in counts], lines) + "\n"
+
+
 def ceilings(document):
-    """What the machine did at most, where memory was read and registers multiplied."""
-    rows = []
-    for c in document["ceilings"]:
-        where = f"{c['rows']} × {c['cols']}"
-        if c["bytes"]:
-            what = f"read {c['bytes'] / 1e6:.2f} MB" + (", huge pages" if c["huge_pages"] else "")
-            rows.append([where, str(c["threads"]), what, f"{c['gbps']:.1f} GB/s"])
-        else:
-            rows.append([where, str(c["threads"]), c["kind"], f"{c['gmacs']:.0f} GMAC/s"])
-    return table(["beside", "threads", "ceiling", "median"], rows) if rows else ""
+    """What the machine did at most beside them: reading the bytes of the widest planes, multiplying."""
+    lines, kinds = [], []
+    for shape, threads, place in places(document):
+        here = [c for c in document["ceilings"] if all(c[k] == v for k, v in place.items())]
+        reads = [c for c in here if c["bytes"]]
+        products = [c for c in here if not c["bytes"]]
+        kinds += [c["kind"] for c in products if c["kind"] not in kinds]
+        if reads:
+            most = max(reads, key=lambda c: c["bytes"])
+            lines.append([at(shape, threads), f"{most['gbps']:.1f} GB/s"] +
+                         [f"{c['gmacs']:.0f} GMAC/s" for c in products])
+    if not lines:
+        return ""
+    return "Ceilings:\n\n" + pages.table(["matrix, threads", "read"] + kinds, lines) + "\n"
 
 
 def section(name, document):
     cold = document["results"][0]["cold"]
-    parts = [f"### {name}: {document.get('isa', '?')}, {'cold' if cold else 'hot'}\n",
-             f"{results.conditions(document)}.\n\n```\n{results.command(document)}\n```\n"]
-    for shape in results.shapes(document):
-        for threads in results.values(document, "threads"):
-            parts += [batch_one(document, shape, threads), batches(document, shape, threads)]
-    parts.append("#### Ceilings\n\n" + ceilings(document) if document["ceilings"] else "")
+    parts = [f"## {name}: {document.get('isa', '?')}, {'cold' if cold else 'hot'}\n",
+             f"{results.conditions(document)}.\n\n```\n{results.command(document)}\n```\n",
+             one_vector(document) + "\n", batches(document), ceilings(document)]
     return "\n".join(part for part in parts if part)
 
 
 def rewrite(page, text):
     """Puts `text` between the marks of a page."""
-    old = page.read_text()
-    if old.count(BEGIN) != 1 or END not in old.split(BEGIN)[1]:
+    new = pages.rewrite(page.read_text(), BEGIN, END, text)
+    if new is None:
         raise results.BadResults(f"{page}: has no '{BEGIN}' … '{END}'")
-    before, rest = old.split(BEGIN)
-    page.write_text(before + BEGIN + "\n\n" + text + "\n" + END + rest.split(END, 1)[1])
+    page.write_text(new)
 
 
 def main(arguments=None):

@@ -1,4 +1,5 @@
-// Rows of a benchmark, as a JSON array, one line each; also printed.
+// Rows of a benchmark, as a JSON array, one line each; also printed. Written here and not by
+// nlohmann/json, since the benchmark is built where nothing is but CUDA (run.sh).
 #pragma once
 
 #include <cstdio>

@@ -27,6 +27,9 @@ import zipfile
 import numpy as np
 import onnxruntime
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import pages  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 SLOW = 1.1
 
@@ -216,8 +219,7 @@ def main() -> None:
         parser.error(f"no network is named {', '.join(sorted(unknown))}")
     print(f"{cpu()}, one thread, ONNX Runtime {onnxruntime.__version__}, "
           f"{datetime.date.today().isoformat()}; times over ONNX Runtime's float\n")
-    print("| network | kind | ONNX Runtime float, µs | " + " | ".join(title for title, _ in COLUMNS) + " |")
-    print("|---" * (3 + len(COLUMNS)) + "|")
+    print(pages.head(["network", "kind", "ONNX Runtime float, µs", *(title for title, _ in COLUMNS)]))
     rows = []
     for network in networks:
         if wanted and network["name"] not in wanted:
@@ -225,11 +227,11 @@ def main() -> None:
         try:
             row = measure(network, options)
         except Exception as error:
-            print(f"| {network['name']} | {network['kind']} | {type(error).__name__}: {error} |", flush=True)
+            print(pages.line([network["name"], network["kind"], f"{type(error).__name__}: {error}"]), flush=True)
             continue
         rows.append(row)
         cells = [row["name"], row["kind"], f"{row['onnxruntime_us']:.0f}"]
-        print("| " + " | ".join(cells + [number(row, key) for _, key in COLUMNS]) + " |", flush=True)
+        print(pages.line(cells + [number(row, key) for _, key in COLUMNS]), flush=True)
     print()
     summary(rows)
     if options.json:

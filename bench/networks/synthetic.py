@@ -15,6 +15,7 @@ import logging
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -23,6 +24,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import pages  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 WIDTHS = ((8, 8), (8, 16), (4, 8), (4, 16))
@@ -89,8 +93,7 @@ def measure(name, make, options, folder) -> None:
     rows = {(r["weight_bits"], r["activation_bits"]): r["latency_us"]
             for r in json.loads(result.read_text())["results"]}
     cells = [f"{rows[width] / bytes_:.2f}" for width in WIDTHS]
-    print(f"| {name} | {floats:.0f} | {bytes_:.0f} | {rows[(32, 32)] / bytes_:.2f} | " + " | ".join(cells) + " |",
-          flush=True)
+    print(pages.line([name, f"{floats:.0f}", f"{bytes_:.0f}", f"{rows[(32, 32)] / bytes_:.2f}", *cells]), flush=True)
 
 
 def main() -> None:
@@ -101,9 +104,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     random = np.random.default_rng(1)
     print(f"ONNX Runtime {onnxruntime.__version__}, one thread\n")
-    print("| network | ONNX Runtime float, µs | int8, µs | float | " +
-          " | ".join(f"w{w}/A{a}" for w, a in WIDTHS) + " |")
-    print("|---" * (4 + len(WIDTHS)) + "|")
+    print(pages.head(["network", "ONNX Runtime float, µs", "int8, µs", "float", *(f"w{w}/A{a}" for w, a in WIDTHS)]))
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         measure("LSTM 512, 50 steps", lambda p: lstm(512, 50, p, random), options, folder)

@@ -13,11 +13,15 @@ import json
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import pages  # noqa: E402
 
 
 def network(size: int, batch: int) -> onnx.ModelProto:
@@ -39,7 +43,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", default="0.05", help="timed work of each run, about")
     args = parser.parse_args()
-    print("| rows x cols | batch | without, µs | with: median | least | outliers, bits a weight |\n" + "|---" * 6 + "|")
+    print(pages.head(["rows x cols", "batch", "without, µs", "with: median", "least", "outliers, bits a weight"]))
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
 
@@ -62,8 +66,10 @@ def main() -> None:
                     taken = sum(l["outliers"] for l in json.loads((folder / "report.json").read_text())["layers"])
                 pairs = [(measure(folder / "q0.onnx"), measure(folder / f"q{args.outliers}.onnx")) for _ in range(args.rounds)]
                 ratios = [with_them / without for without, with_them in pairs]
-                print(f"| {size} x {size} | {batch} | {min(p[0] for p in pairs):.1f} | {statistics.median(ratios) - 1:+.1%} | "
-                      f"{min(p[1] for p in pairs) / min(p[0] for p in pairs) - 1:+.1%} | {64 * taken / size**2:.3f} |", flush=True)
+                print(pages.line([f"{size} x {size}", str(batch), f"{min(p[0] for p in pairs):.1f}",
+                                  f"{statistics.median(ratios) - 1:+.1%}",
+                                  f"{min(p[1] for p in pairs) / min(p[0] for p in pairs) - 1:+.1%}",
+                                  f"{64 * taken / size**2:.3f}"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import json
 import os
+import pathlib
 import platform
 import signal
 import subprocess
@@ -28,6 +29,9 @@ import numpy as np
 import pbatch
 from pbatch.serve.simulate import percentile, poisson
 from wire import HEAD, free_port, request_of
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import pages  # noqa: E402
 
 class Served:
     """A server of its own process, which listens at ``port``."""
@@ -222,12 +226,7 @@ def measure(args, said):
 
 
 def draw(path, runs, args):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (top, bottom) = pyplot.subplots(2, 1, sharex=True, figsize=(9, 5.4))
+    figure, (top, bottom) = pages.pyplot().subplots(2, 1, sharex=True, figsize=(9, 5.4))
     for (name, rows), colour in zip(runs.items(), ("#0b5fa5", "#b5482f", "#8a8a8a"), strict=False):
         good = [r for r in rows if r[2] == 200]
         bottom.plot([r[0] for r in good], [1000 * r[1] for r in good], ".", markersize=1.5,
@@ -239,7 +238,7 @@ def draw(path, runs, args):
     bottom.set_xlabel("seconds")
     bottom.legend(frameon=False, markerscale=6)
     for axes in (top, bottom):
-        axes.spines[["top", "right"]].set_visible(False)
+        pages.quiet(axes)
         axes.axvspan(args.calm_seconds, args.calm_seconds + args.seconds, color="#f1f1f1", zorder=0)
     figure.tight_layout()
     figure.savefig(path, dpi=110)

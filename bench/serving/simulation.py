@@ -11,16 +11,17 @@ matplotlib.
 
 import argparse
 import json
+import pathlib
+import sys
 
-import matplotlib
+from pbatch.serve import simulate as sim
 
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-
-from pbatch.serve import simulate as sim  # noqa: E402
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import pages  # noqa: E402
+from pages import INK  # noqa: E402
 
 WIDTHS = (1, 2, 3, 4, 6, 8)
-INK, OURS, FIXED = "#333333", "#0b5fa5", "#b5482f"
+OURS, FIXED = "#0b5fa5", "#b5482f"
 
 
 def main():
@@ -51,7 +52,7 @@ def main():
             }
     print(json.dumps(said, indent=2))
 
-    figure, (top, bottom) = pyplot.subplots(2, 1, sharex=True, figsize=(9, 5.4))
+    figure, (top, bottom) = pages.pyplot().subplots(2, 1, sharex=True, figsize=(9, 5.4))
     for (name, answers), colour in zip(runs.items(), (OURS, FIXED), strict=True):
         bottom.plot([a.arrived for a in answers], [1000 * a.latency for a in answers], ",",
                     color=colour, rasterized=True)
@@ -67,7 +68,7 @@ def main():
     bottom.set_xlabel("seconds")
     bottom.legend(loc="upper left", bbox_to_anchor=(0.0, 0.95), frameon=False)
     for axes in (top, bottom):
-        axes.spines[["top", "right"]].set_visible(False)
+        pages.quiet(axes)
         axes.axvspan(60, 120, color="#f1f1f1", zorder=0)
     figure.tight_layout()
     figure.savefig(args.image, dpi=110)

@@ -27,6 +27,9 @@ import pbatch.ort
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
 import networks as small  # noqa: E402  (its Builder)
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import pages  # noqa: E402
+
 onnxruntime.set_default_logger_severity(3)
 
 
@@ -151,10 +154,10 @@ def main():
         medians = measure(*make(), chosen.seconds)
         if header is None:
             header = ["network", *medians, "plug-in / library"]
-            print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+            print(pages.head(header))
         share = medians["library w4/A8"] / medians["plug-in w4/A8"]
         cells = [title, *(f"{ms:.3f}" for ms in medians.values()), f"{share:.2f}"]
-        print("| " + " | ".join(cells) + " |", flush=True)
+        print(pages.line(cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import pbatch.ort
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench" / "networks"))
 import measure  # noqa: E402
+from measure import pages  # noqa: E402
 
 LIMIT = 1e-3
 
@@ -88,14 +89,15 @@ def main() -> None:
     wanted = set(filter(None, chosen.only.split(",")))
     networks = json.loads((ROOT / "bench/networks/networks.json").read_text())
     print(f"pbatch {pbatch.__version__}, {pbatch.active_isa()}, onnxruntime {onnxruntime.__version__}\n")
-    print("| network | kind | nodes in the plug-in, w16 and w4 | w16/A16 from float | w4/A8 from the library |\n" + "|---" * 5 + "|")
+    print(pages.head(["network", "kind", "nodes in the plug-in, w16 and w4", "w16/A16 from float",
+                      "w4/A8 from the library"]))
     worst = 0.0
     for network in networks:
         if wanted and network["name"] not in wanted:
             continue
         error, cells = row(network, chosen.dir)
         worst = max(worst, error)
-        print("| " + " | ".join(cells) + " |", flush=True)
+        print(pages.line(cells), flush=True)
     sys.exit(worst > LIMIT)
 
 

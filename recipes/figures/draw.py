@@ -4,21 +4,19 @@ import io
 import math
 
 import common
-import tables
+import tables  # and with it the folder of pages
+import pages
+from pages import FAINT, INK
 
 OURS = {8: ("#0b5fa5", "o", 10.5), 16: ("#1f8577", "s", 9.5), 32: ("#6a8f1f", "D", 8.8)}
 INT8, INT4 = "#b5482f", "#7a4fa3"
-INK, FAINT = "#333333", "#d9d9d9"
 NOTE = ("Up and right is better in every panel; numbers are weight bits; hollow: worse than the "
         "range shown")
 
 
 def pyplot():
-    matplotlib = common.package("matplotlib")
-    matplotlib.use("Agg")
-    plot = common.package("matplotlib.pyplot")
-    plot.rcParams.update({"font.size": 10, "font.family": "DejaVu Sans", "svg.hashsalt": "pbatch"})
-    return plot
+    common.package("matplotlib")
+    return pages.pyplot()
 
 
 def worst_shown(metric, document):
@@ -127,8 +125,7 @@ def set_axes(axes, metric, document, limits):
     reversed_axis = "" if metric.higher_is_better else " (axis reversed)"
     axes.set_ylabel(metric.name + reversed_axis, color=INK)
     axes.grid(color=FAINT, linewidth=0.7, zorder=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK)
+    pages.quiet(axes)
 
 
 def wrap(text, width=66):
@@ -187,6 +184,6 @@ def picture(panels, columns=3, kind="png"):
     figure.text(0.12 / width, 0.28 / height, NOTE, **small)
     figure.text(0.12 / width, 0.1 / height, tables.conditions(panels[0][2]), **small)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
+    pages.save(figure, buffer, kind)
     pyplot().close(figure)
     return buffer.getvalue()

@@ -1,7 +1,12 @@
 """Result documents: their rows, and tables of them in Markdown."""
 
 import math
+import pathlib
 import re
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import pages  # noqa: E402
 
 BEGIN = "<!-- made by recipes/figures: begin -->"
 END = "<!-- end -->"
@@ -123,11 +128,6 @@ def every_row(metric, document):
                    for row in ours(document)]
 
 
-def markdown(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
-
-
 def both(metric, row):
     return "–" if row is None else f"{value_text(metric, row)}, {speed_text(row)}"
 
@@ -201,7 +201,7 @@ def task_text(task, measured):
         head, rows = group_table(cases, documents)
     return "\n\n".join([
         f"### {task.title}", f"{metric.name[0].upper()}{metric.name[1:]} ({better} is better) of "
-        f"{amount(documents[0])}, and speed-up over float{'; ' * bool(what)}{what}.", markdown(head, rows),
+        f"{amount(documents[0])}, and speed-up over float{'; ' * bool(what)}{what}.", pages.table(head, rows),
         f"{conditions(documents[0])}:\n\n```\n{command_of(documents[0])}\n```"])
 
 
@@ -214,14 +214,11 @@ def report(measured, tasks, speeds, speed_tasks):
         if pairs:
             text.append("\n\n".join([
                 f"### Speed: {task.title}", f"Random weights; {layers(pairs[0][1])}; latency and "
-                "speed-up over float.", markdown(*speed_table(pairs)),
+                "speed-up over float.", pages.table(*speed_table(pairs)),
                 conditions(pairs[0][1]) + "."]))
     return "\n\n".join(text) + "\n"
 
 
 def rewrite(page, text):
     """`page` with `text` between the marks; None where it has no marks."""
-    begin, end = page.find(BEGIN), page.find(END, page.find(BEGIN))
-    if begin < 0 or end < 0:
-        return None
-    return page[:begin + len(BEGIN)] + "\n\n" + text + "\n" + page[end:]
+    return pages.rewrite(page, BEGIN, END, text)
