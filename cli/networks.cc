@@ -127,12 +127,10 @@ void QuantizeFlags::add_to(CLI::App& command) {
           .add_option_function<std::string>(
               "--scheme",
               [this](const std::string& text) {
-                options.scheme = text == "plain"         ? Scheme::plain
-                                 : text == "compensated" ? Scheme::compensated
-                                                         : Scheme::automatic;
+                options.scheme = *parse_scheme(text);  // checked below
               },
               "How weights become codes")
-          ->check(CLI::IsMember({"auto", "plain", "compensated"}))
+          ->check(CLI::IsMember(scheme_names()))
           ->default_str("auto"));
   samples_flag_ = command
                       .add_option("--samples", sample_files,

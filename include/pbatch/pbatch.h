@@ -6,7 +6,13 @@
  *  - Strings are UTF-8 and end with a zero byte. Pointers that the library hands
  *    out are valid as long as the object they came from.
  *  - A session may be used from any number of threads at once, each with its own
- *    precision and its own pbatch_error. Freeing it must wait for all of them.
+ *    precision and its own pbatch_error. Freeing it must wait for all of them. So it is
+ *    with pools, plans, outputs and allocations, which nothing changes. Functions without
+ *    an object may be called from any thread.
+ *  - A NULL where none is allowed, an index past the end and a value that an enum has not
+ *    are PBATCH_INVALID_ARGUMENT. Functions that return no code give 0 or NULL for NULL.
+ *  - Shapes are row-major, outermost dimension first; sizes are bytes; times of plans are
+ *    microseconds.
  *  - Structs and values stay as they are: a program compiled against an older header
  *    runs with a newer library of the same soname. New things are new functions.
  */
@@ -119,7 +125,10 @@ typedef struct pbatch_session_options {
 } pbatch_session_options;
 
 /* Loads a float ONNX file or a pbatch model. NULL options mean all zeros.
- * *session is NULL after an error; else free it with pbatch_session_free. */
+ * *session is NULL after an error; else free it with pbatch_session_free. PBATCH_NOT_FOUND and
+ * PBATCH_IO for the files, PBATCH_MALFORMED for damaged ones, PBATCH_UNSUPPORTED for an operator,
+ * an element type or a device, PBATCH_SHAPE_MISMATCH and PBATCH_NOT_FINITE for a network that
+ * cannot be, PBATCH_OUT_OF_MEMORY. */
 PBATCH_API pbatch_code pbatch_session_load(const char* path, const pbatch_session_options* options,
                                            pbatch_session** session, pbatch_error* error);
 /* NULL is allowed. */
@@ -144,11 +153,12 @@ typedef struct pbatch_port {
   const int64_t* shape;
 } pbatch_port;
 
+/* Ports that can be fed. */
 PBATCH_API size_t pbatch_input_count(const pbatch_session* session);
 /* So many of the inputs, the first ones, must be fed; the others have values where none are. */
 PBATCH_API size_t pbatch_required_input_count(const pbatch_session* session);
 PBATCH_API size_t pbatch_output_count(const pbatch_session* session);
-/* PBATCH_INVALID_ARGUMENT if there is no port of that index. */
+/* Pointers of a port are valid until pbatch_session_free. */
 PBATCH_API pbatch_code pbatch_input(const pbatch_session* session, size_t index, pbatch_port* port,
                                     pbatch_error* error);
 PBATCH_API pbatch_code pbatch_output(const pbatch_session* session, size_t index, pbatch_port* port,
@@ -158,12 +168,12 @@ PBATCH_API pbatch_code pbatch_output(const pbatch_session* session, size_t index
 typedef struct pbatch_layer {
   const char* name; /* the key of pbatch_layer_bits */
   const char* op_type;
-  int64_t rows, cols;
-  int group;            /* columns per scale; 0: whole rows */
-  int planes_stored;    /* as the model declares */
-  int planes_available; /* as the data file holds; fewer if it was cut */
-  int min_weight_bits;  /* that runs read at least, unless they name the layer */
-  int64_t plane_bytes, scale_bytes;
+  int64_t rows, cols;               /* outputs (of a table: entries), and what each reads */
+  int group;                        /* columns per scale; 0: whole rows */
+  int planes_stored;                /* as the model declares */
+  int planes_available;             /* as the data file holds; fewer if it was cut */
+  int min_weight_bits;              /* that runs read at least, unless they name the layer */
+  int64_t plane_bytes, scale_bytes; /* of one plane; of all scales */
 } pbatch_layer;
 
 /* 0 for a float network. */
@@ -207,7 +217,12 @@ typedef struct pbatch_outputs pbatch_outputs;
 
 /* Runs the network on `count` inputs, in any order. The inputs are read during
  * the call only. *outputs is NULL after an error; else free it with
- * pbatch_outputs_free. A float network ignores the precision. */
+ * pbatch_outputs_free. A float network ignores the precision. PBATCH_INVALID_ARGUMENT for an input
+ * that is missing, given twice, unknown, of another element type or a wrong number of bytes, and
+ * for bits that do not exist; PBATCH_NOT_FOUND for a layer of the precision; PBATCH_SHAPE_MISMATCH
+ * for a shape that does not fit; PBATCH_PRECISION_UNAVAILABLE for more bits than the file holds;
+ * PBATCH_NOT_FINITE for a NaN or an infinity before a bit-layer; PBATCH_MALFORMED for damaged
+ * planes; PBATCH_OUT_OF_MEMORY. */
 PBATCH_API pbatch_code pbatch_run(const pbatch_session* session, const pbatch_tensor* inputs,
                                   size_t count, const pbatch_precision* precision,
                                   pbatch_outputs** outputs, pbatch_error* error);
@@ -253,7 +268,9 @@ typedef struct pbatch_batch_axis {
 
 /* Two stages or more, narrow ones first; NULL for margin: the top two of the first output. Ports
  * without an axis count items in their first dimension. The session must live as long. *cascade is
- * NULL after an error; else free it with pbatch_cascade_free. */
+ * NULL after an error; else free it with pbatch_cascade_free. PBATCH_NOT_FOUND for a port that the
+ * network has not, PBATCH_SHAPE_MISMATCH for a network that fixes the batches of its inputs
+ * differently. */
 PBATCH_API pbatch_code pbatch_cascade_create(const pbatch_session* session,
                                              const pbatch_cascade_stage* stages, size_t count,
                                              const pbatch_margin* margin,
@@ -286,7 +303,8 @@ typedef struct pbatch_stage_report {
 } pbatch_stage_report;
 
 /* As pbatch_run; every item gets the bits that it gets alone at the precision of the stage that
- * answers it. `reports`, one for each stage, may be NULL. Threads may run one cascade at once. */
+ * answers it. `reports`, one for each stage, may be NULL. Threads may run one cascade at once.
+ * PBATCH_SHAPE_MISMATCH also where inputs have different numbers of items. */
 PBATCH_API pbatch_code pbatch_cascade_run(const pbatch_cascade* cascade,
                                           const pbatch_tensor* inputs, size_t count,
                                           pbatch_outputs** outputs, pbatch_stage_report* reports,
@@ -300,7 +318,10 @@ PBATCH_API void pbatch_cascade_free(pbatch_cascade* cascade);
 typedef struct pbatch_allocation pbatch_allocation;
 
 /* Reads the file, which must have been made for the weights of the session. *allocation is NULL
- * after an error; else free it with pbatch_allocation_free. */
+ * after an error; else free it with pbatch_allocation_free. PBATCH_NOT_FOUND, PBATCH_IO and
+ * PBATCH_MALFORMED for the file, PBATCH_UNSUPPORTED for one of a later format,
+ * PBATCH_INVALID_ARGUMENT for one of other weights, PBATCH_PRECISION_UNAVAILABLE if the session
+ * holds fewer planes. */
 PBATCH_API pbatch_code pbatch_allocation_load(const pbatch_session* session, const char* path,
                                               pbatch_allocation** allocation, pbatch_error* error);
 /* For runs and plans of sessions with these weights; valid until pbatch_allocation_free. NULL for
@@ -320,7 +341,7 @@ typedef struct pbatch_input_shape {
 
 /* Does now what the first run at this precision and on inputs of these `count` shapes would do:
  * checks them, chooses kernels, reads and repacks weights. Free dimensions of other inputs count 1.
- * The plans of the last few precisions and shapes are kept. */
+ * The plans of the last few precisions and shapes are kept. Errors as from pbatch_run. */
 PBATCH_API pbatch_code pbatch_prepare(const pbatch_session* session,
                                       const pbatch_precision* precision,
                                       const pbatch_input_shape* shapes, size_t count,
@@ -348,7 +369,7 @@ typedef struct pbatch_plan_step {
   int64_t weight_bytes; /* weights and scales that a run reads; 0 where a step before has counted
                            the same matrix */
   const char* repack;   /* layout change done once before the first run; "" if none */
-  double predicted_us;  /* by the table of kernel costs; 0: unknown */
+  double predicted_us;  /* microseconds, by the table of kernel costs; 0: unknown */
 } pbatch_plan_step;
 
 /* The steps of a subgraph stand before the node around them. Pointers of a step are valid until
@@ -368,6 +389,7 @@ typedef struct pbatch_weight_memory {
   int64_t given_up; /* how often a plan or a copy was given up for the limit */
 } pbatch_weight_memory;
 
+/* As it is now. */
 PBATCH_API pbatch_weight_memory pbatch_get_weight_memory(void);
 /* A bound for `bytes`, from now on and at once; 0, as it is at first, for none. Above it, plans and
  * copies that were used least recently are given up and made again when a run needs them. */
@@ -378,11 +400,12 @@ PBATCH_API void pbatch_limit_weight_memory(int64_t bytes);
 /* pbatch_quantize_options.group: 32 for matrices of up to 2^18 weights, 64 for larger ones. */
 #define PBATCH_AUTO_GROUP (-1)
 
-/* How weights become codes; size, speed and file format are the same. */
+/* How weights become codes: PBATCH_SCHEME_AUTO (0), PBATCH_SCHEME_PLAIN (1) or
+ * PBATCH_SCHEME_COMPENSATED (2), as quantize_schemes.inc says; size, speed and file format are the
+ * same. */
 typedef enum pbatch_scheme {
-  PBATCH_SCHEME_AUTO = 0,       /* compensated where that is known to help, else plain */
-  PBATCH_SCHEME_PLAIN = 1,      /* every weight by itself */
-  PBATCH_SCHEME_COMPENSATED = 2 /* codes that make up for each other's errors */
+#define PBATCH_QUANTIZE_SCHEME(name, c_name, number, text) PBATCH_SCHEME_##c_name = number,
+#include "pbatch/quantize_schemes.inc"
 } pbatch_scheme;
 
 typedef struct pbatch_quantize_options {
@@ -417,7 +440,10 @@ typedef struct pbatch_quantize_summary {
 } pbatch_quantize_summary;
 
 /* Writes `out_path` (must end in .onnx) and the .safetensors file beside it, or
- * neither. NULL options mean the defaults; `summary` may be NULL. */
+ * neither. NULL options mean the defaults; `summary` may be NULL. PBATCH_INVALID_ARGUMENT for
+ * options out of their range, a pbatch model and paths that are sources; PBATCH_NOT_FOUND,
+ * PBATCH_IO, PBATCH_MALFORMED and PBATCH_UNSUPPORTED for the network, PBATCH_NOT_FINITE for its
+ * weights; PBATCH_OUT_OF_MEMORY. Threads may write different files at once. */
 PBATCH_API pbatch_code pbatch_quantize(const char* onnx_path, const char* out_path,
                                        const pbatch_quantize_options* options,
                                        pbatch_quantize_summary* summary, pbatch_error* error);

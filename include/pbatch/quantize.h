@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pbatch/export.h"
@@ -15,13 +16,17 @@ namespace pbatch {
 /// QuantizeOptions::group: groups of 32 for matrices of up to 2^18 weights, of 64 for larger ones.
 inline constexpr int kAutoGroup = -1;
 
-/// How weights become codes (docs/bit-layers.md). Size, speed and file format are the same.
+/// How weights become codes: automatic, plain or compensated, as quantize_schemes.inc says. Size,
+/// speed and file format are the same.
 enum class Scheme {
-  automatic,    ///< compensated where that is known to help: with samples, and for networks that
-                ///< make statistics of themselves (tokens in, or recurrent); else plain
-  plain,        ///< every weight by itself
-  compensated,  ///< codes that make up for each other's errors on the inputs of each product
+#define PBATCH_QUANTIZE_SCHEME(name, c_name, number, text) name = number,
+#include "pbatch/quantize_schemes.inc"
 };
+/// "auto", "plain", "compensated". Thread-safe.
+PBATCH_API std::vector<std::string> scheme_names();
+/// The scheme of that name; invalid_argument for another, with the names that there are.
+/// Thread-safe.
+PBATCH_API Result<Scheme> parse_scheme(std::string_view name);
 
 /// Inputs of the network to take statistics of. No labels are needed.
 struct Sample {
@@ -53,10 +58,11 @@ struct QuantizeOptions {
   Scheme scheme = Scheme::automatic;  ///< Session::quantize_in_memory takes automatic for plain
   std::vector<Sample> samples;        ///< replace self-made statistics and improve on them
   /// Told how far the work is: what is done now, steps done, steps in all. From the calling thread.
+  /// Must not throw.
   std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> progress;
 };
 
-/// What became of one candidate matrix.
+/// What became of one candidate matrix, rows x cols. Sizes are bytes.
 struct LayerReport {
   std::string name;     ///< the node's name
   std::string op_type;  ///< MatMul, Conv, Recurrent or Gather
@@ -79,10 +85,11 @@ struct LayerReport {
 };
 
 struct QuantizeReport {
-  std::vector<LayerReport> layers;
-  std::string model_path, data_path;
+  std::vector<LayerReport> layers;        ///< all candidates, in the order of the network
+  std::string model_path, data_path;      ///< the two files written
   std::vector<std::string> source_files;  ///< what was read: the network and its external data
-  std::int64_t model_bytes = 0, data_bytes = 0, float_bytes = 0;
+  std::int64_t model_bytes = 0, data_bytes = 0;  ///< of the two files
+  std::int64_t float_bytes = 0;                  ///< of the candidates before, as float32
   /// What compensated codes were fitted to, such as "its own text"; or empty.
   std::string statistics;
   std::string plain_reason;  ///< why the automatic scheme was the plain one; or empty
@@ -93,7 +100,9 @@ struct QuantizeReport {
 /// not at all: an error leaves nothing behind and an existing pair as it was.
 /// invalid_argument if either is a file that the network is read from, itself or by a link.
 /// Needs no data and retrains nothing. The same input gives the same files. Thread-safe for
-/// different outputs.
+/// different outputs. Other errors: invalid_argument for options out of their range, a pbatch model
+/// and samples that do not fit; not_found, io, malformed and unsupported for the network, as of
+/// Session::load; not_finite for a matrix with a NaN or an infinity; out_of_memory.
 PBATCH_API Result<QuantizeReport> quantize_file(const std::string& onnx_path,
                                                 const std::string& out_path,
                                                 const QuantizeOptions& options);

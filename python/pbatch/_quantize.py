@@ -172,10 +172,6 @@ def quantize(
     for name, value, least in (("threads", threads, 1), ("min_elements", min_elements, 0)):
         if value < least:
             raise InvalidArgumentError(f"'{name}' is {value}", remedy=f"give {least} or more")
-    if scheme not in ("auto", "plain", "compensated"):
-        raise InvalidArgumentError(
-            f"there is no scheme {scheme!r}", remedy="use 'auto', 'plain' or 'compensated'"
-        )
     if not 1 <= floor <= 16:
         raise InvalidArgumentError(f"'floor' is {floor}", remedy="give 1 to 16")
     if not 0 <= outliers <= 0.01:

@@ -36,12 +36,6 @@ std::vector<Sample> copy_samples(const NamedArrays& arrays) {
   return samples;
 }
 
-Scheme scheme_of(const std::string& name) {
-  return name == "plain"         ? Scheme::plain
-         : name == "compensated" ? Scheme::compensated
-                                 : Scheme::automatic;
-}
-
 nb::tuple with_model(QuantizedBytes made) {
   return nb::make_tuple(std::move(made.report),
                         Model{std::make_shared<ModelBytes>(std::move(made.bytes))});
@@ -78,7 +72,7 @@ void bind_quantize(nb::module_& m) {
                                        .floor_bits = floor_bits,
                                        .outliers = outliers,
                                        .row_sums = row_sums,
-                                       .scheme = scheme_of(scheme),
+                                       .scheme = take(parse_scheme(scheme)),
                                        .samples = copy_samples(samples),
                                        .progress = {}};
           },

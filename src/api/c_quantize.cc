@@ -30,11 +30,12 @@ Result<QuantizeOptions> read_options(const pbatch_quantize_options* given) {
 Status read_codes(const pbatch_code_options* given, QuantizeOptions& options) {
   if (given == nullptr) return Status::ok();
   options.floor_bits = given->floor_bits;
-  if (given->scheme < PBATCH_SCHEME_AUTO || given->scheme > PBATCH_SCHEME_COMPENSATED) {
+  const int scheme = number_in(given->scheme);
+  if (scheme < 0 || static_cast<std::size_t>(scheme) >= scheme_names().size()) {
     return Status(ErrorCode::invalid_argument, "there is no such scheme",
                   "use a value of pbatch_scheme");
   }
-  options.scheme = static_cast<Scheme>(given->scheme);
+  options.scheme = static_cast<Scheme>(scheme);
   if (given->sample_count > 0 && given->samples == nullptr) return null_argument("samples");
   for (std::size_t i = 0; i < given->sample_count; ++i) {
     PBATCH_ASSIGN_OR_RETURN(Tensor data, tensor_of(given->samples[i]));

@@ -6,6 +6,35 @@
 #include "format/model_file.h"
 
 namespace pbatch {
+namespace {
+
+struct NamedScheme {
+  const char* name;
+  Scheme scheme;
+};
+
+constexpr NamedScheme kSchemes[] = {
+#define PBATCH_QUANTIZE_SCHEME(name, c_name, number, text) {text, Scheme::name},
+#include "pbatch/quantize_schemes.inc"
+};
+
+}  // namespace
+
+std::vector<std::string> scheme_names() {
+  std::vector<std::string> names;
+  for (const NamedScheme& each : kSchemes) names.emplace_back(each.name);
+  return names;
+}
+
+Result<Scheme> parse_scheme(std::string_view name) {
+  std::string names;
+  for (const NamedScheme& each : kSchemes) {
+    if (name == each.name) return each.scheme;
+    names += (names.empty() ? "" : ", ") + std::string(each.name);
+  }
+  return Status(ErrorCode::invalid_argument, "there is no scheme '" + std::string(name) + "'",
+                "use one of " + names);
+}
 
 Result<QuantizeReport> quantize_file(const std::string& onnx_path, const std::string& out_path,
                                      const QuantizeOptions& options) try {

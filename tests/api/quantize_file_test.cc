@@ -54,6 +54,18 @@ TEST_F(QuantizeFile, ReportsWhatItMade) {
   EXPECT_EQ(session->max_weight_bits(), 6);
 }
 
+TEST(QuantizeSchemes, AreReadByTheNamesOfTheirTable) {
+  EXPECT_EQ(scheme_names(), (std::vector<std::string>{"auto", "plain", "compensated"}));
+  EXPECT_EQ(*parse_scheme("auto"), Scheme::automatic);
+  EXPECT_EQ(*parse_scheme("plain"), Scheme::plain);
+  EXPECT_EQ(*parse_scheme("compensated"), Scheme::compensated);
+  for (const char* name : {"", "best", "PLAIN", "automatic"}) {
+    const Status status = parse_scheme(name).status();
+    EXPECT_EQ(status.code(), ErrorCode::invalid_argument) << name;
+    EXPECT_NE(status.remedy().find("auto, plain, compensated"), std::string::npos);
+  }
+}
+
 TEST_F(QuantizeFile, TheSameInputGivesTheSameBytes) {
   ASSERT_TRUE(quantize_file(source_, path("a.onnx"), {.min_elements = 1, .threads = 1}));
   ASSERT_TRUE(quantize_file(source_, path("b.onnx"), {.min_elements = 1, .threads = 3}));

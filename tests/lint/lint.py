@@ -273,6 +273,13 @@ def check_options():
     names = re.findall(r"^PBATCH_QUANTIZE_OPTION\((\w+),", text, re.M)
     if len(names) < 4:
         yield f"include/pbatch/quantize_options.inc: only {len(names)} options found; mend this check"
+    schemes = re.findall(r'^PBATCH_QUANTIZE_SCHEME\(\w+, \w+, \d+, "(\w+)"\)',
+                         (ROOT / "include/pbatch/quantize_schemes.inc").read_text(), re.M)
+    if len(schemes) < 3:
+        yield f"include/pbatch/quantize_schemes.inc: only {len(schemes)} schemes found; mend this check"
+    for name in schemes:
+        if f"`{name}`" not in (ROOT / "docs/command-line.md").read_text():
+            yield f"docs/command-line.md: says nothing of the scheme `{name}`"
     for page, shown in (("command-line.md", lambda n: "--" + n.replace("_", "-")),
                         ("onnxruntime-plugin.md", lambda n: f"`{n}`")):
         page_text = (ROOT / "docs" / page).read_text()
