@@ -30,17 +30,19 @@ struct PlanStep {
                         ///< which decides then and there
   Shape shape;          ///< of the first output, if planned
   int weight_bits = 32, activation_bits = 32;
-  std::int64_t rows = 0, cols = 0;
-  std::int64_t macs = 0;          ///< multiplications with its matrix in a run; 0: unknown
-  std::int64_t weight_bytes = 0;  ///< bytes of weights and scales read per run; those of a
-                                  ///< whole embedding, of which a run reads a few rows; 0
-                                  ///< where a step before has counted the same matrix
-  std::string repack;             ///< layout change done once before the first run; empty if none
-  double predicted_us = 0;        ///< by the table of kernel costs, on all threads; 0: unknown
+  std::int64_t rows = 0, cols = 0;  ///< of its matrix; 0 if it has none
+  std::int64_t macs = 0;            ///< multiplications with its matrix in a run; 0: unknown
+  std::int64_t weight_bytes = 0;    ///< bytes of weights and scales read per run; those of a
+                                    ///< whole embedding, of which a run reads a few rows; 0
+                                    ///< where a step before has counted the same matrix
+  std::string repack;               ///< layout change done once before the first run; empty if none
+  double predicted_us = 0;          ///< microseconds, by the table of kernel costs, on all threads;
+                                    ///< 0: unknown
 };
 
-/// What a step of a run took: medians over some runs. A step is a node, or all steps of that node
-/// together if it ran more than once. Of a node of control flow it is what its inner steps leave.
+/// What a step of a run took, in microseconds: medians over some runs. A step is a node, or all
+/// steps of that node together if it ran more than once. Of a node of control flow it is what its
+/// inner steps leave.
 struct StepTime {
   std::string node, op_type;
   std::string kernel;  ///< as in PlanStep

@@ -12,7 +12,8 @@ namespace pbatch {
 class Session;
 
 /// Bits of one layer. weight_bits: 1 to 16 bit-layers, or 32 for float weights
-/// and float arithmetic. activation_bits: 8, 16 or 32; ignored with float weights.
+/// and float arithmetic. activation_bits: 8, 16 or 32; ignored with float weights. Others are
+/// invalid_argument for who takes the precision.
 struct LayerPrecision {
   int weight_bits = 4;
   int activation_bits = 16;
@@ -40,7 +41,8 @@ struct Precision {
   /// What the bit allocation `path`, a file that `pbatch allocate` wrote, gives the layers of
   /// `session`; `all` is the greatest of it. io and not_found for the file, malformed for what is
   /// no allocation or has bits that do not exist, invalid_argument if it was made for other
-  /// weights, precision_unavailable if the session holds fewer planes.
+  /// weights, precision_unavailable if the session holds fewer planes, unsupported for a later
+  /// format. Thread-safe.
   PBATCH_API static Result<Precision> from_allocation(const std::string& path,
                                                       const Session& session);
 

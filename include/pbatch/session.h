@@ -40,11 +40,17 @@ struct SessionOptions {
   Device device = Device::cpu();
 };
 
+/// All const functions are safe from any number of threads at once; moving, assigning and
+/// destroying need that no other thread uses the session. What they return by reference lives as
+/// long as it.
 class PBATCH_API Session {
  public:
   /// Loads a float ONNX file or a pbatch model (recognised by its content).
   /// Everything that can be refused without data is refused here: damaged
-  /// files, unsupported operators, impossible shapes.
+  /// files, unsupported operators, impossible shapes. not_found and io for the files; malformed;
+  /// unsupported for an operator, an opset, an element type, a device that is not there or does not
+  /// run the network, and an instruction set in PBATCH_ISA; shape_mismatch and not_finite for a
+  /// network that cannot be; invalid_argument for the options; out_of_memory.
   static Result<Session> load(const std::string& path, const SessionOptions& options = {});
   /// The same from the bytes of the .onnx file and, of a pbatch model, of its .safetensors file.
   /// They are read during the call only. A float network must hold its weights itself.
@@ -60,12 +66,16 @@ class PBATCH_API Session {
   Session& operator=(Session&&) noexcept;
   ~Session();
 
+  /// Those that must be fed first, optional ones behind them; outputs in the order of results.
   const std::vector<PortInfo>& inputs() const;
   const std::vector<PortInfo>& outputs() const;
+  /// Matrices held as bit-layers, in the order of the network; none of a float network.
   const std::vector<LayerInfo>& layers() const;
   /// The files that it was loaded from: the network or model, and its data.
   const std::vector<std::string>& files() const;
+  /// That work on one run, the calling one included.
   int threads() const;
+  /// What it runs on.
   const DeviceInfo& device() const;
   /// The table that chooses the kernels: "built-in", perhaps with a reason, "adapted on DATE" or
   /// "tuned on DATE".
@@ -86,7 +96,12 @@ class PBATCH_API Session {
   /// each with its own precision; the same inputs and precision give the same
   /// bits. A float network ignores `precision`. With weight_bits 32 a
   /// quantized network runs on floats rebuilt from all its bit-layers, on the CPU only. A GPU keeps
-  /// what it has built for the precisions and input shapes that came last.
+  /// what it has built for the precisions and input shapes that came last. invalid_argument for an
+  /// input that is missing, given twice, unknown or of another element type, and for bits that do
+  /// not exist; not_found for a layer of `precision`; shape_mismatch for a shape that does not fit;
+  /// precision_unavailable for more planes than the file holds; malformed if planes fail their
+  /// checksums; not_finite for a NaN or an infinity before a bit-layer; unsupported for what only
+  /// data shows; out_of_memory.
   Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs,
                                   const Precision& precision) const;
   /// What every step of such a run takes: the medians of `runs` runs after one that is not counted,
@@ -102,10 +117,12 @@ class PBATCH_API Session {
   Status prepare(const Precision& precision, std::span<const InputShape> shapes = {}) const;
 
   /// What such a run does, step by step: prepare()'s plan, which is what run() executes. The steps
-  /// of a subgraph stand before the node around them, those of a loop as in its first round.
+  /// of a subgraph stand before the node around them, those of a loop as in its first round. Errors
+  /// as from run(). Thread-safe.
   Result<std::vector<PlanStep>> plan(const Precision& precision,
                                      std::span<const InputShape> shapes = {}) const;
   /// Bytes of planes, scales and float constants of the model that one run at this precision reads.
+  /// Errors of `precision` as from run(). Thread-safe.
   Result<std::int64_t> weight_bytes(const Precision& precision) const;
   /// Bytes that weights take besides those of the model: scales as kernels read them, and copies in
   /// kernels' layouts, of all precisions that are ready (weight_memory.h). Sessions of one file

@@ -27,7 +27,8 @@ enum class ErrorCode {
 /// The stable lower-case name of a code, e.g. "shape_mismatch".
 PBATCH_API const char* error_code_name(ErrorCode code);
 
-/// What went wrong, where, and what to do about it. `file` and `node` may be empty.
+/// What went wrong, where, and what to do about it. `file` and `node` may be empty. A value:
+/// threads may read one at once.
 class [[nodiscard]] PBATCH_API Status {
  public:
   Status() = default;

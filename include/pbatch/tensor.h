@@ -13,6 +13,7 @@
 
 namespace pbatch {
 
+/// Types of elements. Their numbers are those of pbatch_dtype and stay.
 enum class DType : std::uint8_t {
   f32,
   f64,
@@ -40,8 +41,8 @@ using Shape = std::vector<std::int64_t>;
 /// "[1, 784]".
 PBATCH_API std::string shape_to_string(const Shape& shape);
 
-/// Product of the dimensions; an error for a negative dimension or a product
-/// whose size in bytes (with `element_size`) does not fit in 2^62.
+/// Product of the dimensions; 1 for a scalar. invalid_argument for a negative dimension or a
+/// product whose size in bytes (with `element_size`) does not fit in 2^62.
 PBATCH_API Result<std::int64_t> checked_element_count(const Shape& shape, std::size_t element_size);
 
 /// A row-major, contiguous tensor. Copies share storage; storage is 64-byte
@@ -52,20 +53,21 @@ class PBATCH_API Tensor {
   /// An empty tensor: f32, shape [0].
   Tensor() = default;
 
-  /// Uninitialized storage of its own. Fails for bad shapes and when memory is short.
+  /// Uninitialized storage of its own. Errors as of checked_element_count(); out_of_memory.
   static Result<Tensor> create(DType type, Shape shape);
 
-  /// A view of memory that `owner` keeps alive. Precondition: `data` holds the
-  /// elements, aligned for the type.
+  /// A view of memory that `owner` keeps alive; a null owner: the caller does, for as long as the
+  /// tensor and its copies. Precondition: `data` holds the elements, aligned for the type.
   static Tensor view(DType type, Shape shape, const void* data, std::shared_ptr<const void> owner);
 
-  /// Convenience for callers: copies `values`. Fails if the counts differ.
+  /// A copy of `values`. Errors as of create(); invalid_argument if the counts differ.
   static Result<Tensor> from_floats(Shape shape, std::span<const float> values);
 
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return size_ == 0 && shape_.empty() ? no_elements() : shape_; }
   std::size_t rank() const { return shape().size(); }
   std::int64_t dim(std::size_t i) const { return shape()[i]; }
+  /// Elements.
   std::int64_t size() const { return size_; }
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * dtype_size(dtype_); }
 

@@ -29,11 +29,12 @@ class ThreadPool;
 
 /// invalid_argument for a number of threads that is out of range or not that of
 /// `cpus`, a CPU named twice, and one that the process may not use;
-/// unsupported if the system grants fewer threads.
+/// unsupported if the system grants fewer threads; io if it does not place them. Thread-safe. The
+/// threads end with the last reference, which sessions hold, too.
 PBATCH_API Result<std::shared_ptr<ThreadPool>> make_thread_pool(
     const ThreadPoolOptions& options = {});
 
-/// The threads that work on one call, the calling one included.
+/// The threads that work on one call, the calling one included. Thread-safe.
 PBATCH_API int thread_count(const ThreadPool& pool);
 
 }  // namespace pbatch

@@ -13,6 +13,7 @@ struct WeightMemory {
   std::int64_t given_up = 0;  ///< how often a plan or a copy was given up for the limit
 };
 
+/// As it is now. Thread-safe.
 PBATCH_API WeightMemory weight_memory();
 
 /// A bound for `bytes`, from now on and at once; 0, as it is at first, for none. Above it, plans
