@@ -93,8 +93,9 @@ Tensor positive(Shape shape) {
 // From one table, element_functions.inc. On a device log, log1p and exp of Softplus are its own
 // library's.
 TEST(DeviceOps, FunctionsOfOneNumber) {
-  for (const char* op : {"Abs", "Elu", "Erf", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Neg",
-                         "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh"}) {
+  for (const char* op :
+       {"Abs", "Elu", "Erf", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Neg", "Relu", "Selu",
+        "Shrink", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"}) {
     SCOPED_TRACE(op);
     OneNode(op, 14).input(some({3, 5, 7})).expect_same_bits();
   }

@@ -1,0 +1,23 @@
+// Relu, of integers, too. A NaN stays a NaN.
+#include "kernel/element_functions.h"
+#include "op/math/unary.h"
+
+namespace pbatch {
+namespace {
+
+struct Relu {
+  template <class T>
+  static T apply(T x, const UnaryParams&) {
+    return relu_of(x);
+  }
+};
+
+constexpr UnaryTable kRelu = unary_table<Relu>(NumberTypes{});
+
+}  // namespace
+
+Result<std::unique_ptr<Op>> make_relu(const Graph&, const Node& node) {
+  return make_unary(kRelu, node);
+}
+
+}  // namespace pbatch
