@@ -31,22 +31,23 @@ void must_equal(const std::vector<Number>& actual, const std::vector<Number>& ex
 struct Call {
   std::int64_t which, count;
   int vectors, log;
-  VectorParams params;
+  float alpha, beta;
   Floats x;
   double mean;
 };
 
 Call read_call(Input& in) {
   Call c = {};
-  c.which = in.below(kVectorFunctions + 6);
+  c.which = in.below(kFunctionsOfOne + 6);
   c.count = 1 + in.below(80);
   c.vectors = static_cast<int>(1 + in.below(16));
   c.log = static_cast<int>(in.below(2));
-  const Floats params = in.floats(4);
-  c.params = {params[0], params[1], params[2]};
-  c.mean = params[3];
-  c.x = in.floats(c.which == kVectorFunctions ? (c.count - 1) * kTileStride + c.vectors
-                                              : 2 * c.count);
+  const Floats params = in.floats(3);
+  c.alpha = params[0];
+  c.beta = params[1];
+  c.mean = params[2];
+  c.x =
+      in.floats(c.which == kFunctionsOfOne ? (c.count - 1) * kTileStride + c.vectors : 2 * c.count);
   return c;
 }
 
@@ -54,7 +55,7 @@ Call read_call(Input& in) {
 std::vector<double> run(const VectorFns& fns, const Call& c) {
   const float* const x = c.x.data();
   Floats y(c.x);
-  switch (c.which - kVectorFunctions) {
+  switch (c.which - kFunctionsOfOne) {
     case 0:
       fns.softmax_columns(c.count, kTileStride, c.vectors, c.log, x, y.data());
       break;
@@ -72,7 +73,7 @@ std::vector<double> run(const VectorFns& fns, const Call& c) {
       fns.add_into(c.count, x + c.count, y.data());
       break;
     default:
-      fns.apply(static_cast<VectorFunction>(c.which), 2 * c.count, x, &c.params, y.data());
+      fns.apply(static_cast<ElementFunction>(c.which), 2 * c.count, x, c.alpha, c.beta, y.data());
   }
   return {y.begin(), y.end()};
 }

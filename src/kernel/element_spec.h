@@ -14,6 +14,20 @@ enum class ElementFunction : uint8_t {
 #undef PBATCH_ELEMENT_2
 };
 
+/// How many there are of one number, and in all.
+#define PBATCH_ELEMENT_1(op_type, name, alpha, alpha_default, beta, beta_default, y) +1
+#define PBATCH_ELEMENT_2(op_type, name, y)
+constexpr int kFunctionsOfOne = 0
+#include "kernel/element_functions.inc"
+    ;
+#undef PBATCH_ELEMENT_2
+#define PBATCH_ELEMENT_2(op_type, name, y) +1
+constexpr int kElementFunctions = 0
+#include "kernel/element_functions.inc"
+    ;
+#undef PBATCH_ELEMENT_1
+#undef PBATCH_ELEMENT_2
+
 /// How ONNX calls a function.
 struct ElementSpec {
   const char* op_type;

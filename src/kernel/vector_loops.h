@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "kernel/element_functions.h"
 #include "kernel/vector_math.h"
 #include "kernel/vectors.h"
 #include "layout/scheme.h"
@@ -42,28 +43,21 @@ inline void map(int64_t count, const float* x, float* y, F f) {
   for (int64_t i = 0; i < count; ++i) y[i] = f(x[i]);
 }
 
-void apply(VectorFunction function, int64_t count, const float* x, const VectorParams* params,
+void apply(ElementFunction function, int64_t count, const float* x, float alpha, float beta,
            float* y) {
-  const VectorParams p = *params;
   switch (function) {
-    case kVectorExp:
-      return map(count, x, y, [](float v) { return exp_of(v); });
-    case kVectorTanh:
-      return map(count, x, y, [](float v) { return tanh_of_float(v); });
-    case kVectorSigmoid:
-      return map(count, x, y, [](float v) { return sigmoid_of(v); });
-    case kVectorErf:
-      return map(count, x, y, [](float v) { return erf_of(v); });
-    case kVectorGelu:
-      return map(count, x, y, [](float v) { return gelu_of(v); });
-    case kVectorGeluTanh:
-      return map(count, x, y, [](float v) { return gelu_tanh_of(v); });
-    case kVectorSwish:
-      return map(count, x, y, [p](float v) { return swish_of(v, p.a); });
-    case kVectorMish:
-      return map(count, x, y, [](float v) { return mish_of(v); });
-    case kVectorElu:
-      return map(count, x, y, [p](float v) { return elu_of(v, p.a, p.b, p.c); });
+#define PBATCH_ELEMENT_1(op_type, name, alpha_name, alpha_default, beta_name, beta_default, \
+                         result)                                                            \
+  case ElementFunction::name:                                                               \
+    return map(count, x, y, [alpha, beta](float v) {                                        \
+      return element<ElementFunction::name>(v, 0.0f, alpha, beta);                          \
+    });
+#define PBATCH_ELEMENT_2(op_type, name, result) \
+  case ElementFunction::name:                   \
+    return;
+#include "kernel/element_functions.inc"
+#undef PBATCH_ELEMENT_1
+#undef PBATCH_ELEMENT_2
   }
 }
 
@@ -93,21 +87,25 @@ inline bool has_exact_inverse(float d) {
   return (bits & 0x7fffff) == 0 && exponent >= 1 && exponent <= 253;
 }
 
-void combine(VectorArithmetic op, int64_t count, const float* a, int64_t a_step, const float* b,
-             int64_t b_step, float* y) {
-  switch (op) {
-    case kVectorAdd:
-      return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { return u + v; });
-    case kVectorSub:
-      return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { return u - v; });
-    case kVectorMul:
-      return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { return u * v; });
-    case kVectorDiv:
-      if (b_step == 0 && has_exact_inverse(*b)) {
-        const float inverse = 1.0f / *b;
-        return map_pairs(count, a, a_step, &inverse, 0, y, [](float u, float v) { return u * v; });
-      }
-      return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { return u / v; });
+void combine(ElementFunction function, int64_t count, const float* a, int64_t a_step,
+             const float* b, int64_t b_step, float* y) {
+  if (function == ElementFunction::div && b_step == 0 && has_exact_inverse(*b)) {
+    const float inverse = 1.0f / *b;
+    return map_pairs(count, a, a_step, &inverse, 0, y, [](float u, float v) { return u * v; });
+  }
+  switch (function) {
+#define PBATCH_ELEMENT_1(op_type, name, alpha_name, alpha_default, beta_name, beta_default, \
+                         result)                                                            \
+  case ElementFunction::name:                                                               \
+    return;
+#define PBATCH_ELEMENT_2(op_type, name, result)                             \
+  case ElementFunction::name:                                               \
+    return map_pairs(count, a, a_step, b, b_step, y, [](float u, float v) { \
+      return element<ElementFunction::name>(u, v, 0.0f, 0.0f);              \
+    });
+#include "kernel/element_functions.inc"
+#undef PBATCH_ELEMENT_1
+#undef PBATCH_ELEMENT_2
   }
 }
 

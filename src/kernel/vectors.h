@@ -5,40 +5,22 @@
 
 #include <stdint.h>
 
+#include "kernel/element_spec.h"
+
 namespace pbatch {
 
-/// y = f(x). Within 5e-7 of the exact result, relative or, where it is below 1, absolute, whichever
-/// is more; of the two Gelus, which are x times what is nearly 0 or 1, 5e-7 times x. NaN gives NaN,
-/// infinities their limits, and odd functions keep the sign of a zero.
-enum VectorFunction {
-  kVectorExp,
-  kVectorTanh,
-  kVectorSigmoid,
-  kVectorErf,
-  kVectorGelu,      ///< x / 2 * (1 + erf(x / sqrt(2)))
-  kVectorGeluTanh,  ///< its approximation by tanh
-  kVectorSwish,     ///< x * sigmoid(a x)
-  kVectorMish,      ///< x * tanh(log(1 + e^x))
-  kVectorElu,       ///< x < 0: a * (e^(b x) - 1); else c * x
-};
-enum { kVectorFunctions = 9 };
-
-struct VectorParams {
-  float a, b, c;
-};
-
-enum VectorArithmetic { kVectorAdd, kVectorSub, kVectorMul, kVectorDiv };
-enum { kVectorArithmetics = 4 };
-
 struct VectorFns {
-  /// y may be x.
-  void (*apply)(VectorFunction f, int64_t count, const float* x, const VectorParams* params,
+  /// y = f(x), of a function of one number (element_functions.inc); y may be x. What has an
+  /// exponential in it is within 5e-7 of the exact result, relative or, where it is below 1,
+  /// absolute, whichever is more; of Gelu, which is x times what is nearly 0 or 1, 5e-7 times x.
+  /// NaN gives NaN, infinities their limits, and odd functions keep the sign of a zero.
+  void (*apply)(ElementFunction f, int64_t count, const float* x, float alpha, float beta,
                 float* y);
 
-  /// y[i] = a[i * a_step] op b[i * b_step], rounded once; steps are 0 or 1. y may be an input with
-  /// a step of 1.
-  void (*combine)(VectorArithmetic op, int64_t count, const float* a, int64_t a_step,
-                  const float* b, int64_t b_step, float* y);
+  /// y[i] = f(a[i * a_step], b[i * b_step]), of a function of two numbers; steps are 0 or 1. y may
+  /// be an input with a step of 1.
+  void (*combine)(ElementFunction f, int64_t count, const float* a, int64_t a_step, const float* b,
+                  int64_t b_step, float* y);
 
   /// `vectors` <= 16 vectors side by side: element i of vector v lies at i * stride + v. y as x,
   /// and may be x. NaN in a vector makes all of it NaN. `log`: the logarithm of the softmax.

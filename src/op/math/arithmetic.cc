@@ -4,8 +4,8 @@
 #include <limits>
 #include <type_traits>
 
-#include "kernel/vector_fns.h"
 #include "op/math/binary.h"
+#include "op/math/element_function.h"
 
 namespace pbatch {
 namespace {
@@ -44,28 +44,15 @@ struct IntegerDiv {
   }
 };
 
-template <VectorArithmetic op>
-bool float_loop(std::int64_t count, const void* a, std::int64_t a_step, const void* b,
-                std::int64_t b_step, void* y) {
-  vector_fns().combine(op, count, static_cast<const float*>(a), a_step,
-                       static_cast<const float*>(b), b_step, static_cast<float*>(y));
-  return true;
-}
-
-template <VectorArithmetic op>
-constexpr BinaryTable with_floats(BinaryTable table) {
-  table.loops[dtype_index(DType::f32)] = &float_loop<op>;
-  return table;
-}
-
-constexpr BinaryTable kSub = with_floats<kVectorSub>(binary_table<Sub>(IntegerTypes{}));
-constexpr BinaryTable kMul = with_floats<kVectorMul>(binary_table<Mul>(IntegerTypes{}));
-constexpr BinaryTable kDiv = with_floats<kVectorDiv>(binary_table<IntegerDiv>(
+constexpr BinaryTable kSub = with_floats<ElementFunction::sub>(binary_table<Sub>(IntegerTypes{}));
+constexpr BinaryTable kMul = with_floats<ElementFunction::mul>(binary_table<Mul>(IntegerTypes{}));
+constexpr BinaryTable kDiv = with_floats<ElementFunction::div>(binary_table<IntegerDiv>(
     IntegerTypes{}, "an integer is divided by zero, or the least one by -1"));
 
 }  // namespace
 
-constinit const BinaryTable kAdd = with_floats<kVectorAdd>(binary_table<Add>(IntegerTypes{}));
+constinit const BinaryTable kAdd =
+    with_floats<ElementFunction::add>(binary_table<Add>(IntegerTypes{}));
 
 Result<std::unique_ptr<Op>> make_add(const Graph&, const Node& node) {
   return make_binary(kAdd, node);

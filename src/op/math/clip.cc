@@ -2,8 +2,10 @@
 #include <array>
 #include <limits>
 #include <string>
+#include <type_traits>
 
 #include "kernel/element_functions.h"
+#include "kernel/vector_fns.h"
 #include "op/elements.h"
 #include "op/float_checks.h"
 #include "op/node_checks.h"
@@ -27,8 +29,12 @@ void clip(std::int64_t count, const void* x, const void* low, const void* high, 
   const T hi = high != nullptr        ? *static_cast<const T*>(high)
                : Limits::has_infinity ? Limits::infinity()
                                       : Limits::max();
-  PBATCH_INDEPENDENT
-  for (std::int64_t i = 0; i < count; ++i) py[i] = limited_to(px[i], lo, hi);
+  if constexpr (std::is_same_v<T, float>) {
+    vector_fns().apply(ElementFunction::clip, count, px, lo, hi, py);
+  } else {
+    PBATCH_INDEPENDENT
+    for (std::int64_t i = 0; i < count; ++i) py[i] = limited_to(px[i], lo, hi);
+  }
 }
 
 template <class... Ts>

@@ -1,28 +1,40 @@
-// Functions of one float that are computed one by one: what kernel/element_functions.inc says of
-// them.
+// Functions of one float, as kernel/element_functions.inc says.
 #include "op/math/element_function.h"
 
 #include <algorithm>
 #include <iterator>
-
-#include "kernel/element_functions.h"
+#include <string>
 
 namespace pbatch {
 namespace {
 
-template <ElementFunction kFunction>
-struct ElementOf {
-  static float apply(float x, const UnaryParams& p) {
-    return element<kFunction>(x, 0.0F, p.alpha, p.beta);
+// Elements that are worth a thread.
+constexpr std::int64_t grain_of(ElementFunction function) {
+  switch (function) {
+    case ElementFunction::log:
+    case ElementFunction::softplus:  // of the C library
+      return 1 << 12;
+    case ElementFunction::celu:
+    case ElementFunction::elu:
+    case ElementFunction::erf:
+    case ElementFunction::exp:
+    case ElementFunction::gelu:
+    case ElementFunction::gelu_tanh:
+    case ElementFunction::mish:
+    case ElementFunction::selu:
+    case ElementFunction::sigmoid:
+    case ElementFunction::swish:
+    case ElementFunction::tanh:
+      return 1 << 13;
+    default:
+      return 1 << 15;
   }
-};
+}
 
 template <ElementFunction kFunction>
 constexpr UnaryTable element_table() {
-  UnaryTable table = unary_table<ElementOf<kFunction>>(Types<float>{});
-  const bool of_c_library =
-      kFunction == ElementFunction::log || kFunction == ElementFunction::softplus;
-  if (of_c_library) table.grain = 1 << 12;
+  UnaryTable table = with_floats<kFunction>(UnaryTable{});
+  table.grain = grain_of(kFunction);
   return table;
 }
 
@@ -34,6 +46,11 @@ constexpr UnaryTable kElementTables[] = {
 #undef PBATCH_ELEMENT_1
 #undef PBATCH_ELEMENT_2
 };
+
+Result<std::unique_ptr<Op>> make_element_op(const Node& node, ElementFunction function,
+                                            const UnaryParams& params) {
+  return make_unary(kElementTables[static_cast<std::size_t>(function)], node, params);
+}
 
 }  // namespace
 
@@ -59,7 +76,16 @@ Result<UnaryParams> read_element_params(const Node& node) {
 Result<std::unique_ptr<Op>> make_element(const Graph&, const Node& node) {
   PBATCH_ASSIGN_OR_RETURN(const UnaryParams params, read_element_params(node));
   const auto function = find_element_spec(node.op_type)->function;
-  return make_unary(kElementTables[static_cast<std::size_t>(function)], node, params);
+  return make_element_op(node, function, params);
+}
+
+Result<std::unique_ptr<Op>> make_gelu(const Graph&, const Node& node) {
+  const Result<std::string> approximate = node.string_attr("approximate", "none");
+  if (!approximate) return approximate.status();
+  if (*approximate == "none") return make_element_op(node, ElementFunction::gelu, {});
+  if (*approximate == "tanh") return make_element_op(node, ElementFunction::gelu_tanh, {});
+  return Status(ErrorCode::unsupported, "approximate = '" + *approximate + "' of Gelu is not known",
+                "use 'none' or 'tanh'");
 }
 
 }  // namespace pbatch

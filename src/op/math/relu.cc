@@ -1,6 +1,6 @@
 // Relu, of integers, too. A NaN stays a NaN.
 #include "kernel/element_functions.h"
-#include "op/math/unary.h"
+#include "op/math/element_function.h"
 
 namespace pbatch {
 namespace {
@@ -12,7 +12,7 @@ struct Relu {
   }
 };
 
-constexpr UnaryTable kRelu = unary_table<Relu>(NumberTypes{});
+constexpr UnaryTable kRelu = with_floats<ElementFunction::relu>(unary_table<Relu>(IntegerTypes{}));
 
 }  // namespace
 

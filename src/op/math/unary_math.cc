@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "op/math/arithmetic.h"
-#include "op/math/unary.h"
+#include "op/math/element_function.h"
 
 namespace pbatch {
 namespace {
@@ -52,9 +52,7 @@ struct Negate {
 struct Absolute {
   template <class T>
   static T apply(T x, const UnaryParams& p) {
-    if constexpr (std::is_floating_point_v<T>)
-      return std::fabs(x);
-    else if constexpr (std::is_unsigned_v<T>)
+    if constexpr (std::is_unsigned_v<T>)
       return x;
     else
       return x < 0 ? Negate::apply(x, p) : x;
@@ -108,8 +106,9 @@ constexpr UnaryTable kCosh = float_table<cosh_of>();
 constexpr UnaryTable kAsinh = float_table<asinh_of>();
 constexpr UnaryTable kAcosh = float_table<acosh_of>();
 constexpr UnaryTable kAtanh = float_table<atanh_of>();
-constexpr UnaryTable kNeg = unary_table<Negate>(SignedTypes{});
-constexpr UnaryTable kAbs = unary_table<Absolute>(NumberTypes{});
+constexpr UnaryTable kNeg = with_floats<ElementFunction::neg>(unary_table<Negate>(SignedTypes{}));
+constexpr UnaryTable kAbs =
+    with_floats<ElementFunction::abs>(unary_table<Absolute>(IntegerTypes{}));
 constexpr UnaryTable kSign = unary_table<Sign>(NumberTypes{});
 constexpr UnaryTable kBitwiseNot = unary_table<BitwiseNot>(IntegerTypes{});
 constexpr UnaryTable kNot = unary_table<LogicalNot>(Types<Bool>{});

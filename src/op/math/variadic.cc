@@ -6,6 +6,7 @@
 
 #include "kernel/element_functions.h"
 #include "op/math/arithmetic.h"
+#include "op/math/element_function.h"
 #include "op/node_checks.h"
 #include "op/op.h"
 
@@ -28,8 +29,10 @@ struct LargerOf {
   }
 };
 
-constexpr BinaryTable kSmaller = binary_table<SmallerOf>(NumberTypes{});
-constexpr BinaryTable kLarger = binary_table<LargerOf>(NumberTypes{});
+constexpr BinaryTable kSmaller =
+    with_floats<ElementFunction::min>(binary_table<SmallerOf>(IntegerTypes{}));
+constexpr BinaryTable kLarger =
+    with_floats<ElementFunction::max>(binary_table<LargerOf>(IntegerTypes{}));
 
 // A loop for every input but the first, each over what came out of the one before.
 class Variadic final : public Op {
