@@ -33,15 +33,32 @@ class Parts {
     return *t->data<float>();
   }
 
+  /// What is reduced, if `id` is the mean over the last dimension, which stays as 1.
+  std::optional<ValueId> mean_of(ValueId id) const;
+
   /// Whether `id` is such a constant, near `value`.
   bool is_near(ValueId id, float value) const {
     const std::optional<float> s = scalar(id);
     return s && *s > value - 1e-4F && *s < value + 1e-4F;
   }
 
+  /// Whether `id` is x^2 for this x.
+  bool is_square_of(ValueId id, ValueId x) const {
+    const Node* const pow = made_by(id, "Pow");
+    if (pow != nullptr) return pow->inputs[0] == x && is_near(pow->inputs[1], 2.0F);
+    const Node* const mul = made_by(id, "Mul");
+    return mul != nullptr && mul->inputs[0] == x && mul->inputs[1] == x;
+  }
+
  private:
   const Graph& graph_;
   std::vector<std::int32_t> producers_;
 };
+
+/// The constant float vector of two elements or more at input `i` of a node; else null.
+inline const Tensor* constant_vector(const Graph& graph, const Node& node, std::size_t i) {
+  const Tensor* const t = float_constant(graph, node, i);
+  return t != nullptr && t->rank() == 1 && t->size() >= 2 ? t : nullptr;
+}
 
 }  // namespace pbatch

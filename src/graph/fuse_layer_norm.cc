@@ -9,40 +9,23 @@
 namespace pbatch {
 namespace {
 
-// What is reduced, if `id` is the mean over the last dimension, which stays as 1.
-std::optional<ValueId> mean_of(const Graph& graph, const Parts& parts, ValueId id) {
-  const Node* const mean = parts.made_by(id, "ReduceMean");
-  if (mean == nullptr) return std::nullopt;
-  const auto keep = mean->int_attr("keepdims", 1);
-  if (!keep || *keep != 1) return std::nullopt;
-  auto axes = mean->ints_attr("axes", {});
-  if (!axes) return std::nullopt;
-  if (const ValueId given = input_or_none(*mean, 1); given != kNoValue) {
-    const Tensor* const t = graph.constant(given);
-    if (t == nullptr || t->dtype() != DType::i64) return std::nullopt;
-    axes->assign(t->data<std::int64_t>(), t->data<std::int64_t>() + t->size());
-  }
-  if (axes->size() != 1 || axes->front() != -1) return std::nullopt;
-  return mean->inputs[0];
-}
-
 // x, if `id` is x - mean(x).
-std::optional<ValueId> centred(const Graph& graph, const Parts& parts, ValueId id) {
+std::optional<ValueId> centred(const Parts& parts, ValueId id) {
   const Node* const difference = parts.made_by(id, "Sub");
   if (difference == nullptr) return std::nullopt;
-  const auto x = mean_of(graph, parts, difference->inputs[1]);
+  const auto x = parts.mean_of(difference->inputs[1]);
   return x && *x == difference->inputs[0] ? x : std::nullopt;
 }
 
 // x, if `id` is (x - mean(x))^2.
-std::optional<ValueId> squared(const Graph& graph, const Parts& parts, ValueId id) {
+std::optional<ValueId> squared(const Parts& parts, ValueId id) {
   if (const Node* pow = parts.made_by(id, "Pow");
       pow != nullptr && parts.is_near(pow->inputs[1], 2.0F)) {
-    return centred(graph, parts, pow->inputs[0]);
+    return centred(parts, pow->inputs[0]);
   }
   const Node* const mul = parts.made_by(id, "Mul");
   if (mul == nullptr || mul->inputs[0] != mul->inputs[1]) return std::nullopt;
-  return centred(graph, parts, mul->inputs[0]);
+  return centred(parts, mul->inputs[0]);
 }
 
 struct Normalized {
@@ -51,16 +34,16 @@ struct Normalized {
 };
 
 // (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon), which `div` makes.
-std::optional<Normalized> normalized(const Graph& graph, const Parts& parts, const Node& div) {
-  const auto x = centred(graph, parts, div.inputs[0]);
+std::optional<Normalized> normalized(const Parts& parts, const Node& div) {
+  const auto x = centred(parts, div.inputs[0]);
   const Node* const root = parts.made_by(div.inputs[1], "Sqrt");
   if (!x || root == nullptr) return std::nullopt;
   const Node* const sum = parts.made_by(root->inputs[0], "Add");
   if (sum == nullptr) return std::nullopt;
   const auto epsilon = parts.scalar(sum->inputs[1]);
-  const auto variance = mean_of(graph, parts, sum->inputs[0]);
+  const auto variance = parts.mean_of(sum->inputs[0]);
   if (!epsilon || !variance) return std::nullopt;
-  const auto same = squared(graph, parts, *variance);
+  const auto same = squared(parts, *variance);
   if (!same || *same != *x) return std::nullopt;
   return Normalized{*x, *epsilon};
 }
@@ -72,10 +55,8 @@ const Tensor* vector_of(const Graph& graph, std::int32_t n, const char* op_type,
   const Node& node = graph.nodes[static_cast<std::size_t>(n)];
   if (!is_onnx(node, op_type) || node.inputs.size() != 2) return nullptr;
   const std::size_t other = node.inputs[0] == id ? 1 : 0;
-  const Tensor* const t = float_constant(graph, node, other);
-  if (t == nullptr || t->rank() != 1 || t->size() < 2) return nullptr;
   *vector = node.inputs[other];
-  return t;
+  return constant_vector(graph, node, other);
 }
 
 }  // namespace
@@ -87,7 +68,7 @@ Status fuse_layer_norm(Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& div = graph.nodes[i];
     if (!is_onnx(div, "Div") || div.inputs.size() != 2 || div.outputs.size() != 1) continue;
-    const std::optional<Normalized> found = normalized(graph, parts, div);
+    const std::optional<Normalized> found = normalized(parts, div);
     if (!found) continue;
     std::int32_t last = uses.sole_consumer(div.outputs[0]);
     ValueId scale = kNoValue, bias = kNoValue;

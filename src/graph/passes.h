@@ -67,6 +67,12 @@ Status fuse_activations(Graph& graph);
 /// network that is run, too.
 Status fuse_layer_norm(Graph& graph);
 
+/// x / sqrt(mean(x^2) + epsilon) over the last dimension, times a constant vector, as exporters and
+/// expand() write it out, becomes pbatch.RmsNormalization (inputs X [..., N], scale [N]; attribute
+/// epsilon) under the name of the last node. Parts that others read stay. For a network that is
+/// run.
+Status fuse_rms_norm(Graph& graph);
+
 /// Drops Identity, Dropout in inference form, and nodes and values that no
 /// output needs. Renumbers the values. Inputs and outputs keep their names.
 Status remove_unused(Graph& graph);

@@ -20,6 +20,7 @@ struct Pass {
 
 constexpr Pass kPasses[] = {{"fuse_activations", fuse_activations},
                             {"fuse_layer_norm", fuse_layer_norm},
+                            {"fuse_rms_norm", fuse_rms_norm},
                             {"chain_steps", nullptr}};  // of plans
 
 std::string names_of_passes() {

@@ -6,8 +6,8 @@
 
 namespace pbatch {
 
-/// "fuse_activations" and "fuse_layer_norm", but for those that the environment variable
-/// PBATCH_WITHOUT names, separated by commas: for comparisons. Other names are an error.
+/// "fuse_activations", "fuse_layer_norm" and "fuse_rms_norm", but for those that the environment
+/// variable PBATCH_WITHOUT names, separated by commas: for comparisons. Other names are an error.
 Status apply_run_passes(Graph& graph);
 
 /// Whether PBATCH_WITHOUT names this pass, one of the graph or "chain_steps" (chains.h), which
