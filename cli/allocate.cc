@@ -89,6 +89,9 @@ void AllocateCommand::parse() {
     if (bits == 32)
       throw CLI::ValidationError("--bits", "float is no width to choose; leave 32 out");
   }
+  if (network.overrides.arithmetic == Arithmetic::integers) {
+    throw CLI::ValidationError("--arithmetic", "allocations are measured in floats");
+  }
   const bool picks_inputs = !inputs.files.empty() || inputs.seed;
   if (picks_inputs && !network.quantize.sample_files.empty()) {
     throw CLI::ValidationError("--samples", "--input and --random are for runs without --samples");

@@ -117,6 +117,15 @@ void LayerOverrides::add_to(CLI::App& command) {
   command.add_flag("--exact", exact,
                    "Bit-layers everywhere, the same bits on every machine: no convolution in float "
                    "because that is faster");
+  command
+      .add_option_function<std::string>(
+          "--arithmetic",
+          [this](const std::string& text) {
+            arithmetic = text == "integer" ? Arithmetic::integers : Arithmetic::floats;
+          },
+          "Between products: float, or integers alone, with the same bits on every machine")
+      ->check(CLI::IsMember({"float", "integer"}))
+      ->default_str("float");
 }
 
 void LayerOverrides::parse() {
@@ -148,13 +157,16 @@ Result<Precision> precision_of_allocation(const std::string& file, const Session
   PBATCH_ASSIGN_OR_RETURN(Precision precision, Precision::from_allocation(file, session));
   for (const auto& [name, bits] : overrides.layers) precision.layers[name] = bits;
   precision.exact = overrides.exact;
+  precision.arithmetic = overrides.arithmetic;
   return precision;
 }
 
 std::string width_name(const Precision& precision) {
-  const std::string base = precision.all.weight_bits == 32
-                               ? "float"
-                               : std::to_string(precision.all.weight_bits) + "-bit";
+  const std::string base =
+      precision.all.weight_bits == 32
+          ? "float"
+          : std::to_string(precision.all.weight_bits) + "-bit" +
+                (precision.arithmetic == Arithmetic::integers ? " integer" : "");
   return precision.layers.empty() ? base : base + " + layers";
 }
 

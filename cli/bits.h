@@ -26,15 +26,18 @@ std::vector<int> parse_cpus(const std::string& text);
 /// --allocation FILE, in place of --bits.
 CLI::Option* add_allocation_option(CLI::App& command, std::string& file);
 
-/// --layer NAME=W[,A], repeated, and --exact.
+/// --layer NAME=W[,A], repeated, --exact and --arithmetic.
 struct LayerOverrides {
   std::vector<std::string> texts;
   bool exact = false;
+  Arithmetic arithmetic = Arithmetic::floats;
   std::map<std::string, LayerPrecision> layers;
 
   void add_to(CLI::App& command);
   /// Reads the texts; throws CLI::ValidationError.
   void parse();
+  /// The precision of these bits with all that.
+  Precision with(const LayerPrecision& all) const { return {all, layers, exact, arithmetic}; }
   /// An error that lists the layers if one is unknown.
   Status check(const Session& session) const;
 };

@@ -25,6 +25,7 @@ void add_sweep(CLI::App& app, Work& work);
 void add_allocate(CLI::App& app, Work& work);
 void add_bench(CLI::App& app, Work& work);
 void add_plan(CLI::App& app, Work& work);
+void add_export_c(CLI::App& app, Work& work);
 
 /// Options that several commands share.
 void add_json_option(CLI::App& command, OutputOptions& output);

@@ -4,7 +4,9 @@
 
 #include <filesystem>
 
+#include "cli/bits.h"
 #include "cli/command.h"
+#include "cli/shapes.h"
 #include "pbatch/session.h"
 #include "tools/io/port_files.h"
 #include "tools/render/table.h"
@@ -14,10 +16,14 @@ namespace pbatch::cli {
 namespace {
 
 struct InspectCommand {
-  std::string file;
+  std::string file, bits_text = "8";
+  LayerOverrides overrides;
+  ShapeFlags shapes;
+  LayerPrecision bits;
   OutputOptions output;
 
   Status run() const;
+  Result<std::string> describe_bounds(const Session& session, nlohmann::json& json) const;
 };
 
 // Bytes of a layer's weights and scales at width n.
@@ -96,6 +102,39 @@ Result<std::string> describe_model(const std::string& file, const Session& sessi
   return text + fmt::format("constants kept as floats: {}\n", human_bytes(double(float_bytes)));
 }
 
+// The greatest sums of an integer run: what proves that none overflows.
+Result<std::string> InspectCommand::describe_bounds(const Session& session,
+                                                    nlohmann::json& json) const {
+  const std::map<std::string, Shape> given = shapes.parse();
+  PBATCH_RETURN_IF_ERROR(check_shape_names(session, given));
+  PBATCH_RETURN_IF_ERROR(overrides.check(session));
+  std::vector<InputShape> wanted;
+  for (const auto& [input, shape] : given) wanted.push_back({input, shape});
+  PBATCH_ASSIGN_OR_RETURN(const std::vector<AccumulatorBound> bounds,
+                          session.accumulators(overrides.with(bits), wanted));
+  Table table({"product", "rows", "cols", "weights", "inputs", "greatest sum", "bits", "of a run",
+               "runs in 16 bits"});
+  json["accumulators"] = nlohmann::json::array();
+  for (const AccumulatorBound& b : bounds) {
+    const int width = b.largest < 2147483648.0 ? 32 : 64;
+    table.add({b.node, std::to_string(b.rows), std::to_string(b.cols),
+               fmt::format("{}-bit", b.weight_bits), fmt::format("{}-bit", b.activation_bits),
+               fmt::format("{:.0f}", b.largest), std::to_string(width),
+               fmt::format("{:.0f}", b.largest_run),
+               fmt::format("{} of {}", b.runs_in_16, b.runs)});
+    json["accumulators"].push_back({{"node", b.node},
+                                    {"rows", b.rows},
+                                    {"cols", b.cols},
+                                    {"weight_bits", b.weight_bits},
+                                    {"activation_bits", b.activation_bits},
+                                    {"largest", b.largest},
+                                    {"largest_run", b.largest_run},
+                                    {"runs", b.runs},
+                                    {"runs_in_16_bits", b.runs_in_16}});
+  }
+  return "sums of an integer run:\n" + table.to_string();
+}
+
 Status InspectCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {file}));
   PBATCH_ASSIGN_OR_RETURN(const NetworkSummary summary, summarize_network(file));
@@ -106,12 +145,21 @@ Status InspectCommand::run() const {
   std::error_code error;
   const auto file_bytes = std::filesystem::file_size(file, error);
   json["file_bytes"] = error ? 0 : static_cast<std::int64_t>(file_bytes);
+  if (summary.is_float && overrides.arithmetic == Arithmetic::integers) {
+    return Status(ErrorCode::invalid_argument, "integer arithmetic needs a network of bit-layers",
+                  "make one with 'pbatch quantize'")
+        .in_file(file);
+  }
   if (summary.is_float) {
     PBATCH_ASSIGN_OR_RETURN(const std::string text, describe_float(file, summary, json));
     return deliver(output, text, json);
   }
   PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = 1}));
-  PBATCH_ASSIGN_OR_RETURN(const std::string text, describe_model(file, session, json));
+  PBATCH_ASSIGN_OR_RETURN(std::string text, describe_model(file, session, json));
+  if (overrides.arithmetic == Arithmetic::integers) {
+    PBATCH_ASSIGN_OR_RETURN(const std::string bounds, describe_bounds(session, json));
+    text += bounds;
+  }
   return deliver(output, text, json);
 }
 
@@ -121,8 +169,17 @@ void add_inspect(CLI::App& app, Work& work) {
   auto command = std::make_shared<InspectCommand>();
   CLI::App* sub = app.add_subcommand("inspect", "Show inputs, outputs, layers, planes and sizes");
   sub->add_option("file", command->file, "A pbatch model or a float ONNX network")->required();
+  command->overrides.add_to(*sub);
+  sub->add_option("--bits", command->bits_text, "With --arithmetic integer: the widths to prove")
+      ->type_name("W[,A]")
+      ->capture_default_str();
+  command->shapes.add_to(*sub, "With --arithmetic integer: shape of an input");
   add_json_option(*sub, command->output);
-  sub->callback([command, &work] { work = [command] { return command->run(); }; });
+  sub->callback([command, &work] {
+    command->bits = parse_precision(command->bits_text, "--bits");
+    command->overrides.parse();
+    work = [command] { return command->run(); };
+  });
 }
 
 }  // namespace pbatch::cli

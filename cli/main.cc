@@ -50,7 +50,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Work work;
   for (const auto add : {add_quantize, add_inspect, add_run, add_eval, add_compare, add_sweep,
-                         add_allocate, add_bench, add_plan, add_serve}) {
+                         add_allocate, add_bench, add_plan, add_export_c, add_serve}) {
     add(app, work);
   }
   try {

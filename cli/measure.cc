@@ -129,6 +129,7 @@ namespace {
 void name_row(const Contender& c, nlohmann::json& row) {
   if (!c.baseline.empty()) row["baseline"] = c.baseline;
   if (!c.allocation.empty()) row["allocation"] = c.allocation;
+  if (c.precision.arithmetic == Arithmetic::integers) row["arithmetic"] = "integer";
 }
 
 std::string weights_column(const Contender& c) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <sstream>
 #include <string>
 
 #include "tools/io/array_file.h"
@@ -67,7 +68,10 @@ Status add_contenders(const NetworkFlags& flags, Networks* nets) {
   for (const int width : widths) {
     if (width == 32) continue;  // the float row stands first already
     for (const int abits : flags.activation_bits) {
-      const Contender c{&quantized, {{width, abits}, overrides, flags.overrides.exact}, {}};
+      const Contender c{
+          &quantized,
+          {{width, abits}, overrides, flags.overrides.exact, flags.overrides.arithmetic},
+          {}};
       // A width that is not there is an error before anything else is measured.
       PBATCH_RETURN_IF_ERROR(quantized.weight_bytes(c.precision).status());
       nets->contenders.push_back(c);
@@ -101,6 +105,21 @@ namespace {
 std::string flag_of(std::string name) {
   std::replace(name.begin(), name.end(), '_', '-');
   return "--" + name;
+}
+
+// "x=0:1"
+Result<InputRange> parse_input_range(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  InputRange range;
+  std::istringstream numbers(equals == std::string::npos ? "" : text.substr(equals + 1));
+  char colon = 0;
+  if (equals == 0 || !(numbers >> range.least >> colon >> range.greatest) || colon != ':' ||
+      numbers.peek() != std::char_traits<char>::eof()) {
+    return Status(ErrorCode::invalid_argument, "--input-range '" + text + "' is no range",
+                  "write NAME=LEAST:GREATEST, such as x=0:1");
+  }
+  range.input = text.substr(0, equals);
+  return range;
 }
 
 }  // namespace
@@ -140,6 +159,11 @@ void QuantizeFlags::add_to(CLI::App& command) {
                       ->allow_extra_args(false);
   add(samples_flag_);
   add(command
+          .add_option("--input-range", range_texts,
+                      "What a float input can be, for integer arithmetic; may be repeated")
+          ->type_name("NAME=LEAST:GREATEST")
+          ->allow_extra_args(false));
+  add(command
           .add_option("--exclude", options.exclude,
                       "Node that stays float; '*' matches anything; may be repeated")
           ->type_name("NAME")
@@ -147,6 +171,11 @@ void QuantizeFlags::add_to(CLI::App& command) {
 }
 
 Status QuantizeFlags::load_samples(const std::string& file) {
+  options.input_ranges.clear();
+  for (const std::string& text : range_texts) {
+    PBATCH_ASSIGN_OR_RETURN(InputRange range, parse_input_range(text));
+    options.input_ranges.push_back(std::move(range));
+  }
   if (sample_files.empty()) return Status::ok();
   PBATCH_ASSIGN_OR_RETURN(const Session session, Session::load(file, {.threads = 1}));
   options.samples.clear();

@@ -19,8 +19,9 @@ namespace pbatch::cli {
 struct QuantizeFlags {
   QuantizeOptions options;
   std::vector<std::string> sample_files;  ///< FILE or INPUT=FILE
+  std::vector<std::string> range_texts;   ///< INPUT=LEAST:GREATEST
   void add_to(CLI::App& command);
-  /// Reads the samples for the network `file`. Errors of reading.
+  /// Reads the samples for the network `file`, and the ranges. Errors of reading.
   Status load_samples(const std::string& file);
   /// Whether any was given that says how to quantize.
   bool given() const;

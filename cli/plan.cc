@@ -85,7 +85,7 @@ Status PlanCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, session.files()));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
-  Precision precision{bits, overrides.layers, overrides.exact};
+  Precision precision = overrides.with(bits);
   if (!allocation.empty()) {
     PBATCH_ASSIGN_OR_RETURN(precision, precision_of_allocation(allocation, session, overrides));
   }

@@ -57,7 +57,8 @@ void RunCommand::parse() {
 
 Result<Precision> RunCommand::precision_for(const Session& session) const {
   if (Status s = overrides.check(session); !s) return std::move(s).in_file(file);
-  if (session.layers().empty() && allocation.empty()) {
+  if (session.layers().empty() && allocation.empty() &&
+      overrides.arithmetic == Arithmetic::floats) {
     if (bits_option->count() > 0 && bits.weight_bits != 32) {
       return Status(ErrorCode::invalid_argument, "it is a float network, which has no bit-layers",
                     "leave --bits out, or turn it into a model with 'pbatch quantize'")
@@ -66,8 +67,8 @@ Result<Precision> RunCommand::precision_for(const Session& session) const {
     return Precision::f32();
   }
   if (!allocation.empty()) return precision_of_allocation(allocation, session, overrides);
-  if (bits_option->count() > 0) return Precision{bits, overrides.layers, overrides.exact};
-  return Precision{{session.max_weight_bits(), 16}, overrides.layers, overrides.exact};
+  if (bits_option->count() > 0) return overrides.with(bits);
+  return overrides.with({session.max_weight_bits(), 16});
 }
 
 Status RunCommand::run() const {
@@ -145,6 +146,7 @@ Status RunCommand::run() const {
   json["file"] = file;
   json["weight_bits"] = precision.all.weight_bits;
   json["activation_bits"] = precision.all.activation_bits;
+  if (precision.arithmetic == Arithmetic::integers) json["arithmetic"] = "integer";
   json["run_us"] = us;
   json["outputs"] = list;
   if (!allocation.empty()) json["allocation"] = allocation;
@@ -152,8 +154,9 @@ Status RunCommand::run() const {
       !allocation.empty() ? "bits of " + printable(allocation)
       : precision.all.weight_bits == 32
           ? "float"
-          : fmt::format("{} weight bits, {} activation bits", precision.all.weight_bits,
-                        precision.all.activation_bits);
+          : fmt::format("{} weight bits, {} activation bits{}", precision.all.weight_bits,
+                        precision.all.activation_bits,
+                        precision.arithmetic == Arithmetic::integers ? ", integers alone" : "");
   return deliver(output,
                  profile + table.to_string() +
                      fmt::format("{}; first run: {}\n", how, human_time(us)) +

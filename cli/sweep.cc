@@ -84,6 +84,10 @@ Status SweepCommand::measure_unlabelled(const Networks& nets, Progress& progress
 
 // Beside each width an allocation that reads as many bytes: more contenders.
 Status SweepCommand::add_planned(Networks* nets, Progress& progress) const {
+  if (network.overrides.arithmetic == Arithmetic::integers) {
+    nets->no_plan_note = "no planned widths: allocations are measured in floats\n";
+    return Status::ok();
+  }
   QuantizeFlags flags = network.quantize;
   if (data.given()) {
     PBATCH_ASSIGN_OR_RETURN(const Dataset dataset, data.load());

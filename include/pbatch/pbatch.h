@@ -227,6 +227,14 @@ PBATCH_API pbatch_code pbatch_run(const pbatch_session* session, const pbatch_te
                                   size_t count, const pbatch_precision* precision,
                                   pbatch_outputs** outputs, pbatch_error* error);
 
+/* The same in integer arithmetic: no float between inputs and outputs, the same bits on every
+ * machine. Activation bits are 8 or 16. Fails, naming the node, where an operator has no integer
+ * form or a scale is missing. */
+PBATCH_API pbatch_code pbatch_run_integer(const pbatch_session* session,
+                                          const pbatch_tensor* inputs, size_t count,
+                                          const pbatch_precision* precision,
+                                          pbatch_outputs** outputs, pbatch_error* error);
+
 /* Results stand in the order of pbatch_output; all their pointers are
  * valid until pbatch_outputs_free, also after the session is gone. */
 PBATCH_API size_t pbatch_outputs_count(const pbatch_outputs* outputs);

@@ -21,6 +21,12 @@ struct LayerPrecision {
   friend auto operator<=>(const LayerPrecision&, const LayerPrecision&) = default;
 };
 
+/// What a run computes with.
+enum class Arithmetic {
+  floats,   ///< products of bit-layers in integers, everything between them in floats
+  integers  ///< integers alone, with scales decided beforehand (docs/integer.md)
+};
+
 /// The precision of a run: one default and overrides by layer name. Layers that a model wants read
 /// at some width at least (LayerInfo::min_weight_bits) are, unless an override names them. A value,
 /// passed to every run; no session remembers it.
@@ -33,9 +39,16 @@ struct Precision {
   /// float products takes an item at a time (FloatBackend::by_row), so that the items of a batch
   /// get the bits that they get alone.
   bool exact = false;
+  /// With integers no float stands between input and output, and results have the same bits on
+  /// every machine. Activation bits are 8 or 16; every layer has bit-layers' widths. A run fails,
+  /// naming the node, where an operator has no integer form or a scale is missing.
+  Arithmetic arithmetic = Arithmetic::floats;
 
   static Precision bits(int weight_bits, int activation_bits = 16) {
     return {{weight_bits, activation_bits}, {}, false};
+  }
+  static Precision integer(int weight_bits, int activation_bits = 16) {
+    return {{weight_bits, activation_bits}, {}, false, Arithmetic::integers};
   }
   static Precision f32() { return {{32, 32}, {}, false}; }
   /// What the bit allocation `path`, a file that `pbatch allocate` wrote, gives the layers of

@@ -35,6 +35,12 @@ struct Sample {
   bool pixels = false;  ///< u8 pixels, which a float input takes divided by 255
 };
 
+/// What the numbers of an input can be.
+struct InputRange {
+  std::string input;
+  double least = 0, greatest = 0;
+};
+
 struct QuantizeOptions {
   int planes = 8;          ///< bit-layers stored per matrix, 1 to 16
   int group = kAutoGroup;  ///< columns per scale: 32, 64, 128, 0 for whole rows, kAutoGroup
@@ -57,6 +63,8 @@ struct QuantizeOptions {
   double row_sums = 0.03;
   Scheme scheme = Scheme::automatic;  ///< Session::quantize_in_memory takes automatic for plain
   std::vector<Sample> samples;        ///< replace self-made statistics and improve on them
+  /// For integer arithmetic, beside what the samples show (docs/integer.md): kept in the model.
+  std::vector<InputRange> input_ranges;
   /// Told how far the work is: what is done now, steps done, steps in all. From the calling thread.
   /// Must not throw.
   std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> progress;

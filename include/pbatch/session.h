@@ -11,6 +11,7 @@
 
 #include "pbatch/device.h"
 #include "pbatch/export.h"
+#include "pbatch/integer.h"
 #include "pbatch/network.h"
 #include "pbatch/plan.h"
 #include "pbatch/precision.h"
@@ -124,6 +125,16 @@ class PBATCH_API Session {
   /// Bytes of planes, scales and float constants of the model that one run at this precision reads.
   /// Errors of `precision` as from run(). Thread-safe.
   Result<std::int64_t> weight_bytes(const Precision& precision) const;
+  /// What proves that no sum of an integer run overflows, product by product. Inputs as of plan();
+  /// errors as from an integer run.
+  Result<std::vector<AccumulatorBound>> accumulators(const Precision& precision,
+                                                     std::span<const InputShape> shapes = {}) const;
+  /// The integer run at this precision, for inputs of these shapes (free dimensions that they leave
+  /// out count 1), as C99 without floats, allocations or libraries: NAME.c, NAME.h, the steps, a
+  /// makefile, and a test of the bits that the network gives for made-up inputs. `name`: a C
+  /// identifier. Errors as from an integer run.
+  Result<std::vector<SourceFile>> export_c(const std::string& name, const Precision& precision,
+                                           std::span<const InputShape> shapes = {}) const;
   /// Bytes that weights take besides those of the model: scales as kernels read them, and copies in
   /// kernels' layouts, of all precisions that are ready (weight_memory.h). Sessions of one file
   /// share them. Not counted: the floats that weight_bits 32 runs on, and a GPU's memory.

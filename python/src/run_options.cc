@@ -15,7 +15,7 @@ namespace {
 [[noreturn]] void raise_bad_value(const std::string& key, const std::string& value) {
   raise_invalid("run option '" + key + "' cannot be '" + value + "'",
                 "pbatch.bits and pbatch.abits are numbers, pbatch.layers is NAME=BITS[,ABITS], "
-                "several with ';' between them");
+                "several with ';' between them, pbatch.arithmetic is float or integer");
 }
 
 int read_number(const std::string& key, const std::string& text) {
@@ -53,9 +53,13 @@ void set_entry(RunOptions& options, const std::string& key, const std::string& v
     read_layers(options, key, value);
   } else if (key == "pbatch.exact") {
     options.precision.exact = read_number(key, value) != 0;
+  } else if (key == "pbatch.arithmetic") {
+    if (value != "float" && value != "integer") raise_bad_value(key, value);
+    options.precision.arithmetic = value == "integer" ? Arithmetic::integers : Arithmetic::floats;
   } else if (key.starts_with("pbatch.")) {
     raise_invalid("there is no run option '" + key + "'",
-                  "use pbatch.bits, pbatch.abits, pbatch.layers or pbatch.exact");
+                  "use pbatch.bits, pbatch.abits, pbatch.layers, pbatch.exact or "
+                  "pbatch.arithmetic");
   }
   options.entries[key] = value;
 }
@@ -74,6 +78,7 @@ void apply(const RunOptions& options, Precision* precision) {
   const Precision& said = options.precision;
   if (says("pbatch.bits")) precision->all.weight_bits = said.all.weight_bits;
   if (says("pbatch.abits")) precision->all.activation_bits = said.all.activation_bits;
+  if (says("pbatch.arithmetic")) precision->arithmetic = said.arithmetic;
   if (says("pbatch.exact")) precision->exact = said.exact;
   if (says("pbatch.layers")) precision->layers = said.layers;
 }
@@ -88,10 +93,10 @@ void bind_run_options(nb::module_& m) {
       ">>> y, = session.run(None, {\"x\": x}, options)");
   c.def(nb::init<>());
   c.def("add_run_config_entry", &set_entry, nb::arg("key"), nb::arg("value"),
-        "\"pbatch.bits\", \"pbatch.abits\", \"pbatch.layers\" (\"fc1=3,8;fc2=4\") "
-        "or\n\"pbatch.exact\" "
-        "(\"1\": no convolution in float because that is faster). Other keys are "
-        "kept and have no\neffect. Raises InvalidArgumentError for a value that is none.");
+        "\"pbatch.bits\", \"pbatch.abits\", \"pbatch.layers\" (\"fc1=3,8;fc2=4\"), "
+        "\"pbatch.exact\" (\"1\": no\nconvolution in float because that is faster) or "
+        "\"pbatch.arithmetic\" (\"integer\": no float between inputs\nand outputs). Other keys are "
+        "kept and have no effect. Raises InvalidArgumentError for a value that is none.");
   c.def("get_run_config_entry", &entry, nb::arg("key"), "The entry as it was added.");
   const char* const kept = "Kept for programs of onnxruntime; it has no effect.";
   c.def_rw("log_severity_level", &RunOptions::log_severity_level, kept);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "api/input_ranges.h"
 #include "base/thread_pool.h"
 #include "calibrate/calibration.h"
 #include "quantize/fold_lookups.h"
@@ -37,18 +38,21 @@ Result<QuantizeReport> quantize_loaded(Graph& graph, const QuantizeOptions& opti
         "its codes have more than 8 planes, of which the others would only refine";
   }
   const bool may_be_plain = options.scheme == Scheme::automatic && options.samples.empty();
-  if (is_compensated(options)) {
+  if (is_compensated(options) || !options.samples.empty()) {
     auto made = Calibration::create(graph, options, pool);
     if (made) {
       calibration = std::move(made).value();
-      report.statistics = statistics_name(calibration->statistics());
+      if (is_compensated(options)) {
+        report.statistics = statistics_name(calibration->statistics());
+      }
     } else if (may_be_plain && made.status().code() != ErrorCode::out_of_memory) {
       report.plain_reason = made.status().message();
     } else {
       return made.status();
     }
   }
-  Result<std::vector<LayerReport>> layers = quantize_graph(graph, options, calibration.get());
+  Result<std::vector<LayerReport>> layers =
+      quantize_graph(graph, options, is_compensated(options) ? calibration.get() : nullptr);
   if (!layers && may_be_plain && calibration != nullptr) {
     // It does not run on what was made up for it.
     report.plain_reason = layers.status().message();
@@ -56,6 +60,10 @@ Result<QuantizeReport> quantize_loaded(Graph& graph, const QuantizeOptions& opti
     layers = quantize_graph(graph, options);
   }
   PBATCH_ASSIGN_OR_RETURN(report.layers, std::move(layers));
+  if (calibration != nullptr && report.plain_reason.empty()) {
+    PBATCH_RETURN_IF_ERROR(calibration->add_input_ranges(graph));
+  }
+  PBATCH_RETURN_IF_ERROR(add_input_ranges(graph, options));
   for (const LayerReport& layer : report.layers) {
     if (layer.same_as.empty()) report.float_bytes += layer.float_bytes;
   }

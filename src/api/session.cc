@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "base/buffer_pool.h"
+#include "api/session_impl.h"
 #include "base/fork.h"
 #include "base/recent.h"
 #include "base/thread_pool.h"
@@ -35,64 +35,6 @@
 #include "run/step_times.h"
 
 namespace pbatch {
-
-struct Session::Impl {
-  Impl(Program p, std::shared_ptr<ThreadPool> threads, FloatBackend backend)
-      : program(std::move(p)), pool(std::move(threads)), float_backend(backend) {}
-
-  Program program;
-  std::shared_ptr<ThreadPool> pool;
-  BufferPool buffers;
-  FloatBackend float_backend;
-  std::string kernel_costs;
-  std::vector<PortInfo> inputs, outputs;
-  std::vector<LayerInfo> layers;
-  DeviceInfo device;
-  std::unique_ptr<DeviceNetwork> on_device;  // null on the CPU
-
-  // Runs that have begun and not ended, of all threads; in a forked process also of those that do
-  // not exist here and never will end.
-  std::atomic<int> under_way{0};
-  const std::uint32_t made_in = fork_generation();
-  std::uint32_t checked_in = made_in;  // written under fork_mutex(), as is the next one
-  bool left_running = false;
-
-  /// The float network as it was, where optional inputs are none of `program`: it takes their
-  /// values for constants. Runs that are fed one go to a session of its own, made when it is
-  /// needed.
-  std::optional<Graph> with_optional_inputs;
-  SessionOptions options;
-  std::mutex fed_mutex;
-  std::unique_ptr<Session> fed;
-
-  const Precision of_float = Precision::f32();  // what every run of a float network has
-  bool has_floors = false;                      // some layer has min_weight_bits
-  std::mutex meant_mutex;
-  Recent<Precision, Precision> meant{8};  // as given, and with_floors() of it
-
-  void describe();
-  Status choose_device(const Device& wanted);
-  Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs, const Precision& precision,
-                                  StepTimings* timings);
-  Result<std::vector<Tensor>> run_on_device(RunContext& context, std::span<const Tensor> inputs);
-  Result<std::shared_ptr<const Plan>> compiled(const RunContext& context,
-                                               std::span<const Tensor> inputs) const;
-  Result<std::vector<PlanStep>> plan(const Precision& precision,
-                                     std::span<const InputShape> shapes);
-  Result<std::vector<PlanStep>> plan(RunContext& context, std::span<const Tensor> inputs);
-  Status begin_run();
-  Status check_precision(const Precision& precision) const;
-  /// What `precision` means for this network. Allocates nothing for one that was used lately.
-  std::shared_ptr<const Precision> meant_by(const Precision& precision);
-  Precision with_floors(const Precision& given) const;
-  FloatBackend backend_for(const Precision& precision) const {
-    return precision.exact && float_backend != FloatBackend::onednn_int8 ? FloatBackend::by_row
-                                                                         : float_backend;
-  }
-  template <class Given>
-  bool feeds_optional(const Given& given) const;
-  Result<const Session*> taking_optional_inputs();
-};
 
 namespace {
 
@@ -208,8 +150,14 @@ Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> give
   const RunUnderWay until_the_end(under_way);
   Result<std::vector<Tensor>> ordered = check_inputs(program.graph(), given);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
+  PBATCH_RETURN_IF_ERROR(check_arithmetic(precision));
   const std::shared_ptr<const Precision> bits = meant_by(precision);
   RunContext context{*pool, buffers, *bits, backend_for(*bits), timings};
+  if (bits->arithmetic == Arithmetic::integers) {
+    PBATCH_RETURN_IF_ERROR(check_precision(*bits));
+    PBATCH_ASSIGN_OR_RETURN(const auto made, integers.get(program, context, *ordered));
+    return made->run(*ordered, buffers);
+  }
   if (on_device != nullptr) return run_on_device(context, *ordered);
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> compiled_plan,
                           compiled(context, *ordered));
@@ -299,6 +247,7 @@ Result<std::vector<PlanStep>> Session::Impl::plan(const Precision& precision,
   bool assumed = false;
   const Result<std::vector<Tensor>> ordered = check_shapes(program.graph(), shapes, &assumed);
   if (!ordered) return ordered.status().in_file(program.graph().source_file);
+  PBATCH_RETURN_IF_ERROR(check_arithmetic(precision));
   const std::shared_ptr<const Precision> bits = meant_by(precision);
   RunContext context{*pool, buffers, *bits, backend_for(*bits)};
   Result<std::vector<PlanStep>> steps = plan(context, *ordered);
@@ -317,6 +266,10 @@ Result<std::vector<PlanStep>> Session::Impl::plan(RunContext& context,
     return on_device->plan(context, ordered);
   }
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> made, compiled(context, ordered));
+  if (context.precision.arithmetic == Arithmetic::integers) {
+    PBATCH_ASSIGN_OR_RETURN(const auto integer, integers.get(program, context, ordered));
+    return list_integer_steps(*integer, list_steps(*made, context));
+  }
   return list_steps(*made, context);
 }
 
@@ -437,6 +390,10 @@ Result<std::vector<StepTime>> Session::profile(std::span<const NamedTensor> inpu
   if (runs < 1) {
     return Status(ErrorCode::invalid_argument, std::to_string(runs) + " runs give no times",
                   "ask for one at least");
+  }
+  if (precision.arithmetic == Arithmetic::integers) {
+    return Status(ErrorCode::unsupported, "steps of integer arithmetic are not timed one by one",
+                  "time whole runs, or profile without integer arithmetic");
   }
   PBATCH_RETURN_IF_ERROR(impl_->run(inputs, precision, nullptr).status());
   StepTimes times;

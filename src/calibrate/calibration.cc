@@ -72,6 +72,8 @@ Status Calibration::collect(bool check) {
   std::set<const BitMatrix*> wanted;
   for (const auto& entry : now_) wanted.insert(entry.first);
   MomentCollector collector(std::move(wanted), pool_);
+  collector.also(&ranges_);
+  fed_ = true;
   const Status fed = statistics_ == Statistics::samples
                          ? feed_samples(runner_, kind_, samples_,
                                         check ? SamplePart::check : SamplePart::fit, collector)
@@ -83,6 +85,21 @@ Status Calibration::collect(bool check) {
   PBATCH_RETURN_IF_ERROR(fed);
   for (auto& [matrix, moments] : now_) {
     (check ? moments.check : moments.fit) = collector.take(*matrix);
+  }
+  return Status::ok();
+}
+
+Status Calibration::add_input_ranges(Graph& graph) {
+  if (statistics_ == Statistics::noise) return Status::ok();
+  if (!fed_) PBATCH_RETURN_IF_ERROR(collect(/*check=*/false));
+  for (Node& node : graph.nodes) {
+    if (node.op_type != "BitLinear" && node.op_type != "BitConv") continue;
+    const auto matrix = matrix_of_.find(node.name);
+    if (matrix == matrix_of_.end()) continue;
+    if (const auto range = ranges_.range_of(*matrix->second)) {
+      node.attributes["input_range"] =
+          std::vector<float>{range->least, range->greatest, range->limit8};
+    }
   }
   return Status::ok();
 }

@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "calibrate/made_up_inputs.h"
 #include "calibrate/network_runner.h"
+#include "calibrate/range_collector.h"
 #include "pbatch/quantize.h"
 #include "quantize/input_moments.h"
 
@@ -27,6 +28,10 @@ class Calibration final : public MomentSource {
 
   Statistics statistics() const { return statistics_; }
 
+  /// Gives every linear layer and convolution of `graph`, by their names, what their inputs were
+  /// seen to be (integer arithmetic's kInputRange). Not of noise, which real inputs are not like.
+  Status add_input_ranges(Graph& graph);
+
  private:
   Calibration(NetworkRunner runner, ThreadPool& pool) : runner_(std::move(runner)), pool_(pool) {}
   Status run_pass(const BitMatrix* matrix);
@@ -40,6 +45,8 @@ class Calibration final : public MomentSource {
   std::map<std::string, const BitMatrix*> matrix_of_;  // of each layer
   std::vector<const BitMatrix*> matrices_;             // in the order of the network
   std::map<const BitMatrix*, MatrixMoments> now_;
+  RangeCollector ranges_;
+  bool fed_ = false;
 };
 
 }  // namespace pbatch

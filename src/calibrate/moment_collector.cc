@@ -18,6 +18,7 @@ MomentCollector::MomentCollector(std::set<const BitMatrix*> wanted, ThreadPool& 
 
 void MomentCollector::observe(const BitMatrix& matrix, std::int64_t row_begin, std::int64_t row_end,
                               const float* x, std::int64_t count, std::int64_t ld) {
+  if (also_ != nullptr) also_->observe(matrix, row_begin, row_end, x, count, ld);
   const std::int64_t cols = matrix.cols;
   work_ += static_cast<double>(count) * static_cast<double>(cols) *
            static_cast<double>(row_end - row_begin);

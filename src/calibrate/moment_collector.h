@@ -22,6 +22,8 @@ class MomentCollector final : public InputObserver {
   void observe(const BitMatrix& matrix, std::int64_t row_begin, std::int64_t row_end,
                const float* x, std::int64_t count, std::int64_t ld) override;
 
+  /// Tells another observer of every product, too.
+  void also(InputObserver* other) { also_ = other; }
   /// Multiply-adds of all products seen, wanted or not.
   double work() const { return work_; }
   /// What those who feed the network look at: `usual`, or less.
@@ -47,6 +49,7 @@ class MomentCollector final : public InputObserver {
 
   std::set<const BitMatrix*> wanted_;
   ThreadPool& pool_;
+  InputObserver* also_ = nullptr;
   std::map<Part, Sum> sums_;
   std::map<Part, Seen> seen_;
   double work_ = 0, most_work_ = std::numeric_limits<double>::infinity();

@@ -18,6 +18,7 @@ namespace pbatch {
 #define PBATCH_CELLS(name, isa) \
   void name##_run(CellKind kind, const CellArgs* args, int64_t tile_begin, int64_t tile_end);
 #define PBATCH_VECTORS(name, isa) extern const VectorFns name;
+#define PBATCH_INTEGER(name, isa) extern const IntegerFns name;
 #include "kernel/kernels.inc"
 
 namespace {
@@ -50,6 +51,11 @@ constexpr RecurrentCells kCells[] = {
 
 constexpr VectorFunctions kVectors[] = {
 #define PBATCH_VECTORS(name, isa) {#name, Isa::isa, &name},
+#include "kernel/kernels.inc"
+};
+
+constexpr IntegerFunctions kIntegerFunctions[] = {
+#define PBATCH_INTEGER(name, isa) {#name, Isa::isa, &name},
 #include "kernel/kernels.inc"
 };
 
@@ -111,5 +117,11 @@ const RecurrentCells& cells_for(IsaChoice isa) { return best_of(kCells, isa); }
 std::span<const VectorFunctions> all_vectors() { return kVectors; }
 
 const VectorFunctions& vectors_for(IsaChoice isa) { return best_of(kVectors, isa); }
+
+std::span<const IntegerFunctions> all_integer_functions() { return kIntegerFunctions; }
+
+const IntegerFunctions& integer_functions_for(const IsaChoice& isa) {
+  return best_of(kIntegerFunctions, isa);
+}
 
 }  // namespace pbatch

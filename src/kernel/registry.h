@@ -6,6 +6,7 @@
 
 #include "isa/isa.h"
 #include "kernel/cells.h"
+#include "kernel/integer_fns.h"
 #include "kernel/kernel.h"
 #include "kernel/vectors.h"
 
@@ -56,6 +57,12 @@ struct VectorFunctions {
   const VectorFns* fns;
 };
 
+struct IntegerFunctions {
+  const char* name;
+  Isa isa;
+  const IntegerFns* fns;
+};
+
 /// All kernels of this build, also those this CPU cannot run. The first is "reference".
 std::span<const BitKernel> all_kernels();
 /// Null if there is none of that name.
@@ -84,5 +91,9 @@ std::span<const RecurrentCells> all_cells();
 /// The functions of vectors for an ISA: of those it runs, the best.
 const VectorFunctions& vectors_for(IsaChoice isa);
 std::span<const VectorFunctions> all_vectors();
+
+/// The steps of integer networks for an ISA: of those it runs, the best.
+const IntegerFunctions& integer_functions_for(const IsaChoice& isa);
+std::span<const IntegerFunctions> all_integer_functions();
 
 }  // namespace pbatch

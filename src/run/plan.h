@@ -36,6 +36,8 @@ class Plan {
   std::span<const Entry> entries() const { return entries_; }
   /// Type of a value; none where it is not known before a run.
   std::optional<TensorType> type_of(ValueId id) const;
+  /// The elements of a value that is the same in every run; else null.
+  const Tensor* constant_of(ValueId id) const { return constants_[static_cast<std::size_t>(id)]; }
   /// Bytes of the arena.
   std::size_t arena_bytes() const { return arena_bytes_; }
 

@@ -1,0 +1,45 @@
+// Codes widened to 16 bits, two products to a lane.
+#include <immintrin.h>
+
+#include "kernel/integer_fns.h"
+
+#define PB_TILE_SUMS
+
+namespace pbatch {
+namespace {
+
+inline __m256i widened(const uint8_t* codes) {
+  return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+}
+
+// Sums of eight rows, of two lanes a row each in a (rows 0 .. 3) and b (4 .. 7).
+inline __m256i eight_rows(__m256i a, __m256i b) {
+  return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8);
+}
+
+inline void tile_sums(const uint8_t* tile, const int16_t* x, int32_t quads, int32_t* sums) {
+  __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
+  for (int32_t k = 0; k < quads; ++k, tile += 64, x += 4) {
+    int64_t four;
+    memcpy(&four, x, sizeof four);
+    const __m256i v = _mm256_set1_epi64x(four);
+    s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(widened(tile), v));
+    s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(widened(tile + 16), v));
+    s2 = _mm256_add_epi32(s2, _mm256_madd_epi16(widened(tile + 32), v));
+    s3 = _mm256_add_epi32(s3, _mm256_madd_epi16(widened(tile + 48), v));
+  }
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), eight_rows(s0, s1));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + 8), eight_rows(s2, s3));
+}
+
+}  // namespace
+}  // namespace pbatch
+
+#include "kernel/integer_tiles.h"
+
+namespace pbatch {
+
+extern const IntegerFns integer_avx2;
+const IntegerFns integer_avx2 = kIntegerFns;
+
+}  // namespace pbatch

@@ -1,0 +1,30 @@
+// The steps of integer networks as functions, one set per ISA; all give the same bits.
+#pragma once
+
+#include "kernel/integer_recurrent.h"
+#include "kernel/integer_steps.h"
+
+namespace pbatch {
+
+struct IntegerFns {
+  pb_rows_fn rows;  ///< multiplies by tiles where there are some
+  void (*linear)(pb_rows_fn rows, const pb_product* p, int32_t vectors, const int32_t* x,
+                 int32_t* y, void* scratch);
+  void (*convolve)(pb_rows_fn rows, const pb_convolution* c, const int32_t* x, int32_t* y,
+                   void* scratch);
+  void (*pool)(const pb_pool* a, const int32_t* x, int32_t* y);
+  void (*rescale)(const pb_rescale* a, const int32_t* x, int32_t* y);
+  void (*binary)(const pb_binary* s, const int32_t* a, const int32_t* b, int32_t* y);
+  void (*table)(const pb_table* t, const int32_t* x, int32_t* y);
+  void (*move)(const pb_move* m, const int32_t* x, int32_t* y);
+  void (*place)(const pb_move* m, const int32_t* x, int32_t* y);
+  void (*lookup)(const pb_lookup* l, const int32_t* x, int32_t* y);
+  void (*reduce)(const pb_reduce* a, const int32_t* x, int32_t* y);
+  void (*softmax)(const pb_softmax* s, const int32_t* x, int32_t* y);
+  void (*layer_norm)(const pb_layer_norm* a, const int32_t* x, int32_t* y);
+  void (*matmul)(const pb_matmul* s, const int32_t* a, const int32_t* b, int32_t* y);
+  void (*recurrent)(pb_rows_fn rows, const pb_recurrent* r, const pb_recurrent_data* d,
+                    void* scratch);
+};
+
+}  // namespace pbatch
