@@ -194,6 +194,7 @@ Status QuantizeCommand::run() const {
   QuantizeFlags own = flags;
   PBATCH_RETURN_IF_ERROR(own.load_samples(input));
   options.samples = std::move(own.options.samples);
+  options.input_ranges = std::move(own.options.input_ranges);
   ProgressBar bar;
   std::string shown;
   options.progress = [&](const std::string& what, std::int64_t done, std::int64_t total) {

@@ -66,13 +66,15 @@ std::string move_fields(const HeldMove& held, CWriter& w) {
 
 Status IntegerBuilder::build_binary(const Node& node, int kind, bool subtract) {
   if (node.inputs.size() != 2) return missing(node, "it has not two inputs");
+  const bool square = node.op_type == "Pow";  // by 2
   if (!is_float(node.outputs[0])) return missing(node, "it computes no floats");
   PBATCH_ASSIGN_OR_RETURN(int a, operand(node, 0));
-  PBATCH_ASSIGN_OR_RETURN(int b, operand(node, 1));
+  PBATCH_ASSIGN_OR_RETURN(int b, operand(node, square ? 0 : 1));
   if (format(a).is_index() || format(b).is_index()) return missing(node, "it reads indices");
   // A product of codes of 32 and of 16 bits leaves 16 for what it is scaled by.
   if (kind == PB_MULTIPLY && format(a).magnitude() > 32767 && format(b).magnitude() > 32767) {
-    PBATCH_ASSIGN_OR_RETURN(b, operand_of_16(node, 1));
+    PBATCH_ASSIGN_OR_RETURN(b, operand_of_16(node, square ? 0 : 1));
+    if (square) a = b;
   }
   const IntegerFormat fa = format(a), fb = format(b);
   const Interval left = fa.interval(), right = fb.interval();
@@ -80,7 +82,7 @@ Status IntegerBuilder::build_binary(const Node& node, int kind, bool subtract) {
   if (kind == PB_MULTIPLY) {
     const double ends[] = {left.lo * right.lo, left.lo * right.hi, left.hi * right.lo,
                            left.hi * right.hi};
-    range = {*std::min_element(ends, ends + 4), *std::max_element(ends, ends + 4)};
+    range = {square ? 0 : *std::min_element(ends, ends + 4), *std::max_element(ends, ends + 4)};
   } else if (kind == PB_ADD) {
     range = subtract ? Interval{left.lo - right.hi, left.hi - right.lo}
                      : Interval{left.lo + right.lo, left.hi + right.hi};
@@ -159,6 +161,29 @@ Status IntegerBuilder::build_relu(const Node& node) {
   made_->values_[static_cast<std::size_t>(made)].name =
       graph_.values[static_cast<std::size_t>(node.outputs[0])].name;
   known(node.outputs[0]).made = made;
+  return Status::ok();
+}
+
+Status IntegerBuilder::build_sqrt(const Node& node) {
+  PBATCH_ASSIGN_OR_RETURN(const int x, operand(node, 0));
+  const IntegerFormat in = format(x);
+  if (in.is_index() || in.lo < 0) return missing(node, "its input can be negative");
+  const IntegerFormat out = choose(node.outputs[0], {0, std::sqrt(in.hi * in.scale)});
+  auto args = std::make_shared<pb_rescale>();
+  const int y = add_value(node.outputs[0], out);
+  args->count = made_->values_[static_cast<std::size_t>(y)].count;
+  args->scale = dyadic_of(std::sqrt(std::ldexp(in.scale, -30)) / out.scale,
+                          std::sqrt(std::ldexp(in.magnitude(), 30)));
+  args->lo = out.lo;
+  args->hi = out.hi;
+  IntegerStep& step = add_step(node, "square root", {x}, {y});
+  step.run = [args](const IntegerCall& c) { c.fns.sqrt(args.get(), c.in[0], c.out[0]); };
+  step.write = [args](CWriter& w, const IntegerNames& names) {
+    const std::string s = w.structure(
+        "pb_rescale", std::to_string(args->count) + ", " + CWriter::of(args->scale) + ", " +
+                          std::to_string(args->lo) + ", " + std::to_string(args->hi));
+    w.call(call_text("pb_sqrt_run", s, names));
+  };
   return Status::ok();
 }
 

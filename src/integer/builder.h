@@ -21,7 +21,7 @@ class IntegerBuilder {
   IntegerBuilder(const Program& program, RunContext& context, const Plan& plan)
       : program_(program), graph_(program.graph()), context_(context), plan_(plan) {}
 
-  Result<std::shared_ptr<const IntegerProgram>> build();
+  Result<std::shared_ptr<IntegerProgram>> build();
 
  private:
   using Write = std::function<void(CWriter&, const IntegerNames&)>;
@@ -42,6 +42,8 @@ class IntegerBuilder {
   Shape shape_of(ValueId id) const { return plan_.type_of(id)->shape; }
   bool is_float(ValueId id) const { return plan_.type_of(id)->dtype == DType::f32; }
   Status missing(const Node& node, const std::string& why) const;
+  /// The node that reads a value first.
+  std::string reader_of(ValueId id) const;
 
   // --- values
   int add_value(ValueId id, const IntegerFormat& format);
@@ -76,6 +78,7 @@ class IntegerBuilder {
   Status build_divide(const Node& node);
   Status build_unary(std::size_t n);
   Status build_relu(const Node& node);
+  Status build_sqrt(const Node& node);
   Status build_movement(std::size_t n);
   Status build_concat(std::size_t n);
   Status build_pool(const Node& node, bool average);

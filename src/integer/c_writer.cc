@@ -52,11 +52,11 @@ std::string CWriter::product_fields(const IntegerProduct& product) {
   const pb_product& p = product.view;
   std::string fields;
   for (const std::int32_t number :
-       {p.rows, p.cols, p.bits, p.levels, p.group, p.lo, p.hi, p.narrow}) {
+       {p.rows, p.cols, p.bits, p.levels, p.group, p.lo, p.hi, 0, p.narrow}) {
     fields += std::to_string(number) + ", ";
   }
   fields += (p.bits == 16 ? array(product.words) : array(product.bytes)) + ", 0, " +
-            array(product.scales) + ", " + array(product.to_result) + ", " + array(product.bias);
+            array(product.scales) + ", 0, " + array(product.to_result) + ", " + array(product.bias);
   return "{" + fields + "}";
 }
 

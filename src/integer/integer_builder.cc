@@ -5,10 +5,13 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "graph/passes.h"
 #include "integer/builder.h"
 #include "integer/dyadic.h"
 #include "isa/isa.h"
 #include "kernel/registry.h"
+#include "run/fold_constants.h"
+#include "run/run_passes.h"
 
 namespace pbatch {
 namespace {
@@ -32,6 +35,15 @@ const Tensor* IntegerBuilder::constant(const Node& node, std::size_t i) const {
 Status IntegerBuilder::missing(const Node& node, const std::string& why) const {
   return {ErrorCode::unsupported, node.op_type + " has no integer form here: " + why,
           "run without integer arithmetic"};
+}
+
+std::string IntegerBuilder::reader_of(ValueId id) const {
+  for (const Node& node : graph_.nodes) {
+    if (std::find(node.inputs.begin(), node.inputs.end(), id) != node.inputs.end()) {
+      return node.name;
+    }
+  }
+  return {};
 }
 
 int IntegerBuilder::add_hidden(const std::string& name, const Shape& shape,
@@ -216,7 +228,8 @@ Status IntegerBuilder::build_inputs() {
       if (!known(id).seen && w != Wish::state && w != Wish::cell) {
         return Status(ErrorCode::invalid_argument,
                       "integer arithmetic needs the range of input '" + value.name + "'",
-                      kGiveRange);
+                      kGiveRange)
+            .at_node(reader_of(id));
       }
       format = choose(id, known(id).seen.value_or(Interval{-1, 1}));
       if (format.magnitude() > 32767) format = IntegerFormat::of(format.interval(), 16);
@@ -238,7 +251,7 @@ Result<std::vector<Tensor>> IntegerBuilder::run_node(std::size_t n,
   return outputs;
 }
 
-Result<std::shared_ptr<const IntegerProgram>> IntegerBuilder::build() {
+Result<std::shared_ptr<IntegerProgram>> IntegerBuilder::build() {
   PBATCH_ASSIGN_OR_RETURN(const IsaChoice isa, select_isa());
   made_ = std::make_shared<IntegerProgram>();
   made_->file_ = graph_.source_file;
@@ -265,25 +278,82 @@ Result<std::shared_ptr<const IntegerProgram>> IntegerBuilder::build() {
     made_->output_types_.push_back(plan_.type_of(id)->dtype);
   }
   made_->place_values();
-  return std::shared_ptr<const IntegerProgram>(std::move(made_));
+  return std::move(made_);
 }
 
-Result<std::shared_ptr<const IntegerProgram>> build_integer_program(
-    const Program& program, RunContext& context, std::span<const Tensor> inputs) {
-  const auto in_file = [&](Status s) { return std::move(s).in_file(program.graph().source_file); };
+namespace {
+
+// Whether what a network computes depends on numbers that are fed to it.
+bool has_control_flow(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [](const Node& node) { return !node.subgraphs.empty(); });
+}
+
+bool is_fixed(const Tensor& input) {
+  return input.raw() != nullptr && input.size() == 1 &&
+         (input.dtype() == DType::i64 || input.dtype() == DType::i32);
+}
+
+Result<std::shared_ptr<IntegerProgram>> build_planned(const Program& program, RunContext& context,
+                                                      std::span<const Tensor> inputs) {
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, program.plan(context, inputs));
   for (const Node& node : program.graph().nodes) {
     for (const ValueId id : node.outputs) {
       if (id == kNoValue || plan->type_of(id)) continue;
-      return in_file(Status(ErrorCode::unsupported,
-                            node.op_type + " has no integer form: its shape depends on data",
-                            "run without integer arithmetic")
-                         .at_node(node.name));
+      return Status(ErrorCode::unsupported,
+                    node.op_type + " has no integer form: its shape depends on data",
+                    "run without integer arithmetic")
+          .at_node(node.name);
     }
   }
-  auto made = IntegerBuilder(program, context, *plan).build();
-  if (!made) return in_file(made.status());
+  return IntegerBuilder(program, context, *plan).build();
+}
+
+// The network that an If leaves when its condition is known.
+Result<std::shared_ptr<IntegerProgram>> build_fixed(const Program& program, RunContext& context,
+                                                    std::span<const Tensor> inputs) {
+  Graph graph = program.graph();
+  std::vector<ValueId> left;
+  std::vector<Tensor> given;
+  std::vector<std::size_t> fixed;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const ValueId id = graph.inputs[i];
+    if (is_fixed(inputs[i])) {
+      graph.values[static_cast<std::size_t>(id)].constant = inputs[i];
+      fixed.push_back(i);
+    } else {
+      left.push_back(id);
+      given.push_back(inputs[i]);
+    }
+  }
+  graph.inputs = std::move(left);
+  PBATCH_RETURN_IF_ERROR(fold_constants(graph));
+  PBATCH_RETURN_IF_ERROR(remove_unused(graph));
+  PBATCH_RETURN_IF_ERROR(apply_run_passes(graph));
+  PBATCH_ASSIGN_OR_RETURN(const Program inner, Program::build(std::move(graph)));
+  PBATCH_ASSIGN_OR_RETURN(auto made, build_planned(inner, context, given));
+  for (const std::size_t i : fixed) made->insert_unread_input(i, inputs[i].shape());
   return made;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> numbers_that_matter(const Graph& graph, std::span<const Tensor> inputs) {
+  std::vector<std::int64_t> numbers;
+  for (const Tensor& input : inputs) {
+    if (!has_control_flow(graph) || !is_fixed(input)) continue;
+    numbers.push_back(input.dtype() == DType::i64 ? input.data<std::int64_t>()[0]
+                                                  : input.data<std::int32_t>()[0]);
+  }
+  return numbers;
+}
+
+Result<std::shared_ptr<const IntegerProgram>> build_integer_program(
+    const Program& program, RunContext& context, std::span<const Tensor> inputs) {
+  auto made = has_control_flow(program.graph()) ? build_fixed(program, context, inputs)
+                                                : build_planned(program, context, inputs);
+  if (!made) return made.status().in_file(program.graph().source_file);
+  return std::shared_ptr<const IntegerProgram>(*std::move(made));
 }
 
 }  // namespace pbatch

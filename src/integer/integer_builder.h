@@ -3,7 +3,9 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "integer/integer_program.h"
 #include "run/program.h"
@@ -16,8 +18,12 @@ inline constexpr const char* kInputRange = "input_range";
 /// Metadata of a model, with the name of a float input behind: "least,greatest".
 inline constexpr const char* kInputRangeKey = "pbatch.input_range.";
 
-/// For inputs of these types, at the widths of context.precision. unsupported, naming the node, for
-/// what has no integer form; invalid_argument where a scale is missing, saying how to give it.
+/// Of a network with control flow the whole numbers that are fed alone, which decide what it is.
+std::vector<std::int64_t> numbers_that_matter(const Graph& graph, std::span<const Tensor> inputs);
+
+/// For inputs of these types, and these numbers_that_matter(), at the widths of context.precision.
+/// unsupported, naming the node, for what has no integer form; invalid_argument where a scale is
+/// missing, saying how to give it.
 Result<std::shared_ptr<const IntegerProgram>> build_integer_program(const Program& program,
                                                                     RunContext& context,
                                                                     std::span<const Tensor> inputs);

@@ -8,7 +8,7 @@ namespace pbatch {
 Result<std::shared_ptr<const IntegerProgram>> IntegerCache::get(const Program& program,
                                                                 RunContext& context,
                                                                 std::span<const Tensor> inputs) {
-  Key key{context.precision, {}};
+  Key key{context.precision, {}, numbers_that_matter(program.graph(), inputs)};
   for (const Tensor& input : inputs) key.inputs.push_back({input.dtype(), input.shape()});
   {
     const std::lock_guard lock(mutex_);

@@ -23,6 +23,7 @@ class IntegerCache {
   struct Key {
     Precision precision;
     std::vector<TensorType> inputs;
+    std::vector<std::int64_t> numbers;
     friend bool operator==(const Key&, const Key&) = default;
   };
   std::mutex mutex_;

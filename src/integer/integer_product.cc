@@ -52,10 +52,15 @@ void store_tiles(const IntegerWeights& w, IntegerProduct& made) {
   if (made.view.bits == 16) return;
   const std::int64_t quads = (w.cols + 3) / 4, blocks = (w.rows + 15) / 16;
   made.tiles.assign(static_cast<std::size_t>(blocks * quads * 64), 0);
+  made.tile_scales.assign(static_cast<std::size_t>(blocks * groups_of(w) * 16), 0);
   for (std::int64_t r = 0; r < w.rows; ++r) {
     for (std::int64_t c = 0; c < w.cols; ++c) {
       made.tiles[static_cast<std::size_t>((r / 16 * quads + c / 4) * 64 + r % 16 * 4 + c % 4)] =
           static_cast<std::uint8_t>(w.codes[static_cast<std::size_t>(r * w.cols + c)]);
+    }
+    for (std::int64_t g = 0; g < groups_of(w); ++g) {
+      made.tile_scales[static_cast<std::size_t>((r / 16 * groups_of(w) + g) * 16 + r % 16)] =
+          w.scales[static_cast<std::size_t>(r * groups_of(w) + g)];
     }
   }
 }
@@ -92,6 +97,7 @@ RowSums sum_row(const IntegerWeights& w, std::int64_t row, const Interval& range
 void IntegerProduct::point() {
   view.codes = view.bits == 16 ? static_cast<const void*>(words.data()) : bytes.data();
   view.tiles = tiles.empty() ? nullptr : tiles.data();
+  view.tile_scales = tile_scales.empty() ? nullptr : tile_scales.data();
   view.scales = scales.empty() ? nullptr : scales.data();
   view.to_result = to_result.data();
   view.bias = bias.empty() ? nullptr : bias.data();
@@ -204,6 +210,8 @@ std::shared_ptr<IntegerProduct> make_integer_product(
   made->scales = std::move(w.scales);
   made->view.lo = relu ? std::max(y->lo, 0) : y->lo;
   made->view.hi = y->hi;
+  const bool is_byte = x.lo >= -128 && x.hi <= 127;
+  made->view.bytes = is_byte ? 1 : x.lo >= 0 && x.hi <= 255 ? 2 : 0;
   made->view.narrow = made->bound.largest < 2147483648.0 ? 1 : 0;
   made->point();
   return made;

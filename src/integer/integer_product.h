@@ -19,7 +19,7 @@ struct IntegerProduct {
   pb_product view = {};
   std::vector<std::uint8_t> bytes;   ///< codes of up to 8 bits
   std::vector<std::uint16_t> words;  ///< wider ones
-  std::vector<std::uint8_t> tiles, scales;
+  std::vector<std::uint8_t> tiles, tile_scales, scales;
   std::vector<pb_dyadic> to_result;
   std::vector<std::int64_t> bias;
   std::vector<Interval> rows;  ///< what each row can give, bias added

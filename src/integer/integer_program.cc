@@ -51,6 +51,19 @@ Result<std::vector<std::int32_t>> IntegerProgram::codes_of(std::size_t input,
   return codes;
 }
 
+void IntegerProgram::insert_unread_input(std::size_t place, const Shape& shape) {
+  IntegerValue value;
+  value.shape = shape;
+  value.count = 1;
+  value.place = memory_codes_;
+  for (const std::int64_t d : shape) value.count *= d;
+  memory_codes_ += value.count;
+  values_.push_back(std::move(value));
+  inputs_.insert(inputs_.begin() + static_cast<std::ptrdiff_t>(place),
+                 static_cast<int>(values_.size()) - 1);
+  for (IndexCheck& check : checks_) check.input += check.input >= static_cast<int>(place) ? 1 : 0;
+}
+
 std::vector<std::vector<std::int32_t>> IntegerProgram::random_codes(std::mt19937_64& random) const {
   std::vector<std::vector<std::int32_t>> all;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {

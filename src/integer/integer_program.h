@@ -57,7 +57,7 @@ struct IndexCheck {
   std::string node;
 };
 
-/// Immutable; many threads may run it at once.
+/// Immutable once it is built; many threads may run it at once.
 class IntegerProgram {
  public:
   /// Inputs in the order of the graph's, of the shapes that the program was made for: floats
@@ -69,6 +69,8 @@ class IntegerProgram {
   /// The codes of one input.
   Result<std::vector<std::int32_t>> codes_of(std::size_t input, const Tensor& tensor) const;
 
+  /// An input that nothing reads, before the one at that place.
+  void insert_unread_input(std::size_t place, const Shape& shape);
   /// Codes of inputs that may come, for tests.
   std::vector<std::vector<std::int32_t>> random_codes(std::mt19937_64& random) const;
 

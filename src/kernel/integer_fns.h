@@ -14,6 +14,7 @@ struct IntegerFns {
                    void* scratch);
   void (*pool)(const pb_pool* a, const int32_t* x, int32_t* y);
   void (*rescale)(const pb_rescale* a, const int32_t* x, int32_t* y);
+  void (*sqrt)(const pb_rescale* a, const int32_t* x, int32_t* y);
   void (*binary)(const pb_binary* s, const int32_t* a, const int32_t* b, int32_t* y);
   void (*table)(const pb_table* t, const int32_t* x, int32_t* y);
   void (*move)(const pb_move* m, const int32_t* x, int32_t* y);

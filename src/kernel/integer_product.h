@@ -15,22 +15,31 @@ typedef struct {
   int32_t levels; /* 2^n - 1 */
   int32_t group;  /* columns per scale */
   int32_t lo, hi;
+  int32_t bytes;         /* codes of vectors fit a byte: 1 signed, 2 unsigned, 0 not */
   int32_t narrow;        /* |acc| < 2^31 for every vector that can come: proved from the codes */
   const void* codes;     /* [rows][cols] fields, the lowest bits first; of 16 bits uint16_t */
   const uint8_t* tiles;  /* the same for bits <= 8: [rows / 16][cols / 4][16][4]; or null */
   const uint8_t* scales; /* [rows][groups]; or null: all 1 */
+  const uint8_t* tile_scales; /* the same for tiles: [rows / 16][groups][16] */
   const pb_dyadic* to_result; /* [rows] */
   const int64_t* bias;        /* [rows] or null */
 } pb_product;
 
 static inline int32_t pb_groups(const pb_product* p) { return (p->cols + p->group - 1) / p->group; }
 
-/* Codes to 16 bits, and the sums of groups. `count` is padded with zeros to a multiple of 32. */
+static inline int32_t pb_padded_cols(const pb_product* p) { return (p->cols + 31) / 32 * 32; }
+
+/* Codes to 16 bits, padded with zeros, and the sums of groups; for tiles also to bytes behind them.
+ */
 static inline void pb_pack(const pb_product* p, const int32_t* x, int16_t* packed, int64_t* sums) {
-  const int32_t padded = (p->cols + 31) / 32 * 32;
+  const int32_t padded = pb_padded_cols(p);
   int32_t c, g;
   for (c = 0; c < p->cols; ++c) packed[c] = (int16_t)x[c];
   for (; c < padded; ++c) packed[c] = 0;
+  if (p->tiles != 0 && p->bytes != 0) {
+    uint8_t* const bytes = (uint8_t*)(packed + padded);
+    for (c = 0; c < padded; ++c) bytes[c] = (uint8_t)packed[c];
+  }
   for (g = 0; g < pb_groups(p); ++g) {
     const int32_t end = p->cols - g * p->group < p->group ? p->cols : (g + 1) * p->group;
     int64_t sum = 0;
@@ -91,7 +100,7 @@ typedef void (*pb_rows_fn)(const pb_product* p, const int16_t* x, const int64_t*
 
 /* Bytes of scratch of a product: a packed vector and its sums. */
 static inline int64_t pb_product_scratch(const pb_product* p) {
-  return (int64_t)((p->cols + 31) / 32 * 64) + 8 * (int64_t)pb_groups(p);
+  return 3 * (int64_t)pb_padded_cols(p) + 8 * (int64_t)pb_groups(p);
 }
 
 /* y[rows] of a vector x[cols]. `scratch`: aligned to 8 bytes. */

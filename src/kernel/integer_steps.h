@@ -35,10 +35,26 @@ typedef struct {
   const int32_t* columns; /* [cols][2]: channel in the group, and tap */
 } pb_convolution;
 
-/* Scratch: a window, then what pb_multiply needs. */
+/* Codes of scratch before what pb_multiply needs: where taps lie, a window, its results. */
+static inline int64_t pb_convolution_codes(const pb_convolution* c) {
+  const int64_t codes =
+      (int64_t)pb_volume(c->windows.kernel) + c->products[0].cols + c->products[0].rows;
+  return (codes + 1) / 2 * 2;
+}
+
 static inline int64_t pb_convolution_scratch(const pb_convolution* c) {
-  return ((int64_t)(c->products[0].cols + c->products[0].rows) * 4 + 7) / 8 * 8 +
-         pb_product_scratch(c->products);
+  return 4 * pb_convolution_codes(c) + pb_product_scratch(c->products);
+}
+
+/* Places of all taps of window `p`. */
+static inline void pb_places(const pb_windows* w, int32_t p, int32_t* places) {
+  int32_t o[3], tap[3];
+  pb_unravel(p, w->out, o);
+  for (tap[0] = 0; tap[0] < w->kernel[0]; ++tap[0]) {
+    for (tap[1] = 0; tap[1] < w->kernel[1]; ++tap[1]) {
+      for (tap[2] = 0; tap[2] < w->kernel[2]; ++tap[2]) *places++ = pb_tap(w, o, tap);
+    }
+  }
 }
 
 static inline void pb_convolve(pb_rows_fn rows, const pb_convolution* c, const int32_t* x,
@@ -47,21 +63,19 @@ static inline void pb_convolve(pb_rows_fn rows, const pb_convolution* c, const i
   const int32_t cols = c->products[0].cols, outputs = c->products[0].rows;
   const int32_t image = pb_volume(w->in), positions = pb_volume(w->out);
   const int32_t channels = w->channels / c->groups;
-  int32_t* const window = (int32_t*)scratch;
+  int32_t* const places = (int32_t*)scratch;
+  int32_t* const window = places + pb_volume(w->kernel);
   int32_t* const results = window + cols;
-  char* const rest = (char*)scratch + ((int64_t)(cols + outputs) * 4 + 7) / 8 * 8;
+  void* const rest = (int32_t*)scratch + pb_convolution_codes(c);
   int32_t n, g, p, i;
-  for (n = 0; n < w->batch; ++n) {
-    for (g = 0; g < c->groups; ++g) {
-      const int32_t* const from = x + ((int64_t)n * w->channels + g * channels) * image;
-      int32_t* const to = y + ((int64_t)n * c->groups + g) * outputs * positions;
-      for (p = 0; p < positions; ++p) {
-        int32_t o[3], tap[3];
-        pb_unravel(p, w->out, o);
+  for (p = 0; p < positions; ++p) {
+    pb_places(w, p, places);
+    for (n = 0; n < w->batch; ++n) {
+      for (g = 0; g < c->groups; ++g) {
+        const int32_t* const from = x + ((int64_t)n * w->channels + g * channels) * image;
+        int32_t* const to = y + ((int64_t)n * c->groups + g) * outputs * positions;
         for (i = 0; i < cols; ++i) {
-          int32_t place;
-          pb_unravel(c->columns[2 * i + 1], w->kernel, tap);
-          place = pb_tap(w, o, tap);
+          const int32_t place = places[c->columns[2 * i + 1]];
           window[i] = place < 0 ? 0 : from[(int64_t)c->columns[2 * i] * image + place];
         }
         pb_multiply(rows, c->products + g, window, results, rest);
@@ -164,6 +178,24 @@ static inline void pb_table_run(const pb_table* t, const int32_t* x, int32_t* y)
     const int32_t k = at >> t->shift, part = at & (((int32_t)1 << t->shift) - 1);
     const int64_t low = t->entries[k], high = part == 0 ? low : t->entries[k + 1];
     y[i] = (int32_t)(low + pb_round_shift((high - low) * part, t->shift));
+  }
+}
+
+/* Floor of the square root. */
+static inline int64_t pb_root(int64_t x) {
+  int64_t root = 0, bit;
+  for (bit = (int64_t)1 << 31; bit != 0; bit >>= 1) {
+    if ((root + bit) * (root + bit) <= x) root += bit;
+  }
+  return root;
+}
+
+/* Square roots: results are scaled from the root of x 2^30; of negative codes 0. */
+static inline void pb_sqrt_run(const pb_rescale* a, const int32_t* x, int32_t* y) {
+  int64_t i;
+  for (i = 0; i < a->count; ++i) {
+    const int64_t root = x[i] <= 0 ? 0 : pb_root((int64_t)x[i] * ((int64_t)1 << 30));
+    y[i] = pb_scale(root, a->scale, a->lo, a->hi);
   }
 }
 
@@ -276,15 +308,6 @@ typedef struct {
   pb_dyadic scale;
   int32_t lo, hi;
 } pb_layer_norm;
-
-/* Floor of the square root. */
-static inline int64_t pb_root(int64_t x) {
-  int64_t root = 0, bit;
-  for (bit = (int64_t)1 << 31; bit != 0; bit >>= 1) {
-    if ((root + bit) * (root + bit) <= x) root += bit;
-  }
-  return root;
-}
 
 static inline void pb_layer_norm_run(const pb_layer_norm* a, const int32_t* x, int32_t* y) {
   int32_t r, i;

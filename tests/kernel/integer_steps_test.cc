@@ -58,7 +58,7 @@ TEST(IntegerSteps, GatesAreWithinTheirBound) {
 struct CodeProduct {
   int rows, cols, bits, group;
   std::vector<int> codes;
-  std::vector<std::uint8_t> scales, fields, tiles;
+  std::vector<std::uint8_t> scales, fields, tiles, tile_scales;
   std::vector<std::uint16_t> words;
   std::vector<pb_dyadic> to_result;
   std::vector<std::int64_t> bias;
@@ -74,12 +74,14 @@ struct CodeProduct {
   }
   int groups() const { return (cols + group - 1) / group; }
 
-  void randomize(unsigned seed, int most) {
+  // Codes of vectors from -most on, or from 0.
+  void randomize(unsigned seed, int most, bool positive = false) {
     std::mt19937 random(seed);
     for (int& u : codes) u = static_cast<int>(random() % (1U << bits));
     for (auto& q : scales) q = static_cast<std::uint8_t>(random());
     for (auto& b : bias) b = static_cast<std::int64_t>(random()) - 2147483648;
     for (auto& v : x) v = static_cast<int>(random() % (2U * unsigned(most) + 1)) - most;
+    for (auto& v : x) v = positive ? std::abs(v) : v;
   }
 
   void prepare() {
@@ -105,6 +107,16 @@ struct CodeProduct {
             static_cast<std::uint8_t>(u);
       }
     }
+    tile_scales.assign(static_cast<std::size_t>((rows + 15) / 16 * groups() * 16), 0);
+    for (int r = 0; r < rows; ++r) {
+      for (int g = 0; g < groups(); ++g) {
+        tile_scales[static_cast<std::size_t>((r / 16 * groups() + g) * 16 + r % 16)] =
+            scales[static_cast<std::size_t>(r * groups() + g)];
+      }
+    }
+    product.tile_scales = tile_scales.data();
+    const auto [least, most] = std::minmax_element(x.begin(), x.end());
+    product.bytes = *least >= -128 && *most <= 127 ? 1 : *least >= 0 && *most <= 255 ? 2 : 0;
     product.codes = field == 16 ? static_cast<const void*>(words.data()) : fields.data();
     product.tiles = field == 16 ? nullptr : tiles.data();
     product.scales = scales.data();
@@ -150,7 +162,8 @@ TEST(IntegerSteps, ProductsAreExact) {
         for (const int rows : {1, 16, 37}) {
           CodeProduct problem(rows, cols, bits, std::min(group, std::max(cols, 32)));
           ++seed;
-          problem.randomize(seed, seed % 2 == 0 ? 32767 : 127);
+          const int most[] = {32767, 127, 255};
+          problem.randomize(seed, most[seed % 3], seed % 3 == 2);
           problem.prepare();
           check_everywhere(problem);
         }
@@ -163,15 +176,16 @@ TEST(IntegerSteps, ProductsAreExact) {
 TEST(IntegerSteps, ProductsAreExactAtTheBound) {
   for (const int bits : {1, 2, 4, 7, 8, 16}) {
     for (const int group : {32, 128, 1024}) {
-      for (const int sign : {-1, 1}) {
+      for (const int sign : {-1, 1, -2, 2, -3, 3}) {
         CodeProduct problem(17, 1024, bits, group);
+        const int most = std::abs(sign) == 1 ? 32767 : std::abs(sign) == 2 ? 127 : 255;
         std::fill(problem.codes.begin(), problem.codes.end(), sign > 0 ? (1 << bits) - 1 : 0);
         std::fill(problem.scales.begin(), problem.scales.end(), 255);
-        std::fill(problem.x.begin(), problem.x.end(), 32767);
+        std::fill(problem.x.begin(), problem.x.end(), most);
         problem.to_result.assign(17, {1, 16});
         problem.prepare();
         ASSERT_EQ(problem.accumulator(0),
-                  sign * std::int64_t{255} * ((1 << bits) - 1) * 1024 * 32767);
+                  (sign > 0 ? 1 : -1) * std::int64_t{255} * ((1 << bits) - 1) * 1024 * most);
         check_everywhere(problem);
       }
     }

@@ -1,9 +1,9 @@
-// Codes widened to 16 bits, two products to a lane.
+// Codes widened to 16 bits, two products to a lane; of up to seven bits with vectors of signed
+// bytes four to a lane, whose sums of two fit 16 bits: 2 * 127 * 128.
 #include <immintrin.h>
 
-#include "kernel/integer_fns.h"
-
 #define PB_TILE_SUMS
+#include "kernel/integer_tiles.h"
 
 namespace pbatch {
 namespace {
@@ -17,9 +17,16 @@ inline __m256i eight_rows(__m256i a, __m256i b) {
   return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8);
 }
 
-inline void tile_sums(const uint8_t* tile, const int16_t* x, int32_t quads, int32_t* sums) {
+inline void store_sums(int32_t* sums, __m256i low, __m256i high) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), low);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + 8), high);
+}
+
+inline void word_sums(const TileRun& run, int32_t* sums) {
+  const uint8_t* tile = run.codes;
+  const int16_t* x = run.x;
   __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
-  for (int32_t k = 0; k < quads; ++k, tile += 64, x += 4) {
+  for (int32_t k = 0; k < run.quads; ++k, tile += 64, x += 4) {
     int64_t four;
     memcpy(&four, x, sizeof four);
     const __m256i v = _mm256_set1_epi64x(four);
@@ -28,16 +35,31 @@ inline void tile_sums(const uint8_t* tile, const int16_t* x, int32_t quads, int3
     s2 = _mm256_add_epi32(s2, _mm256_madd_epi16(widened(tile + 32), v));
     s3 = _mm256_add_epi32(s3, _mm256_madd_epi16(widened(tile + 48), v));
   }
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), eight_rows(s0, s1));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + 8), eight_rows(s2, s3));
+  store_sums(sums, eight_rows(s0, s1), eight_rows(s2, s3));
+}
+
+inline void byte_sums(const TileRun& run, int32_t* sums) {
+  const uint8_t* tile = run.codes;
+  const uint8_t* x = run.x_bytes;
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i a = _mm256_setzero_si256(), b = a;
+  for (int32_t k = 0; k < run.quads; ++k, tile += 64, x += 4) {
+    int32_t four;
+    memcpy(&four, x, sizeof four);
+    const __m256i v = _mm256_set1_epi32(four);
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(tile));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(tile + 32));
+    a = _mm256_add_epi32(a, _mm256_madd_epi16(_mm256_maddubs_epi16(low, v), ones));
+    b = _mm256_add_epi32(b, _mm256_madd_epi16(_mm256_maddubs_epi16(high, v), ones));
+  }
+  store_sums(sums, a, b);
+}
+
+inline void tile_sums(const pb_product* p, const TileRun& run, int32_t* sums) {
+  p->bytes == 1 && p->levels <= 127 ? byte_sums(run, sums) : word_sums(run, sums);
 }
 
 }  // namespace
-}  // namespace pbatch
-
-#include "kernel/integer_tiles.h"
-
-namespace pbatch {
 
 extern const IntegerFns integer_avx2;
 const IntegerFns integer_avx2 = kIntegerFns;
