@@ -92,6 +92,8 @@ Status Calibration::collect(bool check) {
 Status Calibration::add_input_ranges(Graph& graph) {
   if (statistics_ == Statistics::noise) return Status::ok();
   if (!fed_) PBATCH_RETURN_IF_ERROR(collect(/*check=*/false));
+  PBATCH_RETURN_IF_ERROR(
+      change_subgraphs(graph, [this](Graph& inner) { return add_input_ranges(inner); }));
   for (Node& node : graph.nodes) {
     if (node.op_type != "BitLinear" && node.op_type != "BitConv") continue;
     const auto matrix = matrix_of_.find(node.name);

@@ -270,6 +270,9 @@ Status IntegerBuilder::build_movement(std::size_t n) {
   PBATCH_ASSIGN_OR_RETURN(const int x, operand(node, 0));
   const IntegerValue source = made_->values_[static_cast<std::size_t>(x)];
   if (source.count >= kMostMoved) return missing(node, "it moves more than 2^24 elements");
+  if (node.op_type == "Cast" && is_float(node.outputs[0]) != is_float(node.inputs[0])) {
+    return missing(node, "it makes indices of numbers, or the reverse");
+  }
   // Of indices, too: what the operator does to floats.
   PBATCH_ASSIGN_OR_RETURN(const Tensor numbers, numbered(source.shape, 0));
   std::vector<const Tensor*> inputs(node.inputs.size(), nullptr);

@@ -1,4 +1,5 @@
-// Recurrent layers: gates of 2^-20, states of 2^-15, cell states of 2^-11.
+// Recurrent layers: gates and cell states of 2^-20, states of 2^-15.
+#include <algorithm>
 #include <cmath>
 
 #include "integer/builder.h"
@@ -72,7 +73,6 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
   const IntegerFormat gate = IntegerFormat::gate();
   r.clip = std::isfinite(spec.clip) ? code_of(static_cast<double>(spec.clip), gate.scale, gate.hi)
                                     : gate.hi;
-  r.cell_bits = IntegerFormat::kCellBits;
   r.state_shift = activation_bits == 8 ? 8 : 0;
 
   const IntegerFormat state =
@@ -105,16 +105,15 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
     for (std::int64_t u = 0; u < p->size(); ++u) {
       most = std::max(most, std::fabs(static_cast<double>(p->data<float>()[u])));
     }
-    // peephole * c is of 2^-(fraction + 11); as many bits as 16 hold, at least those of 2^-9.
-    int exponent = 0;
+    int exponent = 0;  // 15 bits for the greatest
     std::frexp(most, &exponent);
-    const int fraction = std::max(15 - exponent, 20 - r.cell_bits);
+    const int fraction = std::clamp(15 - exponent, 0, 30);
     for (std::int64_t u = 0; u < p->size(); ++u) {
       held->peephole.push_back(code_of(static_cast<double>(p->data<float>()[u]),
                                        std::ldexp(1.0, -fraction), 2147483647.0));
     }
     r.peephole = held->peephole.data();
-    r.peephole_shift = fraction + r.cell_bits - 20;
+    r.peephole_shift = fraction;
   }
   if (lengths >= 0) {
     const int input = known(node.inputs[first + 1]).input;
@@ -149,8 +148,8 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
       fields += number(v);
     }
     fields += "{" + number(a.functions[0]) + number(a.functions[1]) +
-              std::to_string(a.functions[2]) + "}, " + number(a.clip) + number(a.cell_bits) +
-              number(a.state_shift) + "&" + writer.product(*held->product) + ", " +
+              std::to_string(a.functions[2]) + "}, " + number(a.clip) + number(a.state_shift) +
+              "&" + writer.product(*held->product) + ", " +
               (held->second != nullptr ? "&" + writer.product(*held->second) : "0") + ", " +
               writer.array(held->r_bias) + ", " + writer.array(held->peephole) + ", " +
               std::to_string(a.peephole_shift);

@@ -35,8 +35,7 @@ struct IntegerFormat {
   /// What enters gates, states of recurrent layers, and their cell states.
   static IntegerFormat gate() { return {std::ldexp(1.0, -20), -(1 << 30), 1 << 30}; }
   static IntegerFormat state() { return {std::ldexp(1.0, -15), -32767, 32767}; }
-  static IntegerFormat cell() { return {std::ldexp(1.0, -kCellBits), -32767, 32767}; }
-  static constexpr int kCellBits = 11;
+  static IntegerFormat cell() { return gate(); }
 };
 
 }  // namespace pbatch

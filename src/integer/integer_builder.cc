@@ -163,6 +163,7 @@ IntegerFormat IntegerBuilder::choose(ValueId id, Interval range) const {
   if (w == Wish::gate) return IntegerFormat::gate();
   if (w == Wish::state) return IntegerFormat::state();
   if (w == Wish::cell) return IntegerFormat::cell();
+  if (w == Wish::states) return IntegerFormat::of(IntegerFormat::cell().interval(), 32);
   if (k.seen && w != Wish::output && w != Wish::wide) {
     range = {std::max(range.lo, k.seen->lo), std::min(range.hi, k.seen->hi)};
   }
@@ -212,10 +213,11 @@ Status IntegerBuilder::build_inputs() {
     const ValueId id = graph_.inputs[i];
     const Value& value = graph_.values[static_cast<std::size_t>(id)];
     const Wish w = wish(id);
+    const bool is_state = w == Wish::state || w == Wish::cell || w == Wish::states;
     IntegerFormat format;
     if (is_float(id)) {
       const auto given = graph_.metadata.find(kInputRangeKey + value.name);
-      if (given != graph_.metadata.end() && w != Wish::state && w != Wish::cell) {
+      if (given != graph_.metadata.end() && !is_state) {
         std::istringstream text(given->second);
         Interval range;
         char comma = 0;
@@ -225,14 +227,15 @@ Status IntegerBuilder::build_inputs() {
         }
         known(id).seen = range;
       }
-      if (!known(id).seen && w != Wish::state && w != Wish::cell) {
+      if (!known(id).seen && !is_state) {
         return Status(ErrorCode::invalid_argument,
                       "integer arithmetic needs the range of input '" + value.name + "'",
                       kGiveRange)
             .at_node(reader_of(id));
       }
       format = choose(id, known(id).seen.value_or(Interval{-1, 1}));
-      if (format.magnitude() > 32767) format = IntegerFormat::of(format.interval(), 16);
+      if (format.magnitude() > 32767 && !is_state)
+        format = IntegerFormat::of(format.interval(), 16);
     }
     known(id).input = static_cast<int>(i);
     made_->inputs_.push_back(add_value(id, format));
@@ -309,6 +312,23 @@ Result<std::shared_ptr<IntegerProgram>> build_planned(const Program& program, Ru
   return IntegerBuilder(program, context, *plan).build();
 }
 
+// Makes constants of conditions that follow from the shapes of inputs; whether there was one.
+Result<bool> fix_conditions(Graph& graph, RunContext& context, std::span<const Tensor> inputs) {
+  if (!has_control_flow(graph)) return false;
+  PBATCH_ASSIGN_OR_RETURN(const Program program, Program::build(graph));
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, program.plan(context, inputs));
+  bool found = false;
+  for (const Node& node : graph.nodes) {
+    if (node.subgraphs.empty() || node.op_type != "If") continue;
+    Value& condition = graph.values[static_cast<std::size_t>(node.inputs[0])];
+    const Tensor* const known = plan->constant_of(node.inputs[0]);
+    if (known == nullptr || condition.constant) continue;
+    condition.constant = *known;
+    found = true;
+  }
+  return found;
+}
+
 // The network that an If leaves when its condition is known.
 Result<std::shared_ptr<IntegerProgram>> build_fixed(const Program& program, RunContext& context,
                                                     std::span<const Tensor> inputs) {
@@ -322,13 +342,20 @@ Result<std::shared_ptr<IntegerProgram>> build_fixed(const Program& program, RunC
       graph.values[static_cast<std::size_t>(id)].constant = inputs[i];
       fixed.push_back(i);
     } else {
+      std::vector<Dim> dims;  // what follows from shapes decides, too
+      for (const std::int64_t d : inputs[i].shape()) dims.push_back({d, ""});
+      graph.values[static_cast<std::size_t>(id)].dims = std::move(dims);
       left.push_back(id);
       given.push_back(inputs[i]);
     }
   }
   graph.inputs = std::move(left);
-  PBATCH_RETURN_IF_ERROR(fold_constants(graph));
-  PBATCH_RETURN_IF_ERROR(remove_unused(graph));
+  while (true) {
+    PBATCH_RETURN_IF_ERROR(fold_constants(graph));
+    PBATCH_RETURN_IF_ERROR(remove_unused(graph));
+    PBATCH_ASSIGN_OR_RETURN(const bool more, fix_conditions(graph, context, given));
+    if (!more) break;
+  }
   PBATCH_RETURN_IF_ERROR(apply_run_passes(graph));
   PBATCH_ASSIGN_OR_RETURN(const Program inner, Program::build(std::move(graph)));
   PBATCH_ASSIGN_OR_RETURN(auto made, build_planned(inner, context, given));

@@ -7,13 +7,16 @@
 namespace pbatch {
 namespace {
 
-constexpr std::array<std::string_view, 18> kMovements = {
-    "Reshape", "Flatten",  "Squeeze",      "Unsqueeze",    "Identity",       "Dropout",
-    "Slice",   "Split",    "Expand",       "Transpose",    "Tile",           "Pad",
-    "Gather",  "GatherND", "DepthToSpace", "SpaceToDepth", "GatherElements", "Concat"};
+constexpr std::array<std::string_view, 19> kMovements = {
+    "Cast",    "Reshape", "Flatten",  "Squeeze",      "Unsqueeze",    "Identity",
+    "Dropout", "Slice",   "Split",    "Expand",       "Transpose",    "Tile",
+    "Pad",     "Gather",  "GatherND", "DepthToSpace", "SpaceToDepth", "GatherElements",
+    "Concat"};
 
 // What reads 32 bits as well as 16.
-constexpr std::array<std::string_view, 15> kWide = {"Add",
+constexpr std::array<std::string_view, 17> kWide = {"Pow",
+                                                    "Sqrt",
+                                                    "Add",
                                                     "Sub",
                                                     "Mul",
                                                     "Div",
@@ -32,6 +35,10 @@ constexpr std::array<std::string_view, 15> kWide = {"Add",
 Wish both(Wish a, Wish b) {
   if (a == Wish::none || a == b) return b;
   if (b == Wish::none) return a;
+  const auto of_state = [](Wish w) {
+    return w == Wish::state || w == Wish::cell || w == Wish::states;
+  };
+  if (of_state(a) && of_state(b)) return Wish::states;
   const auto plain = [](Wish w) { return w == Wish::bits8 || w == Wish::bits16; };
   return plain(a) && plain(b) ? Wish::bits16 : Wish::wide;
 }

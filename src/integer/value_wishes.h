@@ -8,7 +8,8 @@
 
 namespace pbatch {
 
-enum class Wish { none, bits8, bits16, wide, output, state, cell, gate };
+/// states: both of recurrent layers.
+enum class Wish { none, bits8, bits16, wide, output, state, cell, states, gate };
 
 /// For every value of the graph. What only moves elements passes its readers' wish on.
 std::vector<Wish> wishes_of(const Graph& graph, const Precision& precision);

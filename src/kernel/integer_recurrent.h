@@ -6,17 +6,16 @@
 
 enum { PB_RNN, PB_LSTM, PB_GRU };
 
-/* One direction. What enters a gate's function is of 2^-20 and limited to 2^10; gates and states h
- * are of 2^-15, cell states c of 2^-cell_bits, both 16 bits. Rows of gates: graph/gate_tiles.h. */
+/* One direction. What enters a gate's function and cell states c are of 2^-20 and limited to 2^10,
+ * gates and states h of 2^-15. Rows of gates: graph/gate_tiles.h. */
 typedef struct {
   int32_t cell, steps, batch, hidden;
   int64_t x_step, x_vector; /* elements of XW from one step, one vector to the next */
   int64_t y_step, y_vector; /* of Y; last_vector: of Y_h and Y_c */
   int64_t initial_vector, last_vector;
   int32_t reverse, couple_forget, linear_before_reset;
-  int32_t functions[3]; /* 0: sigmoid, 1: tanh */
-  int32_t clip;         /* of 2^-20 */
-  int32_t cell_bits;
+  int32_t functions[3];      /* 0: sigmoid, 1: tanh */
+  int32_t clip;              /* of 2^-20 */
   int32_t state_shift;       /* from a state to what is multiplied: 8 for 8 bits, else 0 */
   const pb_product* product; /* of all gates; of a GRU without linear_before_reset z and r */
   const pb_product* second;  /* of such a GRU: h; else null */
@@ -79,14 +78,11 @@ static inline void pb_lstm_units(const pb_recurrent* r, const int32_t* x, const 
                           : pb_gate(r->functions[0],
                                     (int64_t)x[at_f] + p[at_f] + pb_peep(r, 2, u, c[u]), r->clip);
     const int32_t g = pb_gate(r->functions[1], (int64_t)x[at_c] + p[at_c], r->clip);
-    const int64_t sum = (int64_t)f * c[u] * ((int64_t)1 << (15 - r->cell_bits)) + (int64_t)i * g;
     int32_t o;
-    c[u] = pb_state(pb_round_shift(sum, 30 - r->cell_bits));
+    c[u] = pb_limit(pb_round_shift((int64_t)f * c[u] + (int64_t)i * g * 32, 15), -PB_GATE_LIMIT,
+                    PB_GATE_LIMIT);
     o = pb_gate(r->functions[0], (int64_t)x[at_o] + p[at_o] + pb_peep(r, 1, u, c[u]), r->clip);
-    h[u] = pb_state(pb_round_shift(
-        (int64_t)o * pb_gate(r->functions[2], (int64_t)c[u] * ((int64_t)1 << (20 - r->cell_bits)),
-                             PB_GATE_LIMIT),
-        15));
+    h[u] = pb_state(pb_round_shift((int64_t)o * pb_gate(r->functions[2], c[u], PB_GATE_LIMIT), 15));
   }
 }
 
@@ -169,7 +165,8 @@ static inline void pb_recurrent_run(pb_rows_fn rows, const pb_recurrent* r,
     const int32_t length = d->lengths != 0 ? pb_limit(d->lengths[b], 0, r->steps) : r->steps;
     for (u = 0; u < r->hidden; ++u) {
       if (d->initial_h != 0) h[u] = pb_state(d->initial_h[b * r->initial_vector + u]);
-      if (d->initial_c != 0) c[u] = pb_state(d->initial_c[b * r->initial_vector + u]);
+      if (d->initial_c != 0)
+        c[u] = pb_limit(d->initial_c[b * r->initial_vector + u], -PB_GATE_LIMIT, PB_GATE_LIMIT);
     }
     for (t = 0; t < length; ++t) {
       const int32_t time = r->reverse ? length - 1 - t : t;

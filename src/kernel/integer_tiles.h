@@ -1,5 +1,5 @@
 // Products by tiles: rows of 16 side by side, portable. An ISA file that defines PB_TILE_SUMS
-// has a tile_sums of its own.
+// has tile_sums and add_run of its own.
 #pragma once
 
 #include "kernel/integer_fns.h"
@@ -18,6 +18,8 @@ struct TileRun {
 
 #ifdef PB_TILE_SUMS
 inline void tile_sums(const pb_product* p, const TileRun& run, int32_t* sums);
+inline void add_run(const int32_t* sums, const uint8_t* scales, uint32_t less, int32_t* acc);
+inline void add_run(const int32_t* sums, const uint8_t* scales, uint32_t less, int64_t* acc);
 #else
 // sums[16] = sum of u x.
 inline void tile_sums(const pb_product*, const TileRun& run, int32_t* sums) {
@@ -31,7 +33,6 @@ inline void tile_sums(const pb_product*, const TileRun& run, int32_t* sums) {
     }
   }
 }
-#endif
 
 // Adds q (2 sums - levels * sum of x) of a run. Both terms wrap; the difference fits.
 template <class Sum>
@@ -41,6 +42,7 @@ inline void add_run(const int32_t* sums, const uint8_t* scales, uint32_t less, S
     acc[r] += static_cast<Sum>(sum) * static_cast<int32_t>(scales[r]);
   }
 }
+#endif
 
 template <class Sum>
 inline void tile_rows(const pb_product* p, const int16_t* x, const int64_t* group_sums,
@@ -50,7 +52,7 @@ inline void tile_rows(const pb_product* p, const int16_t* x, const int64_t* grou
   const uint8_t* const codes = p->tiles + static_cast<int64_t>(tile) * quads * 4 * PB_TILE_ROWS;
   const uint8_t* const scales = p->tile_scales + static_cast<int64_t>(tile) * groups * PB_TILE_ROWS;
   const auto* const bytes = reinterpret_cast<const uint8_t*>(x + pb_padded_cols(p));
-  Sum acc[PB_TILE_ROWS] = {};
+  alignas(64) Sum acc[PB_TILE_ROWS] = {};
   for (int32_t g = 0; g < groups; ++g) {
     const int32_t begin = g * p->group;
     const int32_t end = p->cols - begin < p->group ? p->cols : begin + p->group;

@@ -59,6 +59,40 @@ inline void tile_sums(const pb_product* p, const TileRun& run, int32_t* sums) {
   p->bytes == 1 && p->levels <= 127 ? byte_sums(run, sums) : word_sums(run, sums);
 }
 
+inline __m256i load_eight(const int32_t* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+
+// Of eight rows.
+inline __m256i run_sums(const int32_t* sums, uint32_t less) {
+  return _mm256_sub_epi32(_mm256_slli_epi32(load_eight(sums), 1),
+                          _mm256_set1_epi32(static_cast<int32_t>(less)));
+}
+
+inline void add_run(const int32_t* sums, const uint8_t* scales, uint32_t less, int32_t* acc) {
+  for (int r = 0; r < PB_TILE_ROWS; r += 8) {
+    const __m256i q =
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + r)));
+    const __m256i sum =
+        _mm256_add_epi32(load_eight(acc + r), _mm256_mullo_epi32(run_sums(sums + r, less), q));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(acc + r), sum);
+  }
+}
+
+inline void add_run(const int32_t* sums, const uint8_t* scales, uint32_t less, int64_t* acc) {
+  for (int r = 0; r < PB_TILE_ROWS; r += 8) {
+    const __m256i s = run_sums(sums + r, less);
+    const __m128i q = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + r));
+    const __m256i low =
+        _mm256_mul_epi32(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(s)), _mm256_cvtepu8_epi64(q));
+    const __m256i high = _mm256_mul_epi32(_mm256_cvtepi32_epi64(_mm256_extracti128_si256(s, 1)),
+                                          _mm256_cvtepu8_epi64(_mm_srli_si128(q, 4)));
+    auto* const to = reinterpret_cast<__m256i*>(acc + r);
+    _mm256_storeu_si256(to, _mm256_add_epi64(_mm256_loadu_si256(to), low));
+    _mm256_storeu_si256(to + 1, _mm256_add_epi64(_mm256_loadu_si256(to + 1), high));
+  }
+}
+
 }  // namespace
 
 extern const IntegerFns integer_avx2;

@@ -70,6 +70,28 @@ inline void tile_sums(const pb_product* p, const TileRun& run, int32_t* sums) {
   p->bytes == 2 ? unsigned_sums(run, sums) : word_sums(run, sums);
 }
 
+inline __m512i run_sums(const int32_t* sums, uint32_t less) {
+  return _mm512_sub_epi32(_mm512_slli_epi32(_mm512_loadu_si512(sums), 1),
+                          _mm512_set1_epi32(static_cast<int32_t>(less)));
+}
+
+inline void add_run(const int32_t* sums, const uint8_t* scales, uint32_t less, int32_t* acc) {
+  const __m512i q = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+  _mm512_storeu_si512(
+      acc, _mm512_add_epi32(_mm512_loadu_si512(acc), _mm512_mullo_epi32(run_sums(sums, less), q)));
+}
+
+inline void add_run(const int32_t* sums, const uint8_t* scales, uint32_t less, int64_t* acc) {
+  const __m512i s = run_sums(sums, less);
+  const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales));
+  const __m512i low =
+      _mm512_mul_epi32(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(s)), _mm512_cvtepu8_epi64(q));
+  const __m512i high = _mm512_mul_epi32(_mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(s, 1)),
+                                        _mm512_cvtepu8_epi64(_mm_srli_si128(q, 8)));
+  _mm512_storeu_si512(acc, _mm512_add_epi64(_mm512_loadu_si512(acc), low));
+  _mm512_storeu_si512(acc + 8, _mm512_add_epi64(_mm512_loadu_si512(acc + 8), high));
+}
+
 }  // namespace
 
 extern const IntegerFns integer_avx512;
