@@ -54,17 +54,6 @@ Result<std::shared_ptr<ThreadPool>> pool_for(const SessionOptions& options) {
                 "leave 'threads' and 'cpus' unset, or the pool out");
 }
 
-class RunUnderWay {
- public:
-  explicit RunUnderWay(std::atomic<int>& count) : count_(count) {}
-  ~RunUnderWay() { count_.fetch_sub(1, std::memory_order_relaxed); }
-  RunUnderWay(const RunUnderWay&) = delete;
-  RunUnderWay& operator=(const RunUnderWay&) = delete;
-
- private:
-  std::atomic<int>& count_;
-};
-
 // A file may say what it likes.
 int min_weight_bits_of(const Node& node) {
   const Result<std::int64_t> bits = node.int_attr(kMinWeightBits, 1);

@@ -23,6 +23,18 @@
 
 namespace pbatch {
 
+/// Counts a run that is under way.
+class RunUnderWay {
+ public:
+  explicit RunUnderWay(std::atomic<int>& count) : count_(count) {}
+  ~RunUnderWay() { count_.fetch_sub(1, std::memory_order_relaxed); }
+  RunUnderWay(const RunUnderWay&) = delete;
+  RunUnderWay& operator=(const RunUnderWay&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
+
 struct Session::Impl {
   Impl(Program p, std::shared_ptr<ThreadPool> threads, FloatBackend backend)
       : program(std::move(p)), pool(std::move(threads)), float_backend(backend) {}
