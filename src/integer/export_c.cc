@@ -120,11 +120,13 @@ class CProgram {
   }
 
   std::string makefile() const {
-    return "CFLAGS ?= -O2 -std=c99 -Wall -Wextra\n\nall: " + name_ + ".o\n\ntest: " + name_ +
-           "_test\n\t$(RUN) ./" + name_ + "_test\n\n" + name_ + "_test: " + name_ + "_test.o " +
-           name_ + ".o\n\t$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^\n\n" + name_ + ".o: " + name_ +
-           ".c " + name_ + ".h pbatch_steps.h\n" + name_ + "_test.o: " + name_ + "_test.c " +
-           name_ + ".h\n\nclean:\n\trm -f *.o " + name_ + "_test\n\n.PHONY: all test clean\n";
+    return "# Scratch memory holds numbers of several types, one after the other.\n"
+           "CFLAGS ?= -O2 -std=c99 -Wall -Wextra -fno-strict-aliasing\n\nall: " +
+           name_ + ".o\n\ntest: " + name_ + "_test\n\t$(RUN) ./" + name_ + "_test\n\n" + name_ +
+           "_test: " + name_ + "_test.o " + name_ +
+           ".o\n\t$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^\n\n" + name_ + ".o: " + name_ + ".c " +
+           name_ + ".h pbatch_steps.h\n" + name_ + "_test.o: " + name_ + "_test.c " + name_ +
+           ".h\n\nclean:\n\trm -f *.o " + name_ + "_test\n\n.PHONY: all test clean\n";
   }
 
  private:

@@ -42,14 +42,20 @@ constexpr const char* kStart =
     "  (const void*)0x20400000, (const void*)start};\n";
 
 constexpr Target kTargets[] = {
-    {"this machine", "cc", "-O2 -std=c99 -Wall -Wextra -Wpedantic -Werror", ""},
-    {"Cortex-M4", "arm-none-eabi-gcc", "-O2 -std=gnu99 -mcpu=cortex-m4 -mthumb",
+    {"this machine", "cc", "-O2 -fno-strict-aliasing -std=c99 -Wall -Wextra -Wpedantic -Werror",
+     ""},
+    {"Cortex-M4", "arm-none-eabi-gcc",
+     "-O2 -fno-strict-aliasing -std=gnu99 -mcpu=cortex-m4 -mthumb",
      "qemu-system-arm -M mps2-an386 -semihosting -nographic -kernel",
      "-nostartfiles -T memory.ld start.c"},
-    {"RISC-V", "riscv64-linux-gnu-gcc", "-O2 -std=c99 -static", "qemu-riscv64"},
-    {"ARM, 64 bits", "aarch64-linux-gnu-gcc", "-O2 -std=c99 -static", "qemu-aarch64"},
-    {"PowerPC, big-endian", "powerpc64-linux-gnu-gcc", "-O2 -std=c99 -static", "qemu-ppc64"},
-    {"s390x, big-endian", "s390x-linux-gnu-gcc", "-O2 -std=c99 -static", "qemu-s390x"},
+    {"RISC-V", "riscv64-linux-gnu-gcc", "-O2 -fno-strict-aliasing -std=c99 -static",
+     "qemu-riscv64"},
+    {"ARM, 64 bits", "aarch64-linux-gnu-gcc", "-O2 -fno-strict-aliasing -std=c99 -static",
+     "qemu-aarch64"},
+    {"PowerPC, big-endian", "powerpc64-linux-gnu-gcc", "-O2 -fno-strict-aliasing -std=c99 -static",
+     "qemu-ppc64"},
+    {"s390x, big-endian", "s390x-linux-gnu-gcc", "-O2 -fno-strict-aliasing -std=c99 -static",
+     "qemu-s390x"},
 };
 
 bool installed(const std::string& command) {
