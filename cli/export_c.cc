@@ -6,6 +6,7 @@
 #include "cli/bits.h"
 #include "cli/command.h"
 #include "cli/shapes.h"
+#include "tools/eval/free_shapes.h"
 #include "tools/render/text.h"
 
 namespace pbatch::cli {

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/shapes.h"
 #include "pbatch/session.h"
+#include "tools/eval/free_shapes.h"
 #include "tools/io/port_files.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"

@@ -19,7 +19,11 @@ namespace pbatch {
 class IntegerBuilder {
  public:
   IntegerBuilder(const Program& program, RunContext& context, const Plan& plan)
-      : program_(program), graph_(program.graph()), context_(context), plan_(plan) {}
+      : program_(program),
+        graph_(program.graph()),
+        context_(context),
+        plan_(plan),
+        producers_(graph_.producers()) {}
 
   Result<std::shared_ptr<IntegerProgram>> build();
 
@@ -58,6 +62,7 @@ class IntegerBuilder {
   /// The same within 16 bits, or as a product of `bits` reads it.
   Result<int> operand_of_16(const Node& node, std::size_t i);
   Result<int> operand_as(const Node& node, std::size_t i, const IntegerFormat& wanted);
+  double share_in_use(ValueId id) const;
   Result<int> product_input(const Node& node, std::size_t i, int bits);
   int rescaled(const std::string& node, int from, const IntegerFormat& to);
   /// The format of a result that can be `range`, by what its readers wish.
@@ -96,6 +101,7 @@ class IntegerBuilder {
   const Graph& graph_;
   RunContext& context_;
   const Plan& plan_;
+  const std::vector<std::int32_t> producers_;
   std::shared_ptr<IntegerProgram> made_;
   std::vector<Known> known_;
   std::vector<Wish> wishes_;

@@ -1,15 +1,18 @@
 #include "integer/integer_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
+#include <string_view>
 
 #include "graph/passes.h"
 #include "integer/builder.h"
 #include "integer/dyadic.h"
 #include "isa/isa.h"
 #include "kernel/registry.h"
+#include "layout/bit_matrix.h"
 #include "run/fold_constants.h"
 #include "run/run_passes.h"
 
@@ -142,8 +145,41 @@ Result<int> IntegerBuilder::operand_as(const Node& node, std::size_t i,
   return v < 0 ? v : rescaled(node.name, v, wanted);
 }
 
+// How much of its range a value is likely to use, as a root of mean squares. Of L1 bounds, which
+// grow with every product, little: sums of n terms are about sqrt(n) large, and a bit more than
+// that for bell-shaped weights.
+double IntegerBuilder::share_in_use(ValueId id) const {
+  constexpr std::array<std::string_view, 10> kBounded = {
+      "Recurrent", "BitRecurrent", "BitGather",   "Sigmoid",  "Tanh",
+      "Softmax",   "Erf",          "HardSigmoid", "Softsign", "Clip"};
+  constexpr double kUsual = 0.5;
+  if (id == kNoValue || graph_.constant(id) != nullptr) return kUsual;
+  if (known_[static_cast<std::size_t>(id)].seen) return kUsual;
+  const std::int32_t n = producers_[static_cast<std::size_t>(id)];
+  if (n < 0) return kUsual;
+  const Node& node = graph_.nodes[static_cast<std::size_t>(n)];
+  if (std::find(kBounded.begin(), kBounded.end(), node.op_type) != kBounded.end()) return kUsual;
+  double share = kUsual;
+  for (const ValueId input : node.inputs) share = std::min(share, share_in_use(input));
+  std::int64_t terms = 1;
+  if (node.matrix != nullptr) terms = node.matrix->cols;
+  if (node.matrix == nullptr && (node.op_type == "Linear" || node.op_type == "Conv")) {
+    const Tensor* const w = graph_.constant(node.inputs[1]);
+    if (w != nullptr && w->size() > 0) terms = w->size() / w->dim(node.op_type == "Conv" ? 0 : 1);
+  }
+  return terms == 1 ? share : share * 1.25 / std::sqrt(static_cast<double>(terms));
+}
+
 Result<int> IntegerBuilder::product_input(const Node& node, std::size_t i, int bits) {
   PBATCH_ASSIGN_OR_RETURN(const int v, operand(node, i));
+  if (bits == 8 && 127 * share_in_use(node.inputs[i]) < 1) {
+    return Status(ErrorCode::invalid_argument,
+                  "only weights say how large input '" +
+                      graph_.values[static_cast<std::size_t>(node.inputs[i])].name +
+                      "' can be, so widely that 8 bits would hold next to nothing of it",
+                  "quantize with --samples, or take 16 activation bits for this layer")
+        .at_node(node.name);
+  }
   const IntegerFormat& has = format(v);
   if (has.is_index()) return missing(node, "it multiplies indices");
   const double most = bits == 8 ? (has.lo >= 0 ? 255 : 127) : 32767;

@@ -210,6 +210,21 @@ TEST(IntegerNetwork, SaysWhatItCannot) {
   EXPECT_EQ(refused.status().node(), "hard");
 }
 
+// Through three wide layers an L1 bound leaves nothing of 8 bits, and of 16 enough.
+TEST(IntegerNetwork, EightBitsOfAWideBoundAreRefused) {
+  const std::string path = temp_path("wide.onnx");
+  write_onnx(mlp({400, 400, 400, 400, 10}), path);
+  const Result<Session> session = quantized(path);
+  ASSERT_TRUE(session) << session.status().to_line();
+  const NamedTensor x{"x", tensor_of({1, 400}, random_floats(400, 3))};
+  const auto refused = session->run({&x, 1}, Precision::integer(8, 8));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.status().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(refused.status().node(), "fc2");
+  EXPECT_NE(refused.status().to_line().find("--samples"), std::string::npos);
+  EXPECT_LT(error_of(path, {1, 400}, Precision::integer(8, 16)), 0.1);
+}
+
 TEST(IntegerNetwork, BoundsAreL1NormsOfCodes) {
   const std::string path = temp_path("mlp.onnx");
   write_onnx(mlp({40, 64, 10}), path);

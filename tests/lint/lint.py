@@ -108,7 +108,7 @@ def check_interface():
         for number, included in includes(path, r'"([^"]+)"'):
             if not re.match(r"(cli|pbatch|tools)/", included):
                 yield f"{path.relative_to(ROOT)}:{number}: includes '{included}', of the library's inside; a tool?"
-    types_alone = {"export.h", "network.h", "plan.h"}
+    types_alone = {"export.h", "integer.h", "network.h", "plan.h"}
     for path in sorted((ROOT / "include/pbatch").glob("*.h")):
         name = path.with_suffix(".cc").name
         found = any((ROOT / "src" / folder / name).exists() for folder in ("api", "base", "isa"))
