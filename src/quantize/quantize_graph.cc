@@ -27,6 +27,7 @@
 #include "quantize/sqnr.h"
 #include "quantize/unusual_error.h"
 #include "quantize/weight_values.h"
+#include "quantize/width_tree.h"
 
 namespace pbatch {
 namespace {
@@ -235,7 +236,9 @@ class GraphQuantizer {
         quantize_matrix(c.view, options_.planes, group_for(options_.group, c.weight->size()),
                         &pool_, options_.outliers));
     Done done{*c.weight, c.view, std::move(made), {}};
-    if (options_.row_sums > 0 && c.reported != std::string_view("Gather")) {
+    // A code that is not the nearest takes the planes behind the eighth from what they refine.
+    const bool refined = options_.planes > kTreePlanes;
+    if (options_.row_sums > 0 && !refined && c.reported != std::string_view("Gather")) {
       PBATCH_RETURN_IF_ERROR(balance_sums(&done));
     }
     PBATCH_RETURN_IF_ERROR(compensate(layer, &done));
