@@ -208,7 +208,8 @@ Status AllocateCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, paths, inputs.sources(session)));
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions, conditions_here(session.threads()));
   std::string note, error_note;
-  const Result<std::vector<NamedTensor>> timed = inputs.load(nets->contenders[0], &note);
+  const Result<std::vector<NamedTensor>> timed =
+      inputs.load(nets->contenders[0], *nets->quantized, &note);
   if (!timed) return timed.status().in_file(network.file);
   const Result<InputSets> sets = error_inputs(*nets, *timed, &error_note);
   if (!sets) return sets.status().in_file(network.file);

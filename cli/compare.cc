@@ -24,7 +24,7 @@ Status CompareCommand::run() const {
   PBATCH_ASSIGN_OR_RETURN(const RunConditions conditions,
                           conditions_here(nets->quantized->threads()));
   std::string note;
-  auto tensors = inputs.load(nets->contenders[0], &note);
+  auto tensors = inputs.load(nets->contenders[0], *nets->quantized, &note);
   if (!tensors) return tensors.status().in_file(network.file);
   Result<std::vector<CompareRow>> rows = [&] {
     ProgressBar bar;

@@ -35,10 +35,12 @@ std::vector<std::string> InputFlags::sources(const Session& session) const {
   return sources;
 }
 
-Result<std::vector<NamedTensor>> InputFlags::load(const Contender& trial, std::string* note) const {
+Result<std::vector<NamedTensor>> InputFlags::load(const Contender& trial, const Session& quantized,
+                                                  std::string* note) const {
   const Session& session = *trial.session;
   if (files.empty()) {
-    return random_inputs_that_run(trial, seed.value_or(kDefaultSeed), shapes.parse(), note);
+    return random_inputs_that_run(trial, quantized.layers(), seed.value_or(kDefaultSeed),
+                                  shapes.parse(), note);
   }
   std::vector<PortFile> ports;
   *note = "inputs:";

@@ -45,8 +45,9 @@ struct InputFlags {
   /// Throws CLI::ValidationError.
   void parse() const;
   /// The inputs, and a line that says where they came from. Free dimensions of random ones get
-  /// sizes with which `trial` runs.
-  Result<std::vector<NamedTensor>> load(const Contender& trial, std::string* note) const;
+  /// sizes with which `trial` runs; layers of `quantized` suggest some.
+  Result<std::vector<NamedTensor>> load(const Contender& trial, const Session& quantized,
+                                        std::string* note) const;
   std::vector<std::string> sources(const Session& session) const;  ///< files that load() reads
 };
 

@@ -69,7 +69,7 @@ Status SweepCommand::measure_unlabelled(const Networks& nets, Progress& progress
                                         std::string* text, nlohmann::json* results,
                                         std::vector<NamedTensor>* sample) const {
   std::string note;
-  PBATCH_ASSIGN_OR_RETURN(*sample, inputs.load(nets.contenders[0], &note));
+  PBATCH_ASSIGN_OR_RETURN(*sample, inputs.load(nets.contenders[0], *nets.quantized, &note));
   PBATCH_ASSIGN_OR_RETURN(const std::vector<CompareRow> rows,
                           pbatch::compare(nets.contenders, *sample, data.options.timing, progress));
   page->metric = SweepMetric::rel_error;

@@ -8,6 +8,7 @@
 #include "calibrate/language_model.h"
 #include "feed/free_dims.h"
 #include "feed/step_ports.h"
+#include "layout/bit_matrix.h"
 
 namespace pbatch {
 namespace {
@@ -79,10 +80,22 @@ Result<Tensor> made_up(const PortInfo& port, std::int64_t table_rows, std::int64
   return t;
 }
 
+// By matrices, each size once.
+std::vector<std::int64_t> sizes_read(const Graph& graph) {
+  std::vector<LayerInfo> layers;
+  for (const Node& node : graph.nodes) {
+    if (node.matrix != nullptr) layers.emplace_back().cols = node.matrix->cols;
+  }
+  return sizes_read_by(layers);
+}
+
 class MadeUp {
  public:
   MadeUp(NetworkRunner& runner, const NetworkKind& kind, std::uint64_t seed)
-      : runner_(runner), kind_(kind), draws_(seed), dims_(runner.inputs(), {}) {
+      : runner_(runner),
+        kind_(kind),
+        draws_(seed),
+        dims_(runner.inputs(), {}, 0, sizes_read(runner.graph())) {
     const FedInput floats{"input", [](const PortInfo& port) { return port.dtype == DType::f32; }};
     auto ports = find_step_ports(runner.inputs(), runner.outputs(), floats, {}, /*constants=*/true);
     if (ports) states_ = std::move(ports->states);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <random>
+#include <utility>
 
 namespace pbatch {
 namespace {
@@ -40,9 +41,19 @@ std::vector<std::string> terms_of(const std::string& name) {
 
 }  // namespace
 
+std::vector<std::int64_t> sizes_read_by(const std::vector<LayerInfo>& layers) {
+  constexpr std::size_t kMost = 16;
+  std::vector<std::int64_t> sizes;
+  for (const LayerInfo& layer : layers) {
+    const bool is_new = std::find(sizes.begin(), sizes.end(), layer.cols) == sizes.end();
+    if (is_new && sizes.size() < kMost) sizes.push_back(layer.cols);
+  }
+  return sizes;
+}
+
 FreeDims::FreeDims(const std::vector<PortInfo>& inputs, const std::map<std::string, Shape>& given,
-                   std::int64_t batch)
-    : given_(given) {
+                   std::int64_t batch, std::vector<std::int64_t> likely)
+    : given_(given), likely_(std::move(likely)) {
   for (const PortInfo& port : inputs) {
     const auto it = given_.find(port.name);
     if (it == given_.end()) continue;
@@ -126,6 +137,7 @@ std::vector<FreeDims::Sizes> FreeDims::candidates() const {
     }
     all.push_back(std::move(sizes));
   }
+  for (const std::int64_t size : likely_) add(1, size);
   return all;
 }
 

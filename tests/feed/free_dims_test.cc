@@ -38,6 +38,19 @@ TEST(FreeDims, NamelessOnesAreTheirOwnButForTheFirst) {
   EXPECT_EQ(dims.shape(inputs[1], sizes), (Shape{2, 4}));
 }
 
+// A fully connected network whose file leaves the width of its input open.
+TEST(FreeDims, SizesThatLayersReadAreTried) {
+  LayerInfo wide, same, narrow;
+  wide.cols = same.cols = 1575;
+  narrow.cols = 256;
+  const std::vector<std::int64_t> sizes = sizes_read_by({wide, same, narrow});
+  EXPECT_EQ(sizes, (std::vector<std::int64_t>{1575, 256}));
+  const FreeDims dims({port("x", {-1, -1}, {"n", "features"})}, {}, 0, sizes);
+  const auto candidates = dims.candidates();
+  const FreeDims::Sizes wanted{{"n", 1}, {"features", 1575}};
+  EXPECT_NE(std::find(candidates.begin(), candidates.end(), wanted), candidates.end());
+}
+
 TEST(FreeDims, GivenShapesBindTheirNames) {
   const std::vector<PortInfo> inputs{port("x", {-1, 4}, {"n", ""}), port("y", {-1}, {"n"})};
   const FreeDims dims(inputs, {{"x", {6, 4}}});

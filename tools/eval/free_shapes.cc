@@ -38,7 +38,7 @@ Status needs_shapes(const Session& session, const Status& why, const std::string
 Result<Planned> plan_that_fits(const Session& session, const Precision& precision,
                                const std::map<std::string, Shape>& given, std::int64_t batch) {
   PBATCH_RETURN_IF_ERROR(check_shape_names(session, given));
-  const FreeDims dims(session.inputs(), given, batch);
+  const FreeDims dims(session.inputs(), given, batch, sizes_read_by(session.layers()));
   Status why;
   for (const FreeDims::Sizes& sizes : dims.candidates()) {
     Planned planned;

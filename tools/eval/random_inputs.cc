@@ -65,12 +65,14 @@ Result<std::vector<NamedTensor>> random_inputs(const Session& session, const Fre
 
 }  // namespace
 
-Result<std::vector<NamedTensor>> random_inputs_that_run(const Contender& trial, std::uint64_t seed,
+Result<std::vector<NamedTensor>> random_inputs_that_run(const Contender& trial,
+                                                        const std::vector<LayerInfo>& layers,
+                                                        std::uint64_t seed,
                                                         const std::map<std::string, Shape>& given,
                                                         std::string* note) {
   const Session& session = *trial.session;
   PBATCH_RETURN_IF_ERROR(check_shape_names(session, given));
-  const FreeDims dims(session.inputs(), given);
+  const FreeDims dims(session.inputs(), given, 0, sizes_read_by(layers));
   Status why;
   for (const FreeDims::Sizes& sizes : dims.candidates()) {
     auto inputs = random_inputs(session, dims, sizes, given, seed);

@@ -10,10 +10,13 @@
 
 namespace pbatch {
 
-/// Inputs with which `trial` runs; `given`: shapes by input. Floats are normally distributed,
+/// Inputs with which `trial` runs; `given`: shapes by input; `layers`: of the network, whose sizes
+/// are tried too. Floats are normally distributed,
 /// integers 0 or 1. *note: a line that says what they are. Optional inputs are left out unless
 /// `given` has them.
-Result<std::vector<NamedTensor>> random_inputs_that_run(const Contender& trial, std::uint64_t seed,
+Result<std::vector<NamedTensor>> random_inputs_that_run(const Contender& trial,
+                                                        const std::vector<LayerInfo>& layers,
+                                                        std::uint64_t seed,
                                                         const std::map<std::string, Shape>& given,
                                                         std::string* note);
 
