@@ -126,6 +126,7 @@ def quantize(
     floor: int = 8,
     outliers: float = 0.0,
     row_sums: float = 0.03,
+    input_ranges: Mapping[str, tuple[float, float]] | None = None,
 ) -> Quantized:
     """Turns a float network into bit-layers. Needs no data and retrains nothing.
 
@@ -151,6 +152,8 @@ def quantize(
             matrices with heavy tails, where it pays; 0: none, which GPUs need.
         row_sums: what the mean of a product's inputs is taken to count, 0 to 1, against their
             variance: plain codes keep sums of errors small; 0: each weight by itself.
+        input_ranges: the least and the greatest number of inputs, by name, for runs in integer
+            arithmetic (run option "pbatch.arithmetic"), beside what the samples show.
 
     Raises:
         Error: of the class that says why.
@@ -193,6 +196,7 @@ def quantize(
         row_sums,
         scheme,
         named,
+        [(name, float(least), float(most)) for name, (least, most) in (input_ranges or {}).items()],
     )
     if path is not None and isinstance(source, str):
         result = _core.quantize_file(source, path_of(path), options)

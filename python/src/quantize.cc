@@ -4,10 +4,14 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstring>
+#include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "array.h"
 #include "bindings.h"
@@ -21,6 +25,13 @@ namespace pbatch::python {
 namespace {
 
 using NamedArrays = std::vector<std::pair<std::string, nb::object>>;
+using NamedRanges = std::vector<std::tuple<std::string, double, double>>;
+
+std::vector<InputRange> ranges_of(const NamedRanges& named) {
+  std::vector<InputRange> ranges;
+  for (const auto& [input, least, greatest] : named) ranges.push_back({input, least, greatest});
+  return ranges;
+}
 
 // Copies: the options outlive the arrays.
 std::vector<Sample> copy_samples(const NamedArrays& arrays) {
@@ -63,7 +74,8 @@ void bind_quantize(nb::module_& m) {
           "__init__",
           [](QuantizeOptions* self, int planes, int group, std::int64_t min_elements,
              std::vector<std::string> exclude, int threads, int floor_bits, double outliers,
-             double row_sums, const std::string& scheme, const NamedArrays& samples) {
+             double row_sums, const std::string& scheme, const NamedArrays& samples,
+             const NamedRanges& input_ranges) {
             new (self) QuantizeOptions{.planes = planes,
                                        .group = group,
                                        .min_elements = min_elements,
@@ -74,15 +86,17 @@ void bind_quantize(nb::module_& m) {
                                        .row_sums = row_sums,
                                        .scheme = take(parse_scheme(scheme)),
                                        .samples = copy_samples(samples),
+                                       .input_ranges = ranges_of(input_ranges),
                                        .progress = {}};
           },
           nb::arg("planes"), nb::arg("group"), nb::arg("min_elements"), nb::arg("exclude"),
           nb::arg("threads"), nb::arg("floor_bits"), nb::arg("outliers"), nb::arg("row_sums"),
-          nb::arg("scheme"), nb::arg("samples"),
+          nb::arg("scheme"), nb::arg("samples"), nb::arg("input_ranges"),
           nb::sig("def __init__(self, planes: int, group: int, min_elements: int, "
                   "exclude: Sequence[str], threads: int, floor_bits: int, outliers: float, "
                   "row_sums: float, scheme: str, "
-                  "samples: Sequence[tuple[str, Any]]) -> None"));
+                  "samples: Sequence[tuple[str, Any]], "
+                  "input_ranges: Sequence[tuple[str, float, float]]) -> None"));
   nb::class_<QuantizeReport>(m, "QuantizeResult")
       .def_ro("layers", &QuantizeReport::layers)
       .def_ro("model_path", &QuantizeReport::model_path)

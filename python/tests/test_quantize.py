@@ -134,3 +134,20 @@ def test_a_floor_is_a_layers_least_width():
     assert layer.min_weight_bits == 8
     layers = pbatch.quantize(narrow, floor=1).report.layers
     assert all(layer.min_weight_bits == 1 for layer in layers)
+
+
+def test_runs_in_integers():
+    _, model = pbatch.quantize("net.onnx", input_ranges={"x": (-4, 4)}, min_elements=1)
+    session = pbatch.InferenceSession(model)
+    shape = [d if isinstance(d, int) else 1 for d in session.get_inputs()[0].shape]
+    x = np.clip(np.random.default_rng(5).standard_normal(shape), -4, 4).astype(np.float32)
+    options = pbatch.RunOptions()
+    options.add_run_config_entry("pbatch.arithmetic", "integer")
+    (integers,) = session.run(None, {"x": x}, options, bits=8, abits=16)
+    (floats,) = session.run(None, {"x": x}, bits=8, abits=16)
+    assert np.abs(integers - floats).max() < 0.05 * np.abs(floats).max()
+    _, without = pbatch.quantize("net.onnx", min_elements=1)
+    with pytest.raises(pbatch.InvalidArgumentError, match="range of input 'x'"):
+        pbatch.InferenceSession(without).run(None, {"x": x}, options, bits=8, abits=16)
+    with pytest.raises(pbatch.Error):
+        pbatch.quantize("net.onnx", input_ranges={"no_such": (0, 1)})
