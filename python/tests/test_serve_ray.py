@@ -236,7 +236,12 @@ def test_errors_are_the_protocols(server):
         status, said = infer(None, **changes)
         assert status == 400 and says in said
     assert infer(b"{}")[0] == 400
-    assert infer(b"0" * (2 << 20))[0] == 413
+    # Refused before it is read, so the connection may be reset before the answer is.
+    for _ in range(20):
+        status, _ = server.status("/v2/models/net/infer", b"0" * (2 << 20))
+        if status != 0:
+            break
+    assert status == 413
     wanted = json.dumps({
         "parameters": {"bits": 12},
         "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}],
