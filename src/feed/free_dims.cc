@@ -125,6 +125,14 @@ std::vector<FreeDims::Sizes> FreeDims::candidates() const {
   };
   add(1, 1);
   for (const std::int64_t size : kSizes) add(1, size);
+  // One of them large: sound beside a state, say, whose items are one.
+  for (const std::string& large : names_) {
+    for (const std::int64_t size : kSizes) {
+      Sizes sizes;
+      for (const std::string& name : names_) sizes[name] = name == large ? size : 1;
+      if (std::find(all.begin(), all.end(), sizes) == all.end()) all.push_back(std::move(sizes));
+    }
+  }
   for (const std::int64_t size : kSizes) {
     if (size <= 64) add(size, size);
   }

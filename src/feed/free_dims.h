@@ -26,8 +26,8 @@ class FreeDims {
            std::int64_t batch = 0, std::vector<std::int64_t> likely = {});
 
   bool empty() const { return names_.empty(); }
-  /// What to try, likeliest first: all 1, then sizes of text, images and sound, with and without
-  /// a batch of 1, then all kinds of mixtures. The same for every call.
+  /// What to try, likeliest first: all 1, then sizes of text, images and sound, of all but the
+  /// batch or of one dimension, then of all, then mixtures. The same for every call.
   std::vector<Sizes> candidates() const;
   Shape shape(const PortInfo& port, const Sizes& sizes) const;
   /// "batch=1, time=16".

@@ -51,6 +51,14 @@ TEST(FreeDims, SizesThatLayersReadAreTried) {
   EXPECT_NE(std::find(candidates.begin(), candidates.end(), wanted), candidates.end());
 }
 
+TEST(FreeDims, OneMayBeLargeAndTheOthersOne) {
+  const FreeDims dims(
+      {port("sound", {-1, -1}, {"", ""}), port("state", {2, -1, 128}, {"", "", ""})}, {});
+  const auto candidates = dims.candidates();
+  const FreeDims::Sizes wanted{{"first", 1}, {"sound[1]", 512}, {"state[1]", 1}};
+  EXPECT_NE(std::find(candidates.begin(), candidates.end(), wanted), candidates.end());
+}
+
 TEST(FreeDims, GivenShapesBindTheirNames) {
   const std::vector<PortInfo> inputs{port("x", {-1, 4}, {"n", ""}), port("y", {-1}, {"n"})};
   const FreeDims dims(inputs, {{"x", {6, 4}}});
