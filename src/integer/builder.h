@@ -34,6 +34,7 @@ class IntegerBuilder {
   struct Known {
     int made = -1;                 // its value in the program
     std::optional<Interval> seen;  // by its readers, on samples
+    std::optional<double> share;   // share_in_use, once asked for
     double clip8 = 0;              // where 8 bits are limited; 0: nowhere
     bool probabilities = false;    // its rows sum to 1
     int input = -1;                // the graph input whose elements it has, perhaps moved
@@ -62,7 +63,7 @@ class IntegerBuilder {
   /// The same within 16 bits, or as a product of `bits` reads it.
   Result<int> operand_of_16(const Node& node, std::size_t i);
   Result<int> operand_as(const Node& node, std::size_t i, const IntegerFormat& wanted);
-  double share_in_use(ValueId id) const;
+  double share_in_use(ValueId id);
   Result<int> product_input(const Node& node, std::size_t i, int bits);
   int rescaled(const std::string& node, int from, const IntegerFormat& to);
   /// The format of a result that can be `range`, by what its readers wish.

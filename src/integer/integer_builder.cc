@@ -148,13 +148,15 @@ Result<int> IntegerBuilder::operand_as(const Node& node, std::size_t i,
 // How much of its range a value is likely to use, as a root of mean squares. Of L1 bounds, which
 // grow with every product, little: sums of n terms are about sqrt(n) large, and a bit more than
 // that for bell-shaped weights.
-double IntegerBuilder::share_in_use(ValueId id) const {
+double IntegerBuilder::share_in_use(ValueId id) {
   constexpr std::array<std::string_view, 10> kBounded = {
       "Recurrent", "BitRecurrent", "BitGather",   "Sigmoid",  "Tanh",
       "Softmax",   "Erf",          "HardSigmoid", "Softsign", "Clip"};
   constexpr double kUsual = 0.5;
   if (id == kNoValue || graph_.constant(id) != nullptr) return kUsual;
-  if (known_[static_cast<std::size_t>(id)].seen) return kUsual;
+  if (known(id).seen) return kUsual;
+  // Found once: a network that splits and adds k times has 2^k ways back.
+  if (known(id).share) return *known(id).share;
   const std::int32_t n = producers_[static_cast<std::size_t>(id)];
   if (n < 0) return kUsual;
   const Node& node = graph_.nodes[static_cast<std::size_t>(n)];
@@ -167,7 +169,9 @@ double IntegerBuilder::share_in_use(ValueId id) const {
     const Tensor* const w = graph_.constant(node.inputs[1]);
     if (w != nullptr && w->size() > 0) terms = w->size() / w->dim(node.op_type == "Conv" ? 0 : 1);
   }
-  return terms == 1 ? share : share * 1.25 / std::sqrt(static_cast<double>(terms));
+  if (terms > 1) share *= 1.25 / std::sqrt(static_cast<double>(terms));
+  known(id).share = share;
+  return share;
 }
 
 Result<int> IntegerBuilder::product_input(const Node& node, std::size_t i, int bits) {

@@ -31,8 +31,11 @@ class Chain {
     for (const std::int64_t d : shape) count *= d;
     std::vector<float> v = random_floats(static_cast<std::size_t>(count), seed);
     for (float& f : v) f *= scale;
-    return graph_.add_value({.name = "c" + std::to_string(graph_.values.size()),
-                             .constant = tensor_of(std::move(shape), v)});
+    return constant(tensor_of(std::move(shape), v));
+  }
+  ValueId constant(Tensor value) {
+    return graph_.add_value(
+        {.name = "c" + std::to_string(graph_.values.size()), .constant = std::move(value)});
   }
   Chain& add(const std::string& op, std::vector<ValueId> others = {},
              std::map<std::string, Attribute> attributes = {}) {
@@ -223,6 +226,15 @@ TEST(IntegerNetwork, EightBitsOfAWideBoundAreRefused) {
   EXPECT_EQ(refused.status().node(), "fc2");
   EXPECT_NE(refused.status().to_line().find("--samples"), std::string::npos);
   EXPECT_LT(error_of(path, {1, 400}, Precision::integer(8, 16)), 0.1);
+}
+
+// 2^48 ways lead from the last layer to the input.
+TEST(IntegerNetwork, ManyAdditionsAreWalkedOnce) {
+  Chain c({1, 32}, 17);
+  const ValueId half = c.constant(tensor_of({1}, {0.5F}));
+  for (int i = 0; i < 48; ++i) c.add("Add", {c.last()}).add("Mul", {half});
+  c.add("MatMul", {c.constant({32, 32}, 2, 0.2F)});
+  EXPECT_LT(error_of(c.write("adds.onnx"), {1, 32}, Precision::integer(8, 8)), 0.1);
 }
 
 TEST(IntegerNetwork, BoundsAreL1NormsOfCodes) {
