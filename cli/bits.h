@@ -1,10 +1,10 @@
 // Precisions and numbers as the command line spells them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/options.h"
 #include "pbatch/precision.h"
 #include "pbatch/session.h"
 #include "pbatch/status.h"

@@ -1,11 +1,11 @@
 // A command of the program: options first, work later.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/json.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "pbatch/status.h"
 

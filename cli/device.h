@@ -1,10 +1,10 @@
 // Where networks run: --device.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/json.h"
+#include "cli/options.h"
 #include "pbatch/device.h"
 #include "pbatch/session.h"
 

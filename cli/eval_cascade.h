@@ -1,13 +1,13 @@
 // eval --cascade: narrow runs first, wide ones for what is unsure.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "cli/bits.h"
+#include "cli/json.h"
 #include "cli/measure.h"
+#include "cli/options.h"
 #include "tools/eval/measure_cascade.h"
 
 namespace pbatch::cli {

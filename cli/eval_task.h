@@ -1,17 +1,17 @@
 // What `eval` measures: one file per task.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cli/eval_cascade.h"
+#include "cli/json.h"
 #include "cli/measure.h"
 #include "cli/networks.h"
+#include "cli/options.h"
 #include "tools/bench/progress.h"
 #include "tools/eval/tasks/lm.h"
 

@@ -1,10 +1,10 @@
 // Parts of `inspect`.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/json.h"
 #include "pbatch/session.h"
 #include "pbatch/status.h"
 #include "tools/eval/network_summary.h"

@@ -69,8 +69,7 @@ int run(int argc, char** argv) {
   if (status) return 0;
   const CLI::Option* json = app.get_subcommands().front()->get_option_no_throw("--json");
   if (json != nullptr && json->count() > 0 && json->as<std::string>() == "-") {
-    const std::string text =
-        error_json(status).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    const std::string text = json_text(error_json(status));
     std::fwrite(text.data(), 1, text.size(), stdout);
   }
   return fail(1, status.to_line());

@@ -1,14 +1,14 @@
 // What eval, compare and sweep have in common.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/json.h"
 #include "cli/networks.h"
+#include "cli/options.h"
 #include "cli/shapes.h"
 #include "tools/eval/compare.h"
 #include "tools/eval/evaluate.h"

@@ -1,13 +1,13 @@
 // The quantized network and its float side, as eval, compare and sweep need them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/bits.h"
 #include "cli/device.h"
+#include "cli/options.h"
 #include "cli/threads.h"
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"

@@ -44,14 +44,13 @@ Status check_output_files(const OutputOptions& options, std::vector<std::string>
 Status deliver(const OutputOptions& options, const std::string& text, const nlohmann::json& json,
                const std::vector<std::pair<std::string, std::string>>& files) {
   std::vector<std::pair<std::string, std::string>> all = files;
-  const std::string json_text =
-      json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string written = json_text(json);
   const bool to_stdout = options.json == "-";
   if (!options.json.empty() && !to_stdout) {
-    all.emplace_back(options.json, json_text);
+    all.emplace_back(options.json, written);
   }
   PBATCH_RETURN_IF_ERROR(write_files(all));
-  return write_to_stdout(to_stdout ? json_text : text);
+  return write_to_stdout(to_stdout ? written : text);
 }
 
 nlohmann::json error_json(const Status& status) {

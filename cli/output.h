@@ -1,11 +1,11 @@
 // What a command leaves: a table on the standard output, files, JSON.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli/json.h"
 #include "pbatch/status.h"
 #include "tools/bench/machine.h"
 

@@ -93,9 +93,7 @@ std::string profile_trace(const std::vector<StepTime>& steps) {
                         {"weight_bytes", s.weight_bytes}}}});
     start += s.us;
   }
-  return nlohmann::json({{"traceEvents", events}, {"displayTimeUnit", "ns"}})
-             .dump(1, ' ', false, nlohmann::json::error_handler_t::replace) +
-         "\n";
+  return json_text({{"traceEvents", events}, {"displayTimeUnit", "ns"}}, 1);
 }
 
 }  // namespace pbatch::cli

@@ -1,10 +1,10 @@
 // The times of a run's steps: a table, JSON, and a trace.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/json.h"
 #include "pbatch/session.h"
 #include "tools/bench/run_ceilings.h"
 

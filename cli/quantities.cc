@@ -1,10 +1,11 @@
 #include "cli/quantities.h"
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
 #include <utility>
 #include <vector>
+
+#include "cli/options.h"
 
 namespace pbatch::cli {
 namespace {

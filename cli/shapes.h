@@ -1,11 +1,11 @@
 // --shape NAME=D1xD2..., for inputs with free dimensions.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "cli/options.h"
 #include "pbatch/tensor.h"
 
 namespace pbatch::cli {

@@ -1,10 +1,10 @@
 // How many threads, and where: --threads and --cpus.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/options.h"
 #include "pbatch/session.h"
 #include "pbatch/status.h"
 

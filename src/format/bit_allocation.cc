@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "format/bounded_json.h"
+#include "format/json.h"
 #include "onnx/file_bytes.h"
 
 namespace pbatch {

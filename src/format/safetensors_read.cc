@@ -2,7 +2,7 @@
 #include <array>
 #include <optional>
 
-#include "format/bounded_json.h"
+#include "format/json.h"
 #include "format/safetensors.h"
 
 namespace pbatch {

@@ -1,6 +1,6 @@
 #include <exception>
-#include <nlohmann/json.hpp>
 
+#include "format/json.h"
 #include "format/safetensors.h"
 
 namespace pbatch {

@@ -102,6 +102,16 @@ def check_order():
                 yield f"{name}:{number}: includes '{included}', which lies above it"
 
 
+def check_libraries():
+    """A large library's header is included in one file of each part that uses it."""
+    only = {"CLI/CLI.hpp": ("cli/options.h",), "nlohmann/json.hpp": ("cli/json.h", "src/format/json.h")}
+    for path in sources("src", "tools", "cli", "include", "ort", "python"):
+        name = path.relative_to(ROOT).as_posix()
+        for number, included in includes(path, r"<([^>]+)>"):
+            if name not in only.get(included, (name,)):
+                yield f"{name}:{number}: includes <{included}>; take {' or '.join(only[included])}"
+
+
 def check_interface():
     """The command line includes the public headers and tools only; a public header has a source of its name."""
     for path in sources("cli"):
@@ -288,7 +298,7 @@ def check_options():
                 yield f"docs/{page}: says nothing of {shown(name)}"
 
 
-CHECKS = {"options": check_options, "devices": check_devices, "interface": check_interface, "isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
+CHECKS = {"options": check_options, "libraries": check_libraries, "devices": check_devices, "interface": check_interface, "isas": check_isas, "order": check_order, "length": check_length, "kernels": check_kernels,
           "names": check_names, "format": check_format, "paths": check_paths}
 
 

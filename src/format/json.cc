@@ -1,4 +1,4 @@
-#include "format/bounded_json.h"
+#include "format/json.h"
 
 #include <exception>
 #include <set>
