@@ -11,6 +11,7 @@
 
 #include "base/aligned_buffer.h"
 #include "kernel/ceiling_registry.h"
+#include "kernel/prefetch.h"
 #include "layout/layout.h"
 
 namespace pbatch {
@@ -105,6 +106,7 @@ class Product {
     args.batch = kCostBatches[probe.batch];
     args.acc = static_cast<float*>(acc_.get());
     args.acc_stride = kRows;
+    args.prefetch = fetches_ahead(*probe.kernel, args.n_planes, kRows * kCols);
     const Clock::time_point begin = Clock::now();
     probe.kernel->run(&args, 0, args.row_blocks);
     return seconds_since(begin);

@@ -48,6 +48,7 @@ struct Tile {
   __m256i sums[NB][2][kMasks][kColumns];  // of one run
   __m256 acc[NB][2][kMasks][NV][kHalves];
   const uint8_t* weights[NB];
+  int64_t ahead;  // from a load to what is fetched with it: kPrefetchBytes or 0
   const uint8_t* activations[NV];
   const int32_t* run_sums[NV];
   const uint8_t* scales[NB][kMasks];
@@ -67,7 +68,7 @@ inline __m256i load_activations(const T& t, int64_t block, int v, int column) {
 template <class T>
 inline __m256i load_stored(const T& t, int64_t block, int v, int band, int row_half) {
   const uint8_t* from = t.weights[band] + block * T::kBandBytes + v * kBlockBytes;
-  if (row_half == 0) _mm_prefetch((const char*)from + kPrefetchBytes, _MM_HINT_T0);
+  if (row_half == 0) _mm_prefetch((const char*)from + t.ahead, _MM_HINT_T0);
   return _mm256_loadu_si256((const __m256i*)(from + row_half * kBlockBytes / 2));
 }
 
@@ -192,6 +193,7 @@ inline void multiply_four(const T& t, int row_half, int64_t block, int v, PassSu
 template <class T>
 inline void open_tile(const BitKernelArgs* args, int64_t band, int64_t last_row_block,
                       int64_t first_vector, int64_t runs, T& t) {
+  t.ahead = args->prefetch != 0 ? kPrefetchBytes : 0;
   for (int b = 0; b < T::kBands; ++b) {
     const int64_t at = min_of(band + b, last_row_block / T::kMasks);
     t.weights[b] = args->planes[0] + at * args->col_blocks * T::kBandBytes;

@@ -126,6 +126,7 @@ struct BitKernelArgs {
   int64_t batch;
   float* acc;          ///< out: [batch][halves][acc_stride]
   int64_t acc_stride;  ///< floats from one half to the next, >= 16 * all row blocks
+  int prefetch;        ///< 1: kernels of joined planes fetch weights ahead (prefetch.h); 0: not
 };
 
 /// Computes row blocks begin .. end - 1, all rows of each (also padding rows,

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "kernel/prefetch.h"
 #include "layout/layout.h"
 
 namespace pbatch {
@@ -227,6 +228,8 @@ void BitProduct::run_kernel(int d, const Part& part) const {
   args.batch = part.count;
   args.acc = accumulators(d);
   args.acc_stride = acc_stride_;
+  args.prefetch = fetches_ahead(*matrix_->kernel, digit.n_planes,
+                                args.row_blocks * kBlockRows * matrix_->matrix->cols);
   matrix_->kernel->run(&args, part.begin, part.end);
 }
 

@@ -143,6 +143,7 @@ inline std::vector<std::uint32_t> run_kernel(const BitKernel& kernel, const Prob
   args.run_blocks = s.run_blocks;
   args.scales = p.scales.data();
   args.activation_bits = s.activation_bits;
+  args.prefetch = static_cast<int>(s.cols % 2);  // of no consequence for the result
 
   args.activation_stride = packed_bytes(kernel.activations, s.col_blocks(), s.activation_bits);
   std::vector<Line> packed(static_cast<std::size_t>(args.activation_stride / 64 * s.batch));

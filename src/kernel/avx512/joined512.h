@@ -36,6 +36,7 @@ struct Tile {
   __m512i sums[NV][NB][NX][kMasks];  // of one run
   __m512 acc[NV][kHalves][NB][kMasks];
   const uint8_t* weights[NB];
+  int64_t ahead;  // from a load to what is fetched with it: kPrefetchBytes or 0
   const uint8_t* activations[NV];
   const int32_t* run_sums[NV];
   const uint8_t* scales[NB][kMasks];
@@ -45,6 +46,7 @@ struct Tile {
 template <class T>
 inline void open_tile(const BitKernelArgs* args, int64_t band, int64_t last_row_block,
                       int64_t first_vector, int64_t runs, T& t) {
+  t.ahead = args->prefetch != 0 ? T::kPrefetchBytes : 0;
   for (int b = 0; b < T::kBands; ++b) {
     const int64_t at = min_of(band + b, last_row_block / T::kMasks);
     t.weights[b] = args->planes[0] + at * args->col_blocks * T::kBandBytes;
@@ -86,7 +88,7 @@ inline __m512i broadcast_four(const uint8_t* from) {
 template <class T>
 inline __m512i load_stored(const T& t, int band, int64_t block, int v) {
   const uint8_t* from = t.weights[band] + block * T::kBandBytes + v * kBlockBytes;
-  _mm_prefetch((const char*)from + T::kPrefetchBytes, _MM_HINT_T0);
+  _mm_prefetch((const char*)from + t.ahead, _MM_HINT_T0);
   return _mm512_loadu_si512(from);
 }
 
