@@ -68,6 +68,13 @@ inline void unpack(const Product& p, int64_t row_block, int count, int64_t begin
   }
 }
 
+// A pointer that loads are to be addressed from: else compilers keep one for every load, most of
+// them on the stack.
+inline const uint8_t* keep(const uint8_t* pointer) {
+  asm("" : "+r"(pointer));
+  return pointer;
+}
+
 // R row blocks, C columns of D digits, W: the sums are to be doubled (8 planes).
 template <int R, int C, int D, bool W>
 void run_tile(const Product& p, const Panel& panel, int64_t row_block, int64_t column,
@@ -105,14 +112,20 @@ void run_tile(const Product& p, const Panel& panel, int64_t row_block, int64_t c
     }
     const int64_t run_block_end = min_of(block + p.args->run_blocks, end - begin);
     for (; block < run_block_end; ++block) {
+      const uint8_t* weights = keep(&panel.weights[0][block][0][0]);
+      const uint8_t* digits_of[C];
+      for (int c = 0; c < C; ++c) digits_of[c] = keep(x[c] + block * p.block_stride);
 #pragma GCC unroll 8
       for (int v = 0; v < 8; ++v) {
         __m512i w[R];
-        for (int r = 0; r < R; ++r) w[r] = _mm512_load_si512(panel.weights[r][block][v]);
+        for (int r = 0; r < R; ++r) {
+          w[r] = _mm512_load_si512(weights + r * sizeof panel.weights[0] + v * 64);
+          asm("" : "+v"(w[r]));  // or it is loaded anew for every column
+        }
         for (int c = 0; c < C; ++c) {
           for (int d = 0; d < D; ++d) {
             int32_t four;
-            memcpy(&four, x[c] + block * p.block_stride + d * kBlockCols + 4 * v, sizeof four);
+            memcpy(&four, digits_of[c] + d * kBlockCols + 4 * v, sizeof four);
             const __m512i digits = _mm512_set1_epi32(four);
             for (int r = 0; r < R; ++r) {
               sums[r][c][d] = _mm512_dpbusd_epi32(sums[r][c][d], w[r], digits);
