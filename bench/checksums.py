@@ -55,12 +55,12 @@ def call(command, environment):
     return done.returncode == 0, done.stderr.strip().splitlines()[-1:] or [""]
 
 
-def checksum(pbatch, path, inputs, outputs, bits, isa, folder):
+def checksum(pbatch, path, inputs, outputs, bits, isa, folder, more):
     environment = dict(os.environ, PBATCH_KERNEL_COSTS="builtin")
     if isa:
         environment["PBATCH_ISA"] = isa
     files = [os.path.join(folder, f"out{i}.npy") for i in range(len(outputs))]
-    args = [pbatch, "run", path, "--threads", "2", *inputs]
+    args = [pbatch, "run", path, "--threads", "2", *more, *inputs]
     args += ["--bits", bits] if bits else []
     for name, file in zip(outputs, files):
         args += ["--output", f"{name}={file}"]
@@ -79,10 +79,11 @@ def measure(options):
             name = os.path.splitext(os.path.basename(path))[0]
             inputs, outputs = make_inputs(path, folder, dict(options.shape))
             model = os.path.join(folder, name + ".pbatch.onnx")
-            ok, error = call([options.pbatch, "quantize", path, "-o", model, "--planes", "12"], os.environ)
+            ok, error = call([options.quantizer or options.pbatch, "quantize", path, "-o", model, "--planes", "12"], os.environ)
             for bits in [f"{w},{a}" for w in options.bits for a in (8, 16, 32)] if ok else []:
                 for isa in options.isas:
-                    line = checksum(options.pbatch, model, inputs, outputs, bits, isa, folder)
+                    line = checksum(options.pbatch, model, inputs, outputs, bits, isa, folder,
+                                    ["--exact"] if options.exact else [])
                     print(name, bits, isa, line, sep="\t", file=out, flush=True)
             if not ok:
                 print(name, "-", "", error[0], sep="\t", file=out, flush=True)
@@ -102,6 +103,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("networks", nargs="*")
     parser.add_argument("--pbatch", default="build/release/cli/pbatch")
+    parser.add_argument("--quantizer", help="the pbatch that makes the models; default: --pbatch")
+    parser.add_argument("--exact", action="store_true", help="bit-layers in every layer (of pbatch run --exact)")
     parser.add_argument("--out", default="checksums.tsv")
     parser.add_argument("--bits", type=lambda t: t.split(","), default=["1", "2", "3", "4", "5", "8", "12"])
     parser.add_argument("--isas", type=lambda t: t.split(","), default=["", "avx2", "generic"])
