@@ -52,7 +52,8 @@ std::vector<float> expected(const RandomWeights& w, const float* x, int weight_b
   end.activation_bits = activation_bits;
   end.row_scale = w.row_scale.data();
   std::vector<float> y(acc.size());
-  epilogue(end, row_block * kBlockRows, (row_block + 1) * kBlockRows, y.data());
+  epilogue_for(Isa::generic)
+      .run(&end, row_block * kBlockRows, (row_block + 1) * kBlockRows, y.data());
   return {y.begin() + row_block * kBlockRows, y.begin() + (row_block + 1) * kBlockRows};
 }
 

@@ -1,4 +1,4 @@
-// From float accumulators to results: shared by all kernels and ISAs.
+// From float accumulators to results: the same bits on every ISA.
 #pragma once
 
 #include <stdint.h>
@@ -22,12 +22,12 @@ struct EpilogueArgs {
   Activation activation;
 };
 
-/// y[r] for rows begin .. end - 1 (y indexed by row):
+/// Makes y[r] for rows begin .. end - 1 (y indexed by row):
 ///   with affine codes acc_i = fl(acc_i + fl(zero * ones_i)) first
 ///   d_i = A == 32 ? fl(fl(hi_i * 32768) + lo_i) : acc_i
 ///   v   = n > 8 ? fl(fl(d_0 * 2^(n-8)) + d_1) : d_0
 ///   y   = fl(fl(v * fl(row_scale * 2^-n)) * activation_scale), then fl(y + added), then
 ///   fl(y + bias), then the activation.
-void epilogue(const EpilogueArgs& args, int64_t row_begin, int64_t row_end, float* y);
+typedef void (*EpilogueFn)(const EpilogueArgs* args, int64_t row_begin, int64_t row_end, float* y);
 
 }  // namespace pbatch

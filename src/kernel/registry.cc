@@ -15,6 +15,8 @@ namespace pbatch {
 #define PBATCH_RUN_SUMS(name, isa)                                                                \
   void name##_run(const uint8_t* packed, int64_t col_blocks, int run_blocks, int activation_bits, \
                   int32_t* run_sums);
+#define PBATCH_EPILOGUE(name, isa) \
+  void name##_run(const EpilogueArgs* args, int64_t row_begin, int64_t row_end, float* y);
 #define PBATCH_CELLS(name, isa) \
   void name##_run(CellKind kind, const CellArgs* args, int64_t tile_begin, int64_t tile_end);
 #define PBATCH_VECTORS(name, isa) extern const VectorFns name;
@@ -41,6 +43,11 @@ constexpr AffineQuantizer kAffineQuantizers[] = {
 
 constexpr RunSums kRunSums[] = {
 #define PBATCH_RUN_SUMS(name, isa) {#name, Isa::isa, &name##_run},
+#include "kernel/kernels.inc"
+};
+
+constexpr Epilogue kEpilogues[] = {
+#define PBATCH_EPILOGUE(name, isa) {#name, Isa::isa, &name##_run},
 #include "kernel/kernels.inc"
 };
 
@@ -109,6 +116,10 @@ const AffineQuantizer& affine_quantizer_for(const IsaChoice& isa) {
 std::span<const RunSums> all_run_sums() { return kRunSums; }
 
 const RunSums& run_sums_for(const IsaChoice& isa) { return best_of(kRunSums, isa); }
+
+std::span<const Epilogue> all_epilogues() { return kEpilogues; }
+
+const Epilogue& epilogue_for(const IsaChoice& isa) { return best_of(kEpilogues, isa); }
 
 std::span<const RecurrentCells> all_cells() { return kCells; }
 

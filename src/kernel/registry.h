@@ -6,6 +6,7 @@
 
 #include "isa/isa.h"
 #include "kernel/cells.h"
+#include "kernel/epilogue.h"
 #include "kernel/integer_fns.h"
 #include "kernel/kernel.h"
 #include "kernel/vectors.h"
@@ -43,6 +44,12 @@ struct RunSums {
   const char* name;
   Isa isa;
   RunSumsFn run;
+};
+
+struct Epilogue {
+  const char* name;
+  Isa isa;
+  EpilogueFn run;
 };
 
 struct RecurrentCells {
@@ -83,6 +90,10 @@ std::span<const AffineQuantizer> all_affine_quantizers();
 /// The sums for an ISA: of those it runs, the best.
 const RunSums& run_sums_for(const IsaChoice& isa);
 std::span<const RunSums> all_run_sums();
+
+/// The epilogue for an ISA: of those it runs, the best.
+const Epilogue& epilogue_for(const IsaChoice& isa);
+std::span<const Epilogue> all_epilogues();
 
 /// The cells for an ISA: of those it runs, the best.
 const RecurrentCells& cells_for(IsaChoice isa);

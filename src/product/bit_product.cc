@@ -246,6 +246,7 @@ void BitProduct::finish(const Part& part, const BitProductOutput& out) const {
   args.zero = out.zero;
   args.activation = out.activation;
   const std::int64_t rows = matrix_->matrix->rows;
+  const EpilogueFn epilogue = epilogue_for(matrix_->kernel->isa).run;
   for (std::int64_t v = 0; v < part.count; ++v) {
     for (int d = 0; d < matrix_->digit_count(); ++d) {
       args.acc[d] = accumulators(d) + v * acc_size_;
@@ -256,7 +257,7 @@ void BitProduct::finish(const Part& part, const BitProductOutput& out) const {
                             out.only_outlier_columns, added_);
       args.added = added_;
     }
-    epilogue(args, part.begin * kBlockRows, std::min(part.end * kBlockRows, rows),
+    epilogue(&args, part.begin * kBlockRows, std::min(part.end * kBlockRows, rows),
              out.y + (part.first + v) * out.ldy);
   }
 }

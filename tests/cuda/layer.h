@@ -115,7 +115,7 @@ inline std::vector<float> product_of(const DeviceLayer& layer, const char* kerne
     args.bias = layer.has_bias ? layer.bias.data() : nullptr;
     args.activation = layer.activation;
     std::vector<float> one(static_cast<std::size_t>(layer.rows));
-    epilogue(args, 0, layer.rows, one.data());
+    epilogue_for(Isa::generic).run(&args, 0, layer.rows, one.data());
     y.insert(y.end(), one.begin(), one.end());
   }
   return y;

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "kernel/registry.h"
 #include "tests/kernel/time_box.h"
 
 namespace pbatch::testing {
@@ -63,6 +64,7 @@ float expected(const EpilogueArgs& a, std::int64_t r) {
 }
 
 TEST(Epilogue, FollowsTheOrderWrittenDown) {
+  const IsaChoice isa = *resolve_isa(nullptr);
   std::mt19937_64 rng(kSeed);
   for (int weight_bits = 1; weight_bits <= 16; ++weight_bits) {
     for (const int activation_bits : {8, 16, 32}) {
@@ -80,14 +82,17 @@ TEST(Epilogue, FollowsTheOrderWrittenDown) {
           args.bias = with_bias ? in.bias.data() : nullptr;
           args.added = weight_bits % 2 == 0 ? in.added.data() : nullptr;
           args.activation = activation;
-          const float untouched = -12345.0f;
-          std::vector<float> y(kRows, untouched);
-          epilogue(args, 3, 31, y.data());
-          for (std::int64_t r = 0; r < kRows; ++r) {
-            const bool inside = r >= 3 && r < 31;
-            ASSERT_EQ(y[static_cast<std::size_t>(r)], inside ? expected(args, r) : untouched)
-                << "row " << r << " weight bits " << weight_bits << " activation bits "
-                << activation_bits;
+          for (const Epilogue& epilogue : all_epilogues()) {
+            if (!isa.runs(epilogue.isa)) continue;
+            const float untouched = -12345.0f;
+            std::vector<float> y(kRows, untouched);
+            epilogue.run(&args, 3, 31, y.data());
+            for (std::int64_t r = 0; r < kRows; ++r) {
+              const bool inside = r >= 3 && r < 31;
+              ASSERT_EQ(y[static_cast<std::size_t>(r)], inside ? expected(args, r) : untouched)
+                  << epilogue.name << ", row " << r << ", weight bits " << weight_bits
+                  << ", activation bits " << activation_bits;
+            }
           }
         }
       }
@@ -97,18 +102,22 @@ TEST(Epilogue, FollowsTheOrderWrittenDown) {
 
 TEST(Epilogue, ReluKeepsNaN) {
   const std::vector<float> acc(16, std::numeric_limits<float>::quiet_NaN());
-  const float row_scale[1] = {1.0f};
+  const std::vector<float> row_scale(16, 1.0f);
   EpilogueArgs args = {};
   args.acc[0] = acc.data();
   args.acc_stride = 16;
   args.weight_bits = 4;
   args.activation_bits = 8;
   args.activation_scale = 1.0f;
-  args.row_scale = row_scale;
+  args.row_scale = row_scale.data();
   args.activation = Activation::relu;
-  float y = 0.0f;
-  epilogue(args, 0, 1, &y);
-  EXPECT_TRUE(std::isnan(y));
+  const IsaChoice isa = *resolve_isa(nullptr);
+  for (const Epilogue& epilogue : all_epilogues()) {
+    if (!isa.runs(epilogue.isa)) continue;
+    std::vector<float> y(16);
+    epilogue.run(&args, 0, 16, y.data());
+    for (const float v : y) EXPECT_TRUE(std::isnan(v)) << epilogue.name;
+  }
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ TEST_P(ProductTest, IsTheProductOfDequantizedNumbers) {
       args.row_scale = layer.row_scale.data();
       args.bias = layer.bias.data();
       std::vector<float> y(static_cast<std::size_t>(layer.rows));
-      epilogue(args, 0, layer.rows, y.data());
+      epilogue_for(Isa::generic).run(&args, 0, layer.rows, y.data());
 
       for (std::int64_t r = 0; r < layer.rows; ++r) {
         double quantized = layer.bias[static_cast<std::size_t>(r)], real = quantized;
