@@ -11,6 +11,8 @@
 #include "cli/progress_bar.h"
 #include "cli/quantities.h"
 #include "tools/allocate/allocation_text.h"
+#include "tools/allocate/load_runner.h"
+#include "tools/allocate/orthogonality.h"
 #include "tools/allocate/record_inputs.h"
 #include "tools/render/table.h"
 #include "tools/render/text.h"
@@ -23,7 +25,7 @@ constexpr const char* kNoAllocation = "give one of --max-error, --max-latency an
 struct AllocateCommand {
   NetworkFlags network;
   InputFlags inputs;
-  std::string max_error, max_latency, max_bytes, least = "time";
+  std::string max_error, max_latency, max_bytes, least = "time", proxy = "error";
   std::string allocation_file;
   TimingOptions timing{.seconds = 0.1, .min_rounds = 3};
   OutputOptions output;
@@ -51,6 +53,9 @@ void AllocateCommand::add_to(CLI::App& command) {
       ->type_name("SIZE");
   command.add_option("--least", least, "What --max-error leaves to be least")
       ->check(CLI::IsMember({"time", "bytes"}))
+      ->capture_default_str();
+  command.add_option("--proxy", proxy, "What tells how much a layer counts")
+      ->check(CLI::IsMember({"error", "orthogonality"}))
       ->capture_default_str();
   command.add_option("-o,--output", allocation_file, "Write the allocation, for --allocation")
       ->type_name("FILE");
@@ -157,8 +162,8 @@ nlohmann::json items_json(const BitAllocationResult& result) {
   return layers;
 }
 
-std::string items_table(const BitAllocationResult& result) {
-  Table table({"layer", "weights", "activations", "rel. error alone", "predicted us", "bytes"});
+std::string items_table(const BitAllocationResult& result, const std::string& errors) {
+  Table table({"layer", "weights", "activations", errors, "predicted us", "bytes"});
   for (const LayerItem& item : result.items) {
     const LayerChoice& c = chosen_of(item, result.chosen.precision);
     for (const std::string& name : item.layers) {
@@ -218,6 +223,13 @@ Status AllocateCommand::run() const {
   if (wanted.widths.weight_bits.empty()) {
     for (int n = 1; n <= session.max_weight_bits(); ++n) wanted.widths.weight_bits.push_back(n);
   }
+  if (proxy == "orthogonality") {
+    auto runner = load_runner(network.file, network.quantize.options, *nets->options.pool);
+    if (!runner) return runner.status().in_file(network.file);
+    auto importance = layer_importance(*runner, *sets);
+    if (!importance) return importance.status().in_file(network.file);
+    wanted.importance = *std::move(importance);
+  }
   const Result<BitAllocationResult> result = [&] {
     ProgressBar bar;
     return allocate_bits(session, nets->contenders[0], *sets, *timed, wanted, bar);
@@ -229,6 +241,7 @@ Status AllocateCommand::run() const {
   json["float_source"] = nets->float_source;
   json["allocation"] = allocation_file;
   json["target"] = target;
+  json["proxy"] = proxy;
   json["inputs"] = note.substr(0, note.size() - 1);
   if (error_note.empty()) error_note = json["inputs"].get<std::string>();
   error_note += fmt::format(", {} runs", result->error_runs);
@@ -248,9 +261,9 @@ Status AllocateCommand::run() const {
   }
   return deliver(
       output,
-      items_table(*result) + row_text(result->chosen) + "\n" + comparison_text(*result) +
-          "errors: " + error_note + "\ntimes: " + note.substr(8) + float_side_line(*nets) +
-          conditions_line(conditions) +
+      items_table(*result, proxy == "error" ? "rel. error alone" : "by orthogonality") +
+          row_text(result->chosen) + "\n" + comparison_text(*result) + "errors: " + error_note +
+          "\ntimes: " + note.substr(8) + float_side_line(*nets) + conditions_line(conditions) +
           (allocation_file.empty() ? "" : "allocation: " + printable(allocation_file) + "\n"),
       json, files);
 }

@@ -15,6 +15,17 @@ namespace {
 constexpr int kWatchedPlanes = 16;
 // Bytes of moments held at a time; a matrix that has more has them alone.
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 29;
+// How much white inputs count among those that codes are judged by where noise stands for sound,
+// whose spectrum nobody knows: what is gained on the noise must not be lost on others.
+constexpr double kDoubtOfSound = 1;
+constexpr int kAttemptsForSound = 5;
+
+void add_white(double share, InputMoments* m) {
+  double mean = 0;
+  for (std::int64_t i = 0; i < m->cols; ++i) mean += m->moments[i * (m->cols + 1)];
+  mean /= static_cast<double>(m->cols);
+  for (std::int64_t i = 0; i < m->cols; ++i) m->moments[i * (m->cols + 1)] += share * mean;
+}
 
 }  // namespace
 
@@ -84,7 +95,11 @@ Status Calibration::collect(bool check) {
   }
   PBATCH_RETURN_IF_ERROR(fed);
   for (auto& [matrix, moments] : now_) {
-    (check ? moments.check : moments.fit) = collector.take(*matrix);
+    std::vector<InputMoments>& taken = check ? moments.check : moments.fit;
+    taken = collector.take(*matrix);
+    if (!check || statistics_ != Statistics::noise || !kind_.takes_waveform()) continue;
+    for (InputMoments& part : taken) add_white(kDoubtOfSound, &part);
+    moments.attempts = kAttemptsForSound;
   }
   return Status::ok();
 }

@@ -1,6 +1,7 @@
 // What a network takes, so far as its graph tells.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -14,7 +15,15 @@ struct NetworkKind {
   /// none.
   std::vector<std::int64_t> table_rows;
   std::vector<bool> is_length;  ///< of each input: how many steps of each sequence count
-  bool recurrent = false;       ///< has an RNN, LSTM, GRU, Loop or Scan
+  /// Of each input: integers that may tell branches apart, since its elements are compared with
+  /// them; below, at and above where the order counts. Rising.
+  std::vector<std::vector<std::int64_t>> compared;
+  /// Of each input: a one-dimensional convolution of one channel reads it, as of sound.
+  std::vector<bool> is_waveform;
+  bool takes_waveform() const {
+    return std::find(is_waveform.begin(), is_waveform.end(), true) != is_waveform.end();
+  }
+  bool recurrent = false;  ///< has an RNN, LSTM, GRU, Loop or Scan
   bool convolutional = false;
 };
 

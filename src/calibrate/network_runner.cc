@@ -39,12 +39,17 @@ void NetworkRunner::keep(std::span<const NamedTensor> inputs) {
 }
 
 Result<std::vector<Tensor>> NetworkRunner::run(std::span<const NamedTensor> inputs) {
-  PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> ordered, check_inputs(graph(), inputs));
   if (recorded_ != nullptr && observer_ != nullptr) keep(inputs);
+  return run(inputs, observer_);
+}
+
+Result<std::vector<Tensor>> NetworkRunner::run(std::span<const NamedTensor> inputs,
+                                               InputObserver* observer) {
+  PBATCH_ASSIGN_OR_RETURN(const std::vector<Tensor> ordered, check_inputs(graph(), inputs));
   Precision precision = Precision::bits(weight_bits_, 16);
   precision.exact = true;  // the same bits everywhere, and no convolution that nobody observes
   RunContext context{*pool_, *buffers_, precision, FloatBackend::onednn};
-  const ObserveInputs watching(observer_);
+  const ObserveInputs watching(observer);
   return program_->run(context, ordered);
 }
 

@@ -33,6 +33,8 @@ class NetworkRunner {
   void record(std::vector<std::vector<NamedTensor>>* sets, std::size_t most);
   /// Outputs in the order of outputs(). Errors as of Session::run.
   Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs);
+  /// A trial: `observer` alone is told, and nothing is recorded.
+  Result<std::vector<Tensor>> run(std::span<const NamedTensor> inputs, InputObserver* observer);
 
  private:
   std::unique_ptr<Program> program_;

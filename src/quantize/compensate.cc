@@ -25,7 +25,6 @@ constexpr std::int64_t kLarge = std::int64_t{1} << 22;  // weights
 // those that codes were made for cost up to a decibel there. Large matrices are not made again.
 constexpr double kWideGainDb = 1;
 constexpr double kMoreForWidest = 4;
-constexpr int kAttempts = 3;
 
 // A part of the rows and what they are multiplied with.
 struct Part {
@@ -61,7 +60,7 @@ class Compensator {
   }
 
   Result<CompensatedMatrix> run(const MatrixMoments& moments) {
-    const int attempts = plain_.rows * plain_.cols > kLarge ? 1 : kAttempts;
+    const int attempts = plain_.rows * plain_.cols > kLarge ? 1 : moments.attempts;
     for (int attempt = 1;; ++attempt) {
       PBATCH_ASSIGN_OR_RETURN(MatrixStorage made, make(moments.fit));
       CompensatedMatrix result;

@@ -23,6 +23,8 @@ struct InputMoments {
 /// by the other. Parts are ordered by rows and cover them all; both have the same parts.
 struct MatrixMoments {
   std::vector<InputMoments> fit, check;
+  /// How often codes of a matrix that is not large are made until the widest width gains enough.
+  int attempts = 3;
 };
 
 /// Gives the moments of a network's layers one after the other, so that not all need be in memory.

@@ -12,6 +12,7 @@
 #include "tools/allocate/layer_times.h"
 #include "tools/allocate/network_error.h"
 #include "tools/allocate/network_model.h"
+#include "tools/allocate/orthogonality.h"
 #include "tools/allocate/sensitivity.h"
 
 namespace pbatch {
@@ -24,6 +25,16 @@ constexpr double kNearEnough = 0.97;  // of a limit on the error or time
 constexpr double kWorthOfBytes = 0.02;
 constexpr double kBudgetStep = 1.5;  // where nothing tells how far to go
 
+// Importance says nothing of activations.
+WidthRange widths_to_choose(const AllocationRequest& request) {
+  WidthRange widths = request.widths;
+  if (request.importance) {
+    std::vector<int>& abits = widths.activation_bits;
+    abits.assign(1, *std::max_element(abits.begin(), abits.end()));
+  }
+  return widths;
+}
+
 class Allocator {
  public:
   Allocator(const Session& session, const Contender& reference, const InputSets& sets,
@@ -35,7 +46,7 @@ class Allocator {
         timed_(timed),
         request_(request),
         progress_(progress),
-        items_(layer_items(session, request.widths)) {}
+        items_(layer_items(session, widths_to_choose(request))) {}
 
   Result<BitAllocationResult> run();
 
@@ -93,7 +104,8 @@ class Allocator {
 Status Allocator::prepare() {
   const double abits = double(request_.widths.activation_bits.size());
   const double widths = double(request_.widths.weight_bits.size()) * abits;
-  const double layers = double(items_.size()) * (1 + abits);  // two widths at least
+  const double layers =  // two widths at least
+      request_.importance ? 0 : double(items_.size()) * (1 + abits);
   PBATCH_ASSIGN_OR_RETURN(sets_, fit_inputs(session_, Precision::f32(), std::move(sets_),
                                             widths + layers + kMostRounds, request_.seconds));
   std::vector<InputShape> shapes;
@@ -325,8 +337,12 @@ Result<BitAllocationResult> Allocator::run() {
   PBATCH_RETURN_IF_ERROR(measure_uniform());
   // Where all bits are too far away, no layer needs to be looked at.
   if (request_.limit != Limit::error || errors_.sum_at(request_.most) > 0) {
-    PBATCH_RETURN_IF_ERROR(
-        measure_sensitivity(session_, sets_, request_.seconds, items_, progress_));
+    if (request_.importance) {
+      set_errors_by_importance(*request_.importance, items_);
+    } else {
+      PBATCH_RETURN_IF_ERROR(
+          measure_sensitivity(session_, sets_, request_.seconds, items_, progress_));
+    }
     PBATCH_RETURN_IF_ERROR(search());
   }
   BitAllocationResult result;

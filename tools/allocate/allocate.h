@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ struct AllocationRequest {
   double most = 0;
   Least least = Least::time;
   WidthRange widths;
+  /// Of layers by name (layer_importance); then no layer runs at its widths, and weight bits alone
+  /// are chosen, with the most activation bits.
+  std::optional<std::map<std::string, double>> importance;
   double seconds = 4;    ///< about half of what runs for errors take; fewer inputs where that
                          ///< is not enough for all
   TimingOptions timing;  ///< of runs that are timed
