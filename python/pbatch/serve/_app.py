@@ -19,10 +19,11 @@ except ImportError as missing:
         remedy="pip install 'precisionbatching[serve]'",
     ) from None
 
-from ._grpc import CODES, METHODS, Rpc
+from ._grpc import CODES, MESSAGES, METHODS, Rpc
 from ._http import application
 from ._logs import configure
 from ._protocol import ProtocolError
+from ._retry import OWN_STATUS
 from ._server import Server
 
 SYNC_SECONDS = 0.5
@@ -74,9 +75,12 @@ class _Replica:
         try:
             return await self.rpc.call(method, request)
         except ProtocolError as error:
+            # An answer like others: of what is raised Ray's proxy writes a traceback into its log.
             context.set_code(CODES.get(error.status, CODES[500]))
             context.set_details(str(error))
-            raise
+            metadata = [*context.trailing_metadata(), (OWN_STATUS, str(error.status))]
+            context.set_trailing_metadata(metadata)
+            return MESSAGES[f"{method}Response"]()  # an error's is not sent
 
 
 def _method(name: str) -> Any:
