@@ -318,8 +318,9 @@ def test_metrics_and_the_status_page(server):
     assert '"message": "model loaded"' in log
 
 
-def test_a_killed_replica_costs_no_request_over_grpc(server, folder, exactly):
-    """After the other server: one Ray at a time."""
+def test_two_replicas_answer_as_one(server, folder, exactly):
+    """A model that one was told to load is there at the other; over gRPC a killed one costs no request. After
+    the other server: one Ray at a time."""
     grpc = pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
     from concurrent.futures import ThreadPoolExecutor
 
@@ -344,6 +345,13 @@ def test_a_killed_replica_costs_no_request_over_grpc(server, folder, exactly):
         while len(replicas()) < 2:
             assert time.monotonic() < until
             time.sleep(0.3)
+        infer = json.dumps({
+            "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}]
+        }).encode()  # fmt: skip
+        for suffix in (".onnx", ".safetensors"):
+            shutil.copy(folder / f"net.pbatch{suffix}", folder / f"later{suffix}")
+        assert running.status("/v2/repository/models/later/load", b"")[0] == 200
+        assert {running.status("/v2/models/later/infer", infer)[0] for _ in range(20)} == {200}
         address = f"127.0.0.1:{running.grpc_port}"
         with grpc.InferenceServerClient(address) as client, ThreadPoolExecutor(4) as pool:
             first = pool.map(ask, range(len(x)))

@@ -27,6 +27,7 @@ from ._retry import OWN_STATUS
 from ._server import Server
 
 SYNC_SECONDS = 0.5
+CATCH_UP_SECONDS = 10.0
 QUIET = {"enable_access_log": False}  # the metrics count requests
 
 
@@ -129,6 +130,15 @@ class _Following(Server):
                 logging.getLogger("pbatch.serve").warning(
                     "model not loaded", extra={"model": name, "error": str(error)}
                 )
+
+    async def catch_up(self) -> None:
+        """For a request that came before this replica heard of a load, which goes on where the client goes."""
+        task = asyncio.create_task(self.sync())
+        await asyncio.wait({task}, timeout=CATCH_UP_SECONDS)
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            logging.getLogger("pbatch.serve").warning("the repository does not answer")
+        async with self._changing:  # what follows may have begun the load
+            pass
 
     async def follow(self) -> None:
         while True:

@@ -165,7 +165,7 @@ class Rpc:
         if method == "ModelMetadata":
             return answer(**server.model_metadata(message.name, message.version))
         if method == "ModelInfer":
-            server.model(message.model_name, message.model_version)
+            await server.present(message.model_name, message.model_version)
             request = decode(message)
             made = await server.infer(message.model_name, message.model_version, request)
             return encode(message.model_name, message.model_version, request, made)

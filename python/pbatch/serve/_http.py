@@ -85,7 +85,7 @@ class Infer:
     ) -> tuple[bytes, int | None] | None:
         """None: the client is gone before its request was there."""
         server = self._server()
-        server.model(name, version)  # before the body is read
+        await server.present(name, version)  # before the body is read
         length = None
         for key, value in scope["headers"]:
             key = key.lower()
