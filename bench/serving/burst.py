@@ -278,7 +278,7 @@ def main():
         if args.one:
             break
     print(json.dumps({k: v for k, v in said.items() if k != "rows"}, indent=2))
-    if args.image and done:
+    if args.image and said.get("rows"):
         draw(args.image, said["rows"], args)
 
 
