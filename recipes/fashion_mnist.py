@@ -25,6 +25,7 @@ def main():
     parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist",
                         help="folder of the four IDX .gz files (default: %(default)s)")
     parser.add_argument("--out", default=str(HERE.parent / "models" / "fashion_mnist.onnx"))
+    parser.add_argument("--hidden", type=int, default=1024, help="units of both hidden layers")
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -33,14 +34,14 @@ def main():
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
     data = mlp.load_images(args.data)
-    net = mlp.mlp([784, 1024, 1024, 10], dropout=0.25)
+    net = mlp.mlp([784, args.hidden, args.hidden, 10], dropout=0.25)
     mlp.train(net, data, epochs=args.epochs, batch=256, peak_rate=2e-3, weight_decay=0.02,
               smoothing=0.05, augment=flip_half)
     mlp.round_to_half(net)
     score = mlp.accuracy(net, data[2], data[3])
     print(f"test accuracy with half-precision weights: {score:.2f} %")
     mlp.export_mlp(net, args.out, "fashion_mnist", half=True,
-                   doc=f"784-1024-1024-10 on Fashion-MNIST, test accuracy {score:.2f} %")
+                   doc=f"784-{args.hidden}-{args.hidden}-10 on Fashion-MNIST, test accuracy {score:.2f} %")
 
 
 if __name__ == "__main__":

@@ -213,11 +213,11 @@ def measure(args, said):
         calm, burst = said["calm_per_second"], said["burst_per_second"]
         begin, end = args.calm_seconds, args.calm_seconds + args.seconds
         arrivals = poisson(lambda t: burst if begin <= t < end else calm, max(calm, burst),
-                           end + args.calm_seconds, args.seed)
+                           end + args.after_seconds, args.seed)
         runs[name] = asyncio.run(on_server(server, plain, arrivals, args.patience))
     finally:
         server.stop()
-    parts = [("before", 2, begin), ("burst", begin, end), ("after", end + 5, end + args.calm_seconds)]
+    parts = [("before", 2, begin), ("burst", begin, end), ("after", end + 5, end + args.after_seconds)]
     said[name] = {part: summary(runs[name], a, b) for part, a, b in parts}
     said[name].update(machine, load_after=os.getloadavg())
     before, during = (said["by the controller"][p]["p99_ms"] for p in ("before", "burst"))
@@ -252,10 +252,11 @@ def main():
     parser.add_argument("--one", action="store_true", help="one server that FILE lacks, and no more")
     parser.add_argument("--int8", metavar="FLOAT.onnx", help="the float network, for the peer")
     parser.add_argument("--seconds", type=float, default=60, help="of the burst")
-    parser.add_argument("--calm-seconds", type=float, default=30, help="before and after it")
+    parser.add_argument("--calm-seconds", type=float, default=40, help="before it")
+    parser.add_argument("--after-seconds", type=float, default=20, help="after it, calm again")
     parser.add_argument("--closed-seconds", type=float, default=10)
     parser.add_argument("--ceiling", type=int, default=8)
-    parser.add_argument("--target-ms", type=float, default=150)
+    parser.add_argument("--target-ms", type=float, default=100)
     parser.add_argument("--max-batch", type=int, default=16)
     parser.add_argument("--abits", type=int, default=8)
     parser.add_argument("--patience", type=float, default=60, help="seconds after the last arrival")
@@ -277,7 +278,7 @@ def main():
         if args.one:
             break
     print(json.dumps({k: v for k, v in said.items() if k != "rows"}, indent=2))
-    if args.image and done:
+    if args.image and said.get("rows"):
         draw(args.image, said["rows"], args)
 
 

@@ -65,9 +65,9 @@ class Network:
             os.replace(target + ".new", target)
 
 
-def ask(connection, x, **parameters):
+def ask(connection, x, model="net", **parameters):
     """Status, width and bytes of the answer; the error's line in place of the bytes."""
-    connection.request("POST", "/v2/models/net/infer", *request_of({"x": x}, **parameters))
+    connection.request("POST", f"/v2/models/{model}/infer", *request_of({"x": x}, **parameters))
     answer = connection.getresponse()
     said = answer.read()
     if answer.status != 200:
@@ -119,19 +119,20 @@ class Load:
 
 
 class Server:
-    """`pbatch serve` of its own process."""
+    """`pbatch serve` of its own process; ``more``: other models, as their settings."""
 
-    def __init__(self, folder, model, environment=None, **settings):
+    def __init__(self, folder, model, environment=None, more=(), **settings):
         self.port, self.log = free_port(), f"{folder}/serve.log"
-        replicas = settings.pop("replicas", 1)
-        cache = settings.pop("cache", "")
-        lines = {"port": self.port, "grpc_port": 0, "threads": 1, "replicas": replicas, "cache": cache}
+        lines = {"port": self.port, "grpc_port": 0, "threads": 1, "replicas": 1, "max_replicas": 0,
+                 "cache": ""}  # fmt: skip
+        lines.update((k, settings.pop(k)) for k in list(settings) if k in lines)
+        self.grpc_port = lines["grpc_port"]
         one = {"name": "net", "path": model, "floor": 1, "target_ms": 200, **settings}
+        text = "".join(f"{k} = {json.dumps(v)}\n" for k, v in lines.items())
+        for row in (one, *more):
+            text += "[[models]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in row.items())
         config = f"{folder}/serve.toml"
-        pathlib.Path(config).write_text(
-            "".join(f"{k} = {json.dumps(v)}\n" for k, v in lines.items()) + "[[models]]\n"
-            + "".join(f"{k} = {json.dumps(v)}\n" for k, v in one.items())
-        )  # fmt: skip
+        pathlib.Path(config).write_text(text)
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pbatch", "serve", "--config", config], stdout=log,
@@ -304,8 +305,14 @@ def clock(folder, args):
         return {"seen": "not tried: no libfaketime"}
     net, stamp = Network(folder, 1), f"{folder}/clock"
     pathlib.Path(stamp).write_text("+0")
+    # Where the monotonic clock is left alone, libfaketime 0.9.10 fails the call that time.sleep makes.
+    pathlib.Path(f"{folder}/sitecustomize.py").write_text(
+        "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds) and None\n"
+    )
+    paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {"LD_PRELOAD": found[0], "FAKETIME_TIMESTAMP_FILE": stamp,
-                   "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_CACHE_DURATION": "1"}  # fmt: skip
+                   "PYTHONPATH": os.pathsep.join(paths), "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                   "FAKETIME_CACHE_DURATION": "1"}  # fmt: skip
     server = Server(folder, net.path, environment)
     try:
         with Load(server.port, [net]) as load:

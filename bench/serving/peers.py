@@ -81,7 +81,7 @@ def main():
     parser.add_argument("--max-batch", type=int, default=16)
     args = parser.parse_args()
     prepare_environment()
-    ray.init(include_dashboard=False)
+    ray.init("local", include_dashboard=False)
     serve.start(http_options={"host": "127.0.0.1", "port": args.port}, logging_config=QUIET)
     app = int8(os.path.abspath(args.model), args.threads, args.max_batch)
     serve.run(app, name="net", route_prefix="/v2/models/net/infer")

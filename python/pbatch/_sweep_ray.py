@@ -16,7 +16,7 @@ from ._session import InferenceSession
 from ._table import text_table
 from .errors import Error, InvalidArgumentError, UnsupportedError
 
-COLUMNS = ("weight_bits", "activation_bits", "metric", "value", "latency_us", "host")
+COLUMNS = ("weight_bits", "activation_bits", "metric", "value", "latency_us", "host", "node")
 
 
 def _widths(text: str) -> list[int]:
@@ -35,11 +35,14 @@ def _widths(text: str) -> list[int]:
 
 
 def _part(arguments: list[str]) -> dict[str, Any]:
-    """What ``pbatch sweep`` says of one width; where it was run."""
+    """What ``pbatch sweep`` says of one width; where it was run: a machine may have several nodes."""
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()[:8]
     with tempfile.TemporaryDirectory(prefix="pbatch-") as folder:
         said = _program.run(["sweep", *arguments, "-o", os.path.join(folder, "page.html")])
     for row in said["results"]:
-        row["host"] = socket.gethostname()
+        row.update(host=socket.gethostname(), node=node)
         if "metric" not in row:  # without labels
             row.update(metric="rel_error", value=row.get("rel_error"))
     return said
@@ -59,6 +62,8 @@ def spread(
         ) from None
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if not ray.is_initialized():
+        # Without "local" Ray would join whatever cluster was last started on the machine.
+        address = address or os.environ.get("RAY_ADDRESS") or "local"
         ray.init(address=address, include_dashboard=False, log_to_driver=False)
     run = ray.remote(num_cpus=threads, max_retries=3)(_part)
     fixed = [*arguments, "--threads", str(threads)]

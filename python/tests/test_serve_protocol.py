@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import pickle
+import types
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from pbatch.serve._protocol import (
     encode_http,
 )
 from pbatch.serve._queue import Queue, Request
-from pbatch.serve._retry import Retry
+from pbatch.serve._retry import OWN_STATUS, Retry, retrying
 
 PORTS = [("x", np.dtype(np.float32), (None, 3), False), ("n", np.dtype(np.int64), None, True)]
 
@@ -317,3 +318,52 @@ def test_a_request_whose_replica_died_is_asked_again(monkeypatch):
     assert asked([(None, b""), ours[1]]) == ([200, None], [b"abc"] * 2)
     assert asked([ours[0]]) == ([503, None], [b"abc"])  # the server's own answer
     assert asked([ray_says[0]] * 6) == ([500, None], [b"abc"] * 6)
+
+
+def test_a_grpc_request_whose_replica_died_is_asked_again(monkeypatch):
+    monkeypatch.setattr("pbatch.serve._retry.WAITS", (0,) * 5)
+
+    class Context:
+        """That of the client, as gRPC makes it."""
+
+        said, trailing = (0, ""), ()
+
+        def peer(self):
+            return "ipv4:127.0.0.1:9"
+
+        def set_code(self, code):
+            self.said = code.name, self.said[1]
+
+        def set_details(self, details):
+            self.said = self.said[0], details
+
+        def set_trailing_metadata(self, metadata):
+            self.trailing = metadata
+
+    def asked(answers):
+        """What the client sees where attempts end with these codes, and how many there were."""
+        seen, context = [], Context()
+
+        async def proxy(request, own):
+            assert request == b"abc" and own.peer() == "ipv4:127.0.0.1:9"
+            assert not own.code() and not own.details() and list(own.trailing_metadata()) == []
+            name, metadata, answer = answers[len(seen)]
+            seen.append(name)
+            own.set_trailing_metadata(metadata)
+            if name != "OK":
+                own.set_code(types.SimpleNamespace(name=name))
+                own.set_details(f"the details of {name}")
+            return answer
+
+        answer = asyncio.run(retrying(proxy)(b"abc", context))
+        return answer, context.said, list(context.trailing), len(seen)
+
+    died, none = ("INTERNAL", [], b""), ("UNAVAILABLE", [], b"")
+    right = ("OK", [("request_id", "1")], b"an answer")
+    assert asked([right]) == (b"an answer", (0, ""), [("request_id", "1")], 1)
+    assert asked([died, none, right]) == (b"an answer", (0, ""), [("request_id", "1")], 3)
+    assert asked([none] * 6)[1:] == (("UNAVAILABLE", "the details of UNAVAILABLE"), [], 6)
+    ours = ("UNAVAILABLE", [(OWN_STATUS, "503")], b"")  # the server's own answer
+    assert asked([ours])[1:] == (("UNAVAILABLE", "the details of UNAVAILABLE"), ours[1], 1)
+    wrong = ("INVALID_ARGUMENT", [], b"")
+    assert asked([wrong])[3] == 1

@@ -89,6 +89,22 @@ class Running:
             return 0, b""
 
 
+def descendants(pid):
+    """[(pid, command line)] of a process's children, and theirs."""
+    parents, lines = {}, {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            lines[int(folder.name)] = (folder / "cmdline").read_bytes()
+        except OSError:  # it has ended
+            pass
+    found, more = [], {pid}
+    while more:
+        more = {child for child, parent in parents.items() if parent in more}
+        found += [(child, lines.get(child, b"")) for child in more]
+    return found
+
+
 @pytest.fixture(scope="module")
 def server(folder):
     running = Running(folder, "serve", tokens=[TOKEN], max_body=1 << 20)
@@ -300,6 +316,50 @@ def test_metrics_and_the_status_page(server):
     assert status == 200 and b"<title>pbatch</title>" in page
     log = pathlib.Path(server.log).read_text()
     assert '"message": "model loaded"' in log
+
+
+def test_two_replicas_answer_as_one(server, folder, exactly):
+    """A model that one was told to load is there at the other; over gRPC a killed one costs no request. After
+    the other server: one Ray at a time."""
+    grpc = pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
+    from concurrent.futures import ThreadPoolExecutor
+
+    server.stop()
+    running = Running(folder, "replicas", replicas=2)
+    x = items(40, seed=4)
+    wide = {bits: exactly(x, bits) for bits in range(2, 9)}
+
+    def replicas():
+        return [pid for pid, line in descendants(running.process.pid)
+                if b"ServeReplica:pbatch:pbatch" in line]  # fmt: skip
+
+    def ask(i):
+        given = grpc.InferInput("x", [1, 64], "FP32")
+        given.set_data_from_numpy(x[i : i + 1])
+        answer = client.infer("net", [given])
+        bits = answer.get_response().parameters["bits"].int64_param
+        return (answer.as_numpy("y")[0] == wide[bits][i]).all()
+
+    try:
+        until = time.monotonic() + START_SECONDS
+        while len(replicas()) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.3)
+        infer = json.dumps({
+            "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}]
+        }).encode()  # fmt: skip
+        for suffix in (".onnx", ".safetensors"):
+            shutil.copy(folder / f"net.pbatch{suffix}", folder / f"later{suffix}")
+        assert running.status("/v2/repository/models/later/load", b"")[0] == 200
+        assert {running.status("/v2/models/later/infer", infer)[0] for _ in range(20)} == {200}
+        address = f"127.0.0.1:{running.grpc_port}"
+        with grpc.InferenceServerClient(address) as client, ThreadPoolExecutor(4) as pool:
+            first = pool.map(ask, range(len(x)))
+            os.kill(replicas()[0], signal.SIGKILL)
+            assert all(first)
+            assert all(pool.map(ask, range(len(x))))  # the proxy may not know yet
+    finally:
+        running.stop()
 
 
 def test_both_ports_speak_tls(server, folder, exactly):

@@ -19,13 +19,15 @@ except ImportError as missing:
         remedy="pip install 'precisionbatching[serve]'",
     ) from None
 
-from ._grpc import CODES, METHODS, Rpc
+from ._grpc import CODES, MESSAGES, METHODS, Rpc
 from ._http import application
 from ._logs import configure
 from ._protocol import ProtocolError
+from ._retry import OWN_STATUS
 from ._server import Server
 
 SYNC_SECONDS = 0.5
+CATCH_UP_SECONDS = 10.0
 QUIET = {"enable_access_log": False}  # the metrics count requests
 
 
@@ -74,9 +76,12 @@ class _Replica:
         try:
             return await self.rpc.call(method, request)
         except ProtocolError as error:
+            # An answer like others: of what is raised Ray's proxy writes a traceback into its log.
             context.set_code(CODES.get(error.status, CODES[500]))
             context.set_details(str(error))
-            raise
+            metadata = [*context.trailing_metadata(), (OWN_STATUS, str(error.status))]
+            context.set_trailing_metadata(metadata)
+            return MESSAGES[f"{method}Response"]()  # an error's is not sent
 
 
 def _method(name: str) -> Any:
@@ -125,6 +130,15 @@ class _Following(Server):
                 logging.getLogger("pbatch.serve").warning(
                     "model not loaded", extra={"model": name, "error": str(error)}
                 )
+
+    async def catch_up(self) -> None:
+        """For a request that came before this replica heard of a load, which goes on where the client goes."""
+        task = asyncio.create_task(self.sync())
+        await asyncio.wait({task}, timeout=CATCH_UP_SECONDS)
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            logging.getLogger("pbatch.serve").warning("the repository does not answer")
+        async with self._changing:  # what follows may have begun the load
+            pass
 
     async def follow(self) -> None:
         while True:

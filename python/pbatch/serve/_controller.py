@@ -17,24 +17,18 @@ from dataclasses import dataclass
 LOOKAHEAD = 512
 
 
-class Costs:
-    """Seconds of a run: ``times[width][batch]``, as measured, at one batch or more for each width.
+class _Row:
+    """Times of one width at batches, sorted; not empty. Immutable; what follows from them is kept."""
 
-    Between two batches times are interpolated, beyond the last they go on as between the last two;
-    of a single batch they are proportional to it. Immutable.
-    """
+    def __init__(self, times: Mapping[int, float]) -> None:
+        self.times = dict(sorted(times.items()))
+        self._seconds: dict[int, float] = {}
+        self._capacity: dict[int, float] = {}
 
-    def __init__(self, times: Mapping[int, Mapping[int, float]]) -> None:
-        self.times = {w: dict(sorted(row.items())) for w, row in sorted(times.items())}
-        self.widths = list(self.times)
-        self._seconds: dict[tuple[int, int], float] = {}
-        self._capacity: dict[tuple[int, int], float] = {}
-
-    def seconds(self, width: int, batch: int) -> float:
-        key = width, batch
-        if key not in self._seconds:
-            self._seconds[key] = self._interpolate(list(self.times[width].items()), batch)
-        return self._seconds[key]
+    def seconds(self, batch: int) -> float:
+        if batch not in self._seconds:
+            self._seconds[batch] = self._interpolate(list(self.times.items()), batch)
+        return self._seconds[batch]
 
     @staticmethod
     def _interpolate(known: list[tuple[int, float]], batch: int) -> float:
@@ -47,22 +41,48 @@ class Costs:
         (b0, t0), (b1, t1) = known[at - 1 : at + 1]
         return t0 + (t1 - t0) * (batch - b0) / (b1 - b0)
 
+    def capacity(self, most: int) -> float:
+        if most not in self._capacity:
+            # Between measured batches items a second only grow, or only fall.
+            ends = {most, *(b for b in self.times if b < most)}
+            self._capacity[most] = max(b / self.seconds(b) for b in ends)
+        return self._capacity[most]
+
+
+class Costs:
+    """Seconds of a run: ``times[width][batch]``, as measured, at one batch or more for each width.
+
+    Between two batches times are interpolated, beyond the last they go on as between the last two;
+    of a single batch they are proportional to it. Immutable.
+    """
+
+    def __init__(self, times: Mapping[int, Mapping[int, float] | _Row]) -> None:
+        self._rows = {
+            w: row if isinstance(row, _Row) else _Row(row) for w, row in sorted(times.items())
+        }
+        self.widths = list(self._rows)
+
+    @property
+    def times(self) -> dict[int, dict[int, float]]:
+        return {w: row.times for w, row in self._rows.items()}
+
+    def __contains__(self, width: int | None) -> bool:
+        return width in self._rows
+
+    def seconds(self, width: int, batch: int) -> float:
+        return self._rows[width].seconds(batch)
+
     def capacity(self, width: int, most: int) -> float:
         """Items a second with the best batch of at most ``most``."""
-        key = width, most
-        if key not in self._capacity:
-            # Between measured batches items a second only grow, or only fall.
-            ends = {most, *(b for b in self.times[width] if b < most)}
-            self._capacity[key] = max(b / self.seconds(width, b) for b in ends)
-        return self._capacity[key]
+        return self._rows[width].capacity(most)
 
     def updated(self, width: int, batch: int, seconds: float, weight: float = 0.1) -> Costs:
         """With one more measurement: a moving average at batches that are powers of two."""
+        row = self._rows[width]
         nearest = 1 << max(0, round(math.log2(batch)))
-        scaled = seconds * self.seconds(width, nearest) / self.seconds(width, batch)
-        row = dict(self.times[width])
-        row[nearest] = (1 - weight) * self.seconds(width, nearest) + weight * scaled
-        return Costs({**self.times, width: row})
+        scaled = seconds * row.seconds(nearest) / row.seconds(batch)
+        average = (1 - weight) * row.seconds(nearest) + weight * scaled
+        return Costs({**self._rows, width: _Row({**row.times, nearest: average})})
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,11 @@ from ._protocol import (
     from_bytes,
     from_values,
 )
+from ._retry import retrying
 from ._server import Server
 
 SERVICE = "inference.GRPCInferenceService"
+INFER = f"/{SERVICE}/ModelInfer"
 CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
@@ -76,13 +78,16 @@ class _Guarded(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def service(self, details: Any) -> Any:
         handler = self._method_handlers.get(details.method)
-        if handler is None or not self._tokens:
+        if handler is None:
+            return None
+        if self._tokens:
+            metadata = {k.lower(): v for k, v in details.invocation_metadata or ()}
+            if not is_allowed(str(metadata.get("authorization", "")), self._tokens):
+                # A handler of streams is called before the first message is read.
+                return grpc.stream_unary_rpc_method_handler(_refuse)
+        if details.method != INFER:
             return handler
-        metadata = {k.lower(): v for k, v in details.invocation_metadata or ()}
-        if is_allowed(str(metadata.get("authorization", "")), self._tokens):
-            return handler
-        # A handler of streams is called before the first message is read.
-        return grpc.stream_unary_rpc_method_handler(_refuse)
+        return grpc.unary_unary_rpc_method_handler(retrying(handler.unary_unary))
 
 
 async def _refuse(requests: Any, context: Any) -> Any:
@@ -160,7 +165,7 @@ class Rpc:
         if method == "ModelMetadata":
             return answer(**server.model_metadata(message.name, message.version))
         if method == "ModelInfer":
-            server.model(message.model_name, message.model_version)
+            await server.present(message.model_name, message.model_version)
             request = decode(message)
             made = await server.infer(message.model_name, message.model_version, request)
             return encode(message.model_name, message.model_version, request, made)

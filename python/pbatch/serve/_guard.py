@@ -46,12 +46,17 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {k.lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        authorization, length = "", "0"
+        for key, value in scope["headers"]:
+            key = key.lower()
+            if key == b"authorization":
+                authorization = value.decode("latin-1")
+            elif key == b"content-length":
+                length = value.decode("latin-1")
         if self._tokens and scope["path"] not in OPEN_PATHS:
-            if not is_allowed(headers.get(b"authorization", ""), self._tokens):
+            if not is_allowed(authorization, self._tokens):
                 await refuse(send, 401, "a bearer token is needed")
                 return
-        length = headers.get(b"content-length", "0")
         if not length.isdigit() or int(length) > self._max_body:
             await refuse(send, 413, f"a request has {self._max_body} bytes at most")
             return

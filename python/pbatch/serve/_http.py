@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ._guard import App, Guard
+from ._guard import App, Guard, Receive, Scope, Send
 from ._metrics import METRICS
 from ._protocol import ProtocolError, bad, decode_http, encode_http
 from ._server import Server
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+_LENGTH = HEADER_LENGTH.lower().encode()
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -34,19 +36,82 @@ def _answering(handler: Handler) -> Handler:
 
 
 async def _body(request: Request) -> bytes:
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise ProtocolError(415, "compressed bodies are not read")
+    _check_encoding(request.headers.get("content-encoding", "identity"))
     body: bytes = await request.body()
     return body
 
 
-def _header_length(request: Request) -> int | None:
-    text = request.headers.get(HEADER_LENGTH)
-    if text is None:
-        return None
-    if not text.isdigit():
-        raise bad(f"{HEADER_LENGTH} is '{text}'")
-    return int(text)
+def _check_encoding(encoding: str) -> None:
+    if encoding != "identity":
+        raise ProtocolError(415, "compressed bodies are not read")
+
+
+class Infer:
+    """ASGI middleware that answers inference requests: Starlette's routing and its objects for a request
+    and a response take longer than a small run."""
+
+    PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
+
+    def __init__(self, app: App, server: Callable[[], Server]) -> None:
+        self._app = app
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match = None
+        if scope["type"] == "http":
+            match = self.PATH.fullmatch(scope["path"].removeprefix(scope.get("root_path", "")))
+        if match is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            if scope["method"] != "POST":
+                raise ProtocolError(405, "inference takes POST")
+            answer = await self._answer(match[1], match[2] or "", scope, receive)
+        except ProtocolError as error:
+            body = json.dumps({"error": str(error)}).encode()
+            await _send(send, error.status, b"application/json", body)
+            return
+        if answer is None:
+            return
+        body, head = answer
+        if head is None:
+            await _send(send, 200, b"application/json", body)
+        else:
+            extra = (_LENGTH, str(head).encode())
+            await _send(send, 200, b"application/octet-stream", body, extra)
+
+    async def _answer(
+        self, name: str, version: str, scope: Scope, receive: Receive
+    ) -> tuple[bytes, int | None] | None:
+        """None: the client is gone before its request was there."""
+        server = self._server()
+        await server.present(name, version)  # before the body is read
+        length = None
+        for key, value in scope["headers"]:
+            key = key.lower()
+            if key == _LENGTH:
+                if not value.isdigit():
+                    raise bad(f"{HEADER_LENGTH} is '{value.decode('latin-1')}'")
+                length = int(value)
+            elif key == b"content-encoding":
+                _check_encoding(value.decode("latin-1"))
+        pieces: list[bytes] = []
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            pieces.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        asked = decode_http(b"".join(pieces), length)
+        answer = await server.infer(name, version, asked)
+        return encode_http(name, version or "1", asked, answer)
+
+
+async def _send(send: Send, status: int, kind: bytes, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Rest:
@@ -72,18 +137,6 @@ class Rest:
 
     async def model_ready(self, request: Request) -> Response:
         return JSONResponse(self._server().model_readiness(*self._model(request)))
-
-    async def infer(self, request: Request) -> Response:
-        name, version = self._model(request)
-        self._server().model(name, version)  # before the body is read
-        asked = decode_http(await _body(request), _header_length(request))
-        answer = await self._server().infer(name, version, asked)
-        body, head = encode_http(name, version or "1", asked, answer)
-        if head is None:
-            return Response(body, media_type="application/json")
-        return Response(
-            body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(head)}
-        )
 
     async def index(self, request: Request) -> Response:
         text = await _body(request)
@@ -118,7 +171,6 @@ def application(server: Callable[[], Server], tokens: tuple[str, ...], max_body:
     model = "/v2/models/{model}"
     version = model + "/versions/{version}"
     routes = [
-        *(("POST", f"{path}/infer", rest.infer) for path in (model, version)),
         ("GET", "/v2/health/live", rest.live),
         ("GET", "/v2/health/ready", rest.ready),
         ("GET", "/v2", rest.metadata),
@@ -133,4 +185,4 @@ def application(server: Callable[[], Server], tokens: tuple[str, ...], max_body:
     ]
     app = Starlette(routes=[Route(path, _answering(handler), methods=[method])
                             for method, path, handler in routes])  # fmt: skip
-    return Guard(app, tokens, max_body)
+    return Guard(Infer(app, server), tokens, max_body)

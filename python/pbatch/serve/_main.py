@@ -77,7 +77,9 @@ def start(config: ServerConfig, ray_address: str | None = None) -> None:
     from ray.serve.config import gRPCOptions
 
     if not ray.is_initialized():
-        ray.init(address=ray_address, include_dashboard=False, log_to_driver=True)
+        # Without "local" Ray would join whatever cluster was last started on the machine.
+        address = ray_address or os.environ.get("RAY_ADDRESS") or "local"
+        ray.init(address=address, include_dashboard=False, log_to_driver=True)
     http = {
         "host": config.host, "port": config.port,
         "ssl_certfile": config.tls_certificate or None, "ssl_keyfile": config.tls_key or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import deque
 from typing import Any
@@ -33,17 +34,25 @@ class Metrics:
             ["model", "reason"], registry=self.registry,
         )  # fmt: skip
         self._recent: dict[str, deque[tuple[float, float, str]]] = {}
+        # Looking a label up takes as long as a small run.
+        self._of_width = functools.lru_cache(256)(
+            lambda model, bits: (self._latency.labels(model, bits), self._items.labels(model, bits))
+        )
+        self._of_model = functools.lru_cache(256)(
+            lambda model: (self._waiting.labels(model), self._width.labels(model))
+        )
 
     def answered(self, model: str, bits: str, seconds: float, items: int) -> None:
-        self._latency.labels(model, bits).observe(seconds)
-        self._items.labels(model, bits).inc(items)
+        latency, count = self._of_width(model, bits)
+        latency.observe(seconds)
+        count.inc(items)
         self._recent.setdefault(model, deque(maxlen=4096)).append((time.monotonic(), seconds, bits))
 
     def queue(self, model: str, items: int) -> None:
-        self._waiting.labels(model).set(items)
+        self._of_model(model)[0].set(items)
 
     def width(self, model: str, bits: int) -> None:
-        self._width.labels(model).set(bits)
+        self._of_model(model)[1].set(bits)
 
     def dropped(self, model: str, reason: str) -> None:
         self._dropped.labels(model, reason).inc()

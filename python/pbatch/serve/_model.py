@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import statistics
 import threading
@@ -195,9 +196,12 @@ class Model:
         )  # fmt: skip
         self.queue.add(waiting)
         METRICS.queue(self.config.name, self.queue.items)
-        if self._loop is None:
-            self._loop = asyncio.create_task(self._run_all())
-        self._work.set()
+        if self._is_free_for(waiting):
+            self._run_here(self._take())
+        else:
+            if self._loop is None:
+                self._loop = asyncio.create_task(self._run_all())
+            self._work.set()
         try:
             response: InferResponse = await waiting.payload[1]
             return response
@@ -215,37 +219,63 @@ class Model:
         shapes = tuple(sorted((n, a.shape[1:]) for n, a in request.inputs.items()))
         return max(1, firsts.pop()), shapes
 
+    def _is_free_for(self, request: Request) -> bool:
+        """Nothing else waits or runs, and its run is shorter than what Ray does for a request: then waiting
+        for others to run with gains nothing, and the way over another task is longer than the run."""
+        queue = self.queue
+        return (
+            len(queue.waiting) == 1 and not self._running.locked() and request.wanted.is_free
+            and queue.state.width in queue.costs
+            and queue.costs.seconds(queue.state.width, request.items) < INLINE_SECONDS
+        )  # fmt: skip
+
     async def _run_all(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
             self._work.clear()
-            while self.queue.waiting:
-                for late in self.queue.expired():
-                    METRICS.dropped(self.config.name, "deadline")
-                    _settle(late, ProtocolError(504, "the deadline passed before a run was free"))
-                batch = self.queue.next()
-                if batch is None:
-                    break
-                began = time.monotonic()
-                try:
-                    async with self._running:
-                        if self._is_short(batch):
-                            answers, seconds = self._run(batch)
-                        else:
-                            answers, seconds = await loop.run_in_executor(
-                                self._thread, self._run, batch
-                            )
-                except Exception as error:  # an answer to those that asked, and on
-                    for request in batch.requests:
-                        _settle(request, _as_protocol(error))
-                    continue
-                self.queue.ran(batch, seconds)
+            while (batch := self._take()) is not None:
+                async with self._running:
+                    if self._is_short(batch):
+                        self._run_here(batch)
+                        continue
+                    began = time.monotonic()
+                    try:
+                        answers, seconds = await loop.run_in_executor(
+                            self._thread, self._run, batch
+                        )
+                    except Exception as error:
+                        self._fail(batch, error)
+                        continue
                 self._report(batch, answers, began, seconds)
+
+    def _take(self) -> Batch | None:
+        for late in self.queue.expired():
+            METRICS.dropped(self.config.name, "deadline")
+            _settle(late, ProtocolError(504, "the deadline passed before a run was free"))
+        return self.queue.next()
+
+    def _run_here(self, batch: Batch | None) -> None:
+        if batch is None:
+            return
+        began = time.monotonic()
+        try:
+            answers, seconds = self._run(batch)
+        except Exception as error:
+            self._fail(batch, error)
+        else:
+            self._report(batch, answers, began, seconds)
+
+    @staticmethod
+    def _fail(batch: Batch, error: Exception) -> None:
+        """An answer to those that asked, and on."""
+        for request in batch.requests:
+            _settle(request, _as_protocol(error))
 
     def _report(
         self, batch: Batch, answers: list[InferResponse], began: float, seconds: float
     ) -> None:
+        self.queue.ran(batch, seconds)
         done = time.monotonic()
         for request, answer in zip(batch.requests, answers, strict=True):
             answer.parameters.update(
@@ -266,7 +296,7 @@ class Model:
     def _is_short(self, batch: Batch) -> bool:
         costs = self.queue.costs
         return (
-            batch.bits in costs.times and batch.requests[0].wanted.is_free
+            batch.bits is not None and batch.bits in costs and batch.requests[0].wanted.is_free
             and costs.seconds(batch.bits, batch.items) < INLINE_SECONDS
         )  # fmt: skip
 
@@ -342,6 +372,7 @@ def _port(port: Any) -> tuple[str, np.dtype[Any], tuple[int | None, ...] | None,
     return port.name, np.dtype(port.dtype), tuple(port.shape) or None, port.optional
 
 
+@functools.lru_cache(256)  # runs only read them
 def _options(wanted: Wanted, bits: int, abits: int) -> RunOptions:
     options = RunOptions()
     options.add_run_config_entry("pbatch.bits", str(bits))

@@ -23,7 +23,10 @@ class Wanted:
 
     @property
     def is_free(self) -> bool:
-        return self == Wanted()
+        return self == _FREE
+
+
+_FREE = Wanted()
 
 
 def parse_cascade(text: str) -> tuple[tuple[int, float], ...]:

@@ -104,6 +104,6 @@ class Queue:
 
     def ran(self, batch: Batch, seconds: float) -> None:
         """What a run took, for the next decisions."""
-        if batch.bits in self.costs.times and batch.requests[0].wanted.is_free:
+        if batch.bits is not None and batch.bits in self.costs and batch.requests[0].wanted.is_free:
             self.costs = self.costs.updated(batch.bits, max(1, batch.items), seconds)
 

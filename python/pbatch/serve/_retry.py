@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ._guard import App, Receive, Scope, Send
@@ -67,3 +67,68 @@ class Retry:
 
         await self._app(dict(scope), replayed, passed)
         return (failed or not began) and not gone and not is_last
+
+
+#: In the trailing metadata of an error that pbatch gives; Ray's own have none of it.
+OWN_STATUS = "pbatch-status"
+
+
+class _Attempt:
+    """The context of one attempt at a gRPC request: what it says counts only if it is the last."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._code: Any = 0
+        self._details = ""
+        self._trailing: Any = ()
+
+    def __getattr__(self, name: str) -> Any:  # the head of the request, which attempts share
+        return getattr(self._context, name)
+
+    def code(self) -> Any:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+    def trailing_metadata(self) -> Any:
+        return self._trailing
+
+    def set_code(self, code: Any) -> None:
+        self._code = code
+
+    def set_details(self, details: str) -> None:
+        self._details = details
+
+    def set_trailing_metadata(self, metadata: Any) -> None:
+        self._trailing = metadata
+
+    @property
+    def found_no_replica(self) -> bool:
+        """The one that had it died, or there was none."""
+        failed = getattr(self._code, "name", "OK") in ("INTERNAL", "UNAVAILABLE")
+        return failed and not any(key == OWN_STATUS for key, _ in self._trailing)
+
+    def pass_on(self) -> None:
+        self._context.set_trailing_metadata(tuple(self._trailing))
+        if self._code:
+            self._context.set_code(self._code)
+            self._context.set_details(self._details)
+
+
+def retrying(
+    behavior: Callable[[Any, Any], Awaitable[Any]],
+) -> Callable[[Any, Any], Awaitable[Any]]:
+    """The same for gRPC, around what Ray's proxy does with a request."""
+
+    async def asked(request: Any, context: Any) -> Any:
+        for attempt in range(ATTEMPTS):
+            own = _Attempt(context)
+            answer = await behavior(request, own)
+            if attempt + 1 == ATTEMPTS or not own.found_no_replica:
+                break
+            await asyncio.sleep(WAITS[attempt])
+        own.pass_on()
+        return answer
+
+    return asked

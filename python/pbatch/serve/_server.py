@@ -72,6 +72,15 @@ class Server:
             raise ProtocolError(404, f"model '{name}' is not loaded")
         return entry.model
 
+    async def present(self, name: str, model_version: str = "") -> Model:
+        """The same for requests: a model that is not there yet may be by now."""
+        if self.entry(name).model is None:
+            await self.catch_up()
+        return self.model(name, model_version)
+
+    async def catch_up(self) -> None:
+        """Does what others were told, where there are others."""
+
     async def infer(self, name: str, model_version: str, request: InferRequest) -> InferResponse:
         return await self.model(name, model_version).infer(request)
 
