@@ -17,8 +17,11 @@ struct EightRows {
   static constexpr int kRows = 8, kAhead = 4096;
 
   static Reg zero() { return _mm256_setzero_si256(); }
-  static Reg codes(const uint8_t* from) {
+  // What lies ahead; once for the two halves of 16 rows.
+  static void fetch(const uint8_t* from) {
     _mm_prefetch(reinterpret_cast<const char*>(from) + kAhead, _MM_HINT_T0);
+  }
+  static Reg codes(const uint8_t* from) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
   }
   static Reg four_bytes(const void* x) {
@@ -103,7 +106,9 @@ struct Bytes : EightRows {
           const int i = q / kFields, k = q % kFields;
           Reg u_codes[NU];
           PB_UNROLL for (int u = 0; u < NU; ++u) {
-            u_codes[u] = codes(run.codes[u] + b * run.block_bytes + 64 * i);
+            const uint8_t* const from = run.codes[u] + b * run.block_bytes + 64 * i;
+            if (k == 0 && u % 2 == 0) fetch(from);
+            u_codes[u] = codes(from);
             if (k > 0) u_codes[u] = _mm256_srli_epi16(u_codes[u], F * k);
             if (F < 8) u_codes[u] = _mm256_and_si256(u_codes[u], mask);
           }
@@ -156,7 +161,9 @@ struct Words : EightRows {
       PB_UNROLL for (int i = 0; i < 8; ++i) {
         Reg even[NU], odd[NU];
         PB_UNROLL for (int u = 0; u < NU; ++u) {
-          const Reg bytes = codes(run.codes[u] + b * run.block_bytes + 64 * i);
+          const uint8_t* const from = run.codes[u] + b * run.block_bytes + 64 * i;
+          if (u % 2 == 0) fetch(from);
+          const Reg bytes = codes(from);
           even[u] = _mm256_and_si256(bytes, low_bytes);
           odd[u] = _mm256_srli_epi16(bytes, 8);
         }
