@@ -145,7 +145,7 @@ Result<std::vector<Tensor>> Session::Impl::run(std::span<const NamedTensor> give
   if (bits->arithmetic == Arithmetic::integers) {
     PBATCH_RETURN_IF_ERROR(check_precision(*bits));
     PBATCH_ASSIGN_OR_RETURN(const auto made, integers.get(program, context, *ordered));
-    return made->run(*ordered, buffers);
+    return made->run(*ordered, buffers, *pool);
   }
   if (on_device != nullptr) return run_on_device(context, *ordered);
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> compiled_plan,

@@ -72,13 +72,14 @@ Status IntegerBuilder::finish_product(const Node& node, IntegerWeights weights, 
   const std::int64_t vectors =
       made_->values_[static_cast<std::size_t>(y)].count / std::max(1, product->view.rows);
   IntegerStep& step = add_step(node, "product", {x}, {y});
-  step.scratch_bytes = pb_product_scratch(&product->view);
+  step.scratch_bytes = pb_packed_bytes(&product->view);
+  step.library_bytes = PB_VECTORS * step.scratch_bytes;
   step.run = [product, vectors](const IntegerCall& c) {
-    c.fns.linear(c.fns.rows, &product->view, static_cast<std::int32_t>(vectors), c.in[0], c.out[0],
-                 c.scratch);
+    c.fns.linear(c.stepper.multiplier, &product->view, static_cast<std::int32_t>(vectors), c.in[0],
+                 c.out[0], c.scratch);
   };
   step.write = [product, vectors](CWriter& w, const IntegerNames& names) {
-    w.call("pb_linear(pb_product_codes, &" + w.product(*product) + ", " + std::to_string(vectors) +
+    w.call("pb_linear(&pb_by_codes, &" + w.product(*product) + ", " + std::to_string(vectors) +
            ", " + names.in[0] + ", " + names.out[0] + ", scratch)");
   };
   return Status::ok();
@@ -170,7 +171,7 @@ Status IntegerBuilder::build_convolution(const Node& node) {
   IntegerStep& step = add_step(node, "convolution", {x}, {y});
   step.scratch_bytes = pb_convolution_scratch(&held->view);
   step.run = [held](const IntegerCall& c) {
-    c.fns.convolve(c.fns.rows, &held->view, c.in[0], c.out[0], c.scratch);
+    c.fns.convolve(c.stepper.multiplier, &held->view, c.in[0], c.out[0], c.scratch);
   };
   step.write = [held](CWriter& w, const IntegerNames& names) {
     std::string list;
@@ -180,7 +181,7 @@ Status IntegerBuilder::build_convolution(const Node& node) {
         w.structure("pb_convolution", CWriter::of(held->view.windows) + ", " +
                                           std::to_string(held->view.groups) + ", " + products +
                                           ", " + w.array(held->columns));
-    w.call("pb_convolve(pb_product_codes, &" + s + ", " + names.in[0] + ", " + names.out[0] +
+    w.call("pb_convolve(&pb_by_codes, &" + s + ", " + names.in[0] + ", " + names.out[0] +
            ", scratch)");
   };
   return Status::ok();

@@ -80,7 +80,9 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
   const Tensor* const floats = bits ? nullptr : constant(node, 1);
   const std::int64_t part = gates.two_parts() ? 2 * padded : rows;
   IntegerFormat ignored;
-  const auto to_gate = [&](const Interval&) { return gate; };
+  // One less than what is added to it: a sum fits 32 bits.
+  const IntegerFormat below{gate.scale, 1 - gate.hi, gate.hi - 1};
+  const auto to_gate = [&](const Interval&) { return below; };
   PBATCH_ASSIGN_OR_RETURN(IntegerWeights w, weights_of(node, 0, part, floats, true));
   held->product =
       make_integer_product(std::move(w), state, {-1, 1}, nullptr, to_gate, false, &ignored);
@@ -96,7 +98,7 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
   if (const Tensor* b = constant(node, first)) {
     for (std::int64_t u = 0; u < padded; ++u) {
       held->r_bias.push_back(
-          code_of(static_cast<double>(b->data<float>()[u]), gate.scale, gate.hi));
+          code_of(static_cast<double>(b->data<float>()[u]), gate.scale, below.hi));
     }
     r.r_bias = held->r_bias.data();
   }
@@ -134,7 +136,7 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
                                     c.out[0],
                                     c.out[1],
                                     c.out[2]};
-    c.fns.recurrent(c.fns.rows, &held->view, &data, c.scratch);
+    c.fns.recurrent(&c.stepper, &held->view, &data, c.scratch);
   };
   step.write = [held, start](CWriter& writer, const IntegerNames& names) {
     const pb_recurrent& a = held->view;
@@ -161,7 +163,7 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
                 "; d.initial_h = " + shifted(names.in[2]) +
                 "; d.initial_c = " + shifted(names.in[3]) + "; d.y = " + names.out[0] +
                 "; d.last_h = " + names.out[1] + "; d.last_c = " + names.out[2] +
-                "; pb_recurrent_run(pb_product_codes, &" + s + ", &d, scratch); }");
+                "; pb_recurrent_run(&pb_plain_steps, &" + s + ", &d, scratch); }");
   };
   return Status::ok();
 }

@@ -56,7 +56,8 @@ std::string CWriter::product_fields(const IntegerProduct& product) {
     fields += std::to_string(number) + ", ";
   }
   fields += (p.bits == 16 ? array(product.words) : array(product.bytes)) + ", 0, " +
-            array(product.scales) + ", 0, " + array(product.to_result) + ", " + array(product.bias);
+            array(product.scales) + ", 0, 0, " + array(product.to_result) + ", " +
+            array(product.bias);
   return "{" + fields + "}";
 }
 

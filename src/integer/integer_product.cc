@@ -48,19 +48,33 @@ void store_codes(const IntegerWeights& w, IntegerProduct& made) {
   }
 }
 
+// As pb_product has it.
 void store_tiles(const IntegerWeights& w, IntegerProduct& made) {
   if (made.view.bits == 16) return;
-  const std::int64_t quads = (w.cols + 3) / 4, blocks = (w.rows + 15) / 16;
-  made.tiles.assign(static_cast<std::size_t>(blocks * quads * 64), 0);
-  made.tile_scales.assign(static_cast<std::size_t>(blocks * groups_of(w) * 16), 0);
+  const std::int64_t tiles = (w.rows + PB_TILE_ROWS - 1) / PB_TILE_ROWS, groups = groups_of(w);
+  const std::int64_t blocks = (w.cols + 31) / 32, bits = made.view.bits, fields = 8 / bits;
+  made.tiles.assign(static_cast<std::size_t>(tiles * blocks * bits * 64), 0);
+  made.tile_scales.assign(static_cast<std::size_t>(tiles * groups * PB_TILE_ROWS), 0);
+  made.tile_offsets.assign(static_cast<std::size_t>(w.rows), 0);
   for (std::int64_t r = 0; r < w.rows; ++r) {
+    const std::int64_t tile = r / PB_TILE_ROWS, in_tile = r % PB_TILE_ROWS;
+    const std::int64_t first = tile / PB_BAND_TILES * PB_BAND_TILES;
+    const std::int64_t in_band = std::min<std::int64_t>(PB_BAND_TILES, tiles - first);
+    std::int64_t sum = 0;
     for (std::int64_t c = 0; c < w.cols; ++c) {
-      made.tiles[static_cast<std::size_t>((r / 16 * quads + c / 4) * 64 + r % 16 * 4 + c % 4)] =
-          static_cast<std::uint8_t>(w.codes[static_cast<std::size_t>(r * w.cols + c)]);
+      const std::int64_t block = first * blocks + c / 32 * in_band + tile - first;
+      const std::int64_t quad = c % 32 / 4;
+      const std::int64_t byte = (block * bits + quad / fields) * 64 + in_tile * 4 + c % 4;
+      const unsigned code = w.codes[static_cast<std::size_t>(r * w.cols + c)];
+      made.tiles[static_cast<std::size_t>(byte)] |=
+          static_cast<std::uint8_t>(code << (quad % fields * bits));
+      sum += scale_at(w, r, c) * level(w, r, c);
     }
-    for (std::int64_t g = 0; g < groups_of(w); ++g) {
-      made.tile_scales[static_cast<std::size_t>((r / 16 * groups_of(w) + g) * 16 + r % 16)] =
-          w.scales[static_cast<std::size_t>(r * groups_of(w) + g)];
+    made.tile_offsets[static_cast<std::size_t>(r)] = 128 * sum;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const std::int64_t at = first * groups + g * in_band + tile - first;
+      made.tile_scales[static_cast<std::size_t>(at * PB_TILE_ROWS + in_tile)] =
+          w.scales[static_cast<std::size_t>(r * groups + g)];
     }
   }
 }
@@ -98,6 +112,7 @@ void IntegerProduct::point() {
   view.codes = view.bits == 16 ? static_cast<const void*>(words.data()) : bytes.data();
   view.tiles = tiles.empty() ? nullptr : tiles.data();
   view.tile_scales = tile_scales.empty() ? nullptr : tile_scales.data();
+  view.tile_offsets = tile_offsets.empty() ? nullptr : tile_offsets.data();
   view.scales = scales.empty() ? nullptr : scales.data();
   view.to_result = to_result.data();
   view.bias = bias.empty() ? nullptr : bias.data();

@@ -21,7 +21,7 @@ struct IntegerProduct {
   std::vector<std::uint16_t> words;  ///< wider ones
   std::vector<std::uint8_t> tiles, tile_scales, scales;
   std::vector<pb_dyadic> to_result;
-  std::vector<std::int64_t> bias;
+  std::vector<std::int64_t> bias, tile_offsets;
   std::vector<Interval> rows;  ///< what each row can give, bias added
   AccumulatorBound bound;
 

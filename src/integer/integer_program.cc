@@ -14,41 +14,49 @@ std::int64_t rounded_up(std::int64_t x, std::int64_t to) { return (x + to - 1) /
 
 // Indices are limited to what 32 bits hold; a step that looks rows up takes the nearest row.
 template <class T>
-void copy_indices(const Tensor& from, std::vector<std::int32_t>& to) {
+void copy_indices(const Tensor& from, std::int32_t* to) {
   for (std::int64_t i = 0; i < from.size(); ++i) {
-    to[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(std::clamp<std::int64_t>(
+    to[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(
         static_cast<std::int64_t>(from.data<T>()[i]), std::numeric_limits<std::int32_t>::min(),
         std::numeric_limits<std::int32_t>::max()));
   }
 }
 
+void share(void* pool, std::int32_t count, std::int32_t grain, pb_part_fn part, const void* what) {
+  static_cast<ThreadPool*>(pool)->parallel_for(
+      count, grain, [&](std::int64_t begin, std::int64_t end) {
+        part(what, static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end));
+      });
+}
+
 }  // namespace
 
-Result<std::vector<std::int32_t>> IntegerProgram::codes_of(std::size_t input,
-                                                           const Tensor& tensor) const {
+Status IntegerProgram::codes_of(std::size_t input, const Tensor& tensor,
+                                std::int32_t* codes) const {
   const IntegerValue& value = values_[static_cast<std::size_t>(inputs_[input])];
-  std::vector<std::int32_t> codes(static_cast<std::size_t>(tensor.size()));
   if (tensor.dtype() == DType::i64) {
     copy_indices<std::int64_t>(tensor, codes);
-    return codes;
+    return Status::ok();
   }
   if (tensor.dtype() == DType::i32) {
     copy_indices<std::int32_t>(tensor, codes);
-    return codes;
+    return Status::ok();
   }
   const float* const x = tensor.data<float>();
   const IntegerFormat& format = value.format;
-  for (std::size_t i = 0; i < codes.size(); ++i) {
-    const double scaled = static_cast<double>(x[i]) / format.scale;
-    if (std::isnan(scaled)) {
-      return Status(ErrorCode::not_finite, "input '" + value.name + "' holds a NaN",
-                    "feed numbers; integers have none that stands for it")
-          .in_file(file_);
-    }
-    codes[i] = static_cast<std::int32_t>(std::clamp(
-        std::nearbyint(scaled), static_cast<double>(format.lo), static_cast<double>(format.hi)));
+  const double scale = format.scale, lo = format.lo, hi = format.hi;
+  bool all_numbers = true;
+  for (std::int64_t i = 0; i < tensor.size(); ++i) {
+    const double scaled = static_cast<double>(x[i]) / scale;
+    all_numbers = all_numbers && scaled == scaled;
+    const double limited = scaled < lo ? lo : scaled > hi ? hi : scaled;
+    // Half to even: what is added leaves no bits behind the point.
+    codes[i] = static_cast<std::int32_t>((limited + 0x1.8p52) - 0x1.8p52);
   }
-  return codes;
+  if (all_numbers) return Status::ok();
+  return Status(ErrorCode::not_finite, "input '" + value.name + "' holds a NaN",
+                "feed numbers; integers have none that stands for it")
+      .in_file(file_);
 }
 
 void IntegerProgram::insert_unread_input(std::size_t place, const Shape& shape) {
@@ -89,37 +97,51 @@ const std::int32_t* IntegerProgram::address(int value, const std::int32_t* memor
   return v.constant != nullptr ? v.constant->data() : memory + v.place;
 }
 
-void IntegerProgram::run_steps(std::int32_t* memory, void* scratch) const {
-  std::vector<const std::int32_t*> in;
-  std::vector<std::int32_t*> out;
+// Addresses of a step's values, codes, scratch: one block.
+std::shared_ptr<void> IntegerProgram::take_memory(BufferPool& buffers) const {
+  return buffers.take(static_cast<std::size_t>(
+      rounded_up(memory_codes_, kAlignment) * 4 + library_bytes_ +
+      rounded_up(static_cast<std::int64_t>(most_operands_ * sizeof(void*)), 4 * kAlignment)));
+}
+
+Status IntegerProgram::out_of_memory() const {
+  return Status(ErrorCode::out_of_memory,
+                "no memory for " + std::to_string(memory_codes_ * 4) +
+                    " bytes of intermediate results",
+                "feed a smaller batch or smaller inputs")
+      .in_file(file_);
+}
+
+void IntegerProgram::run_steps(void* memory, ThreadPool* pool) const {
+  pb_multiplier multiplier = *fns_->stepper.multiplier;
+  const pb_stepper stepper{&multiplier, fns_->stepper.units};
+  if (pool != nullptr && pool->threads() > 1) {
+    multiplier.share = share;
+    multiplier.pool = pool;
+  }
+  auto* const base = static_cast<std::int32_t*>(memory);
+  auto* const scratch =
+      reinterpret_cast<std::uint8_t*>(base + rounded_up(memory_codes_, kAlignment));
+  auto** const addresses = reinterpret_cast<const std::int32_t**>(scratch + library_bytes_);
   for (const IntegerStep& step : steps_) {
-    in.clear();
-    out.clear();
-    for (const int v : step.inputs) in.push_back(address(v, memory));
-    for (const int v : step.outputs) {
-      out.push_back(v < 0 ? nullptr : memory + values_[static_cast<std::size_t>(v)].place);
-    }
-    step.run({*fns_, in.data(), out.data(), scratch});
+    const std::int32_t** to = addresses;
+    for (const int v : step.inputs) *to++ = address(v, base);
+    auto** const out = const_cast<std::int32_t**>(to);
+    for (const int v : step.outputs) *to++ = address(v, base);
+    step.run({*fns_, stepper, addresses, out, scratch});
   }
 }
 
 Result<std::vector<std::vector<std::int32_t>>> IntegerProgram::run_codes(
     std::span<const std::vector<std::int32_t>> inputs, BufferPool& buffers) const {
-  const std::int64_t codes = rounded_up(memory_codes_, kAlignment);
-  const std::shared_ptr<void> memory =
-      buffers.take(static_cast<std::size_t>(codes * 4 + scratch_bytes_));
-  if (memory == nullptr) {
-    return Status(ErrorCode::out_of_memory,
-                  "no memory for " + std::to_string(codes * 4) + " bytes of intermediate results",
-                  "feed a smaller batch or smaller inputs")
-        .in_file(file_);
-  }
+  const std::shared_ptr<void> memory = take_memory(buffers);
+  if (memory == nullptr) return out_of_memory();
   auto* const base = static_cast<std::int32_t*>(memory.get());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const IntegerValue& value = values_[static_cast<std::size_t>(inputs_[i])];
     std::copy(inputs[i].begin(), inputs[i].end(), base + value.place);
   }
-  run_steps(base, base + codes);
+  run_steps(base, nullptr);
   std::vector<std::vector<std::int32_t>> outputs;
   for (const int v : outputs_) {
     const std::int32_t* const from = address(v, base);
@@ -128,15 +150,20 @@ Result<std::vector<std::vector<std::int32_t>>> IntegerProgram::run_codes(
   return outputs;
 }
 
-Result<std::vector<Tensor>> IntegerProgram::run(std::span<const Tensor> inputs,
-                                                BufferPool& buffers) const {
-  std::vector<std::vector<std::int32_t>> codes;
+Result<std::vector<Tensor>> IntegerProgram::run(std::span<const Tensor> inputs, BufferPool& buffers,
+                                                ThreadPool& pool) const {
+  const std::shared_ptr<void> memory = take_memory(buffers);
+  if (memory == nullptr) return out_of_memory();
+  auto* const base = static_cast<std::int32_t*>(memory.get());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    PBATCH_ASSIGN_OR_RETURN(std::vector<std::int32_t> made, codes_of(i, inputs[i]));
-    codes.push_back(std::move(made));
+    const IntegerValue& value = values_[static_cast<std::size_t>(inputs_[i])];
+    PBATCH_RETURN_IF_ERROR(codes_of(i, inputs[i], base + value.place));
   }
   for (const IndexCheck& check : checks_) {
-    for (const std::int32_t code : codes[static_cast<std::size_t>(check.input)]) {
+    const auto input = static_cast<std::size_t>(check.input);
+    const IntegerValue& value = values_[static_cast<std::size_t>(inputs_[input])];
+    for (std::int64_t i = 0; i < inputs[input].size(); ++i) {
+      const std::int32_t code = base[value.place + i];
       if (code >= check.least && code <= check.greatest) continue;
       return Status(ErrorCode::invalid_argument,
                     "index " + std::to_string(code) + " is not from " +
@@ -146,19 +173,20 @@ Result<std::vector<Tensor>> IntegerProgram::run(std::span<const Tensor> inputs,
           .in_file(file_);
     }
   }
-  PBATCH_ASSIGN_OR_RETURN(const auto results, run_codes(codes, buffers));
+  run_steps(base, &pool);
   std::vector<Tensor> outputs;
-  for (std::size_t i = 0; i < results.size(); ++i) {
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const IntegerValue& value = values_[static_cast<std::size_t>(outputs_[i])];
+    const std::int32_t* const codes = address(outputs_[i], base);
     PBATCH_ASSIGN_OR_RETURN(Tensor made, Tensor::create(output_types_[i], value.shape));
-    for (std::size_t k = 0; k < results[i].size(); ++k) {
-      if (output_types_[i] == DType::i64) {
-        made.mutable_data<std::int64_t>()[k] = results[i][k];
-      } else if (output_types_[i] == DType::i32) {
-        made.mutable_data<std::int32_t>()[k] = results[i][k];
-      } else {
-        made.mutable_data<float>()[k] = static_cast<float>(results[i][k] * value.format.scale);
-      }
+    if (output_types_[i] == DType::i64) {
+      std::copy_n(codes, value.count, made.mutable_data<std::int64_t>());
+    } else if (output_types_[i] == DType::i32) {
+      std::copy_n(codes, value.count, made.mutable_data<std::int32_t>());
+    } else {
+      auto* const to = made.mutable_data<float>();
+      const double scale = value.format.scale;
+      for (std::int64_t k = 0; k < value.count; ++k) to[k] = static_cast<float>(codes[k] * scale);
     }
     outputs.push_back(std::move(made));
   }
@@ -178,7 +206,11 @@ void IntegerProgram::place_values() {
   for (int s = 0; s < never; ++s) {
     for (const int v : steps_[static_cast<std::size_t>(s)].inputs) use(v, s);
     for (const int v : steps_[static_cast<std::size_t>(s)].outputs) use(v, s);
-    scratch_bytes_ = std::max(scratch_bytes_, steps_[static_cast<std::size_t>(s)].scratch_bytes);
+    const IntegerStep& step = steps_[static_cast<std::size_t>(s)];
+    scratch_bytes_ = std::max(scratch_bytes_, step.scratch_bytes);
+    const std::int64_t bytes = std::max(step.scratch_bytes, step.library_bytes);
+    library_bytes_ = std::max(library_bytes_, rounded_up(bytes, 4 * kAlignment));
+    most_operands_ = std::max(most_operands_, step.inputs.size() + step.outputs.size());
   }
   for (const int v : inputs_) use(v, 0), use(v, never);
   for (const int v : outputs_) use(v, never);

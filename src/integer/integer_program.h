@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/buffer_pool.h"
+#include "base/thread_pool.h"
 #include "integer/format.h"
 #include "kernel/integer_fns.h"
 #include "pbatch/integer.h"
@@ -32,9 +33,10 @@ struct IntegerValue {
 
 struct IntegerCall {
   const IntegerFns& fns;
+  const pb_stepper& stepper;      ///< the functions' own, with the threads of the run
   const std::int32_t* const* in;  ///< null: absent
   std::int32_t* const* out;       ///< null: nobody reads it
-  void* scratch;                  ///< IntegerStep::scratch_bytes, aligned to 64 bytes
+  void* scratch;                  ///< as the step says, aligned to 64 bytes
 };
 
 /// How the C export writes a step: what stands for its inputs, outputs and scratch.
@@ -45,7 +47,8 @@ struct IntegerNames {
 struct IntegerStep {
   std::string node, kind;
   std::vector<int> inputs, outputs;  ///< indices of values; -1: absent
-  std::int64_t scratch_bytes = 0;
+  std::int64_t scratch_bytes = 0;    ///< of the exported C
+  std::int64_t library_bytes = 0;    ///< of `run`, where it takes more
   std::function<void(const IntegerCall&)> run;
   std::function<void(CWriter&, const IntegerNames&)> write;
 };
@@ -62,12 +65,13 @@ class IntegerProgram {
  public:
   /// Inputs in the order of the graph's, of the shapes that the program was made for: floats
   /// become codes here, and codes of outputs floats. Nothing between is a float.
-  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, BufferPool& buffers) const;
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, BufferPool& buffers,
+                                  ThreadPool& pool) const;
   /// The same in codes alone: what the C export computes.
   Result<std::vector<std::vector<std::int32_t>>> run_codes(
       std::span<const std::vector<std::int32_t>> inputs, BufferPool& buffers) const;
-  /// The codes of one input.
-  Result<std::vector<std::int32_t>> codes_of(std::size_t input, const Tensor& tensor) const;
+  /// The codes of one input, of its size.
+  Status codes_of(std::size_t input, const Tensor& tensor, std::int32_t* codes) const;
 
   /// An input that nothing reads, before the one at that place.
   void insert_unread_input(std::size_t place, const Shape& shape);
@@ -86,7 +90,9 @@ class IntegerProgram {
   friend class IntegerBuilder;
 
   void place_values();
-  void run_steps(std::int32_t* memory, void* scratch) const;
+  std::shared_ptr<void> take_memory(BufferPool& buffers) const;
+  Status out_of_memory() const;
+  void run_steps(void* memory, ThreadPool* pool) const;
   const std::int32_t* address(int value, const std::int32_t* memory) const;
 
   std::string file_;
@@ -97,7 +103,8 @@ class IntegerProgram {
   std::vector<DType> output_types_;
   std::vector<AccumulatorBound> bounds_;
   std::vector<IndexCheck> checks_;
-  std::int64_t memory_codes_ = 0, scratch_bytes_ = 0;
+  std::int64_t memory_codes_ = 0, scratch_bytes_ = 0, library_bytes_ = 0;
+  std::size_t most_operands_ = 0;  // of a step
 };
 
 }  // namespace pbatch

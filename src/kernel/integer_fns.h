@@ -7,10 +7,10 @@
 namespace pbatch {
 
 struct IntegerFns {
-  pb_rows_fn rows;  ///< multiplies by tiles where there are some
-  void (*linear)(pb_rows_fn rows, const pb_product* p, int32_t vectors, const int32_t* x,
+  pb_stepper stepper;  ///< multiplies by tiles where there are some
+  void (*linear)(const pb_multiplier* m, const pb_product* p, int32_t vectors, const int32_t* x,
                  int32_t* y, void* scratch);
-  void (*convolve)(pb_rows_fn rows, const pb_convolution* c, const int32_t* x, int32_t* y,
+  void (*convolve)(const pb_multiplier* m, const pb_convolution* c, const int32_t* x, int32_t* y,
                    void* scratch);
   void (*pool)(const pb_pool* a, const int32_t* x, int32_t* y);
   void (*rescale)(const pb_rescale* a, const int32_t* x, int32_t* y);
@@ -24,7 +24,7 @@ struct IntegerFns {
   void (*softmax)(const pb_softmax* s, const int32_t* x, int32_t* y);
   void (*layer_norm)(const pb_layer_norm* a, const int32_t* x, int32_t* y);
   void (*matmul)(const pb_matmul* s, const int32_t* a, const int32_t* b, int32_t* y);
-  void (*recurrent)(pb_rows_fn rows, const pb_recurrent* r, const pb_recurrent_data* d,
+  void (*recurrent)(const pb_stepper* s, const pb_recurrent* r, const pb_recurrent_data* d,
                     void* scratch);
 };
 

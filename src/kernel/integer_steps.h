@@ -43,7 +43,7 @@ static inline int64_t pb_convolution_codes(const pb_convolution* c) {
 }
 
 static inline int64_t pb_convolution_scratch(const pb_convolution* c) {
-  return 4 * pb_convolution_codes(c) + pb_product_scratch(c->products);
+  return 4 * pb_convolution_codes(c) + pb_packed_bytes(c->products);
 }
 
 /* Places of all taps of window `p`. */
@@ -57,7 +57,7 @@ static inline void pb_places(const pb_windows* w, int32_t p, int32_t* places) {
   }
 }
 
-static inline void pb_convolve(pb_rows_fn rows, const pb_convolution* c, const int32_t* x,
+static inline void pb_convolve(const pb_multiplier* m, const pb_convolution* c, const int32_t* x,
                                int32_t* y, void* scratch) {
   const pb_windows* const w = &c->windows;
   const int32_t cols = c->products[0].cols, outputs = c->products[0].rows;
@@ -78,7 +78,7 @@ static inline void pb_convolve(pb_rows_fn rows, const pb_convolution* c, const i
           const int32_t place = places[c->columns[2 * i + 1]];
           window[i] = place < 0 ? 0 : from[(int64_t)c->columns[2 * i] * image + place];
         }
-        pb_multiply(rows, c->products + g, window, results, rest);
+        pb_multiply(m, c->products + g, window, results, rest);
         for (i = 0; i < outputs; ++i) to[(int64_t)i * positions + p] = results[i];
       }
     }

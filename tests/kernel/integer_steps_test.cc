@@ -61,7 +61,7 @@ struct CodeProduct {
   std::vector<std::uint8_t> scales, fields, tiles, tile_scales;
   std::vector<std::uint16_t> words;
   std::vector<pb_dyadic> to_result;
-  std::vector<std::int64_t> bias;
+  std::vector<std::int64_t> bias, tile_offsets;
   std::vector<std::int32_t> x;
   pb_product product = {};
 
@@ -96,25 +96,31 @@ struct CodeProduct {
     words.assign(codes.begin(), codes.end());
     const int per = field == 16 ? 1 : 8 / field, bytes = (cols + per - 1) / per;
     fields.assign(static_cast<std::size_t>(rows * bytes), 0);
-    const int quads = (cols + 3) / 4;
-    tiles.assign(static_cast<std::size_t>((rows + 15) / 16 * quads * 64), 0);
+    const int all_tiles = (rows + 15) / 16, blocks = (cols + 31) / 32;
+    tiles.assign(static_cast<std::size_t>(all_tiles * blocks * 512), 0);
+    tile_scales.assign(static_cast<std::size_t>(all_tiles * groups() * 16), 0);
+    tile_offsets.assign(static_cast<std::size_t>(rows), 0);
     for (int r = 0; r < rows && field < 16; ++r) {
+      const int tile = r / 16, first = tile / 4 * 4, band = std::min(4, all_tiles - first);
       for (int c = 0; c < cols; ++c) {
         const int u = codes[static_cast<std::size_t>(r * cols + c)];
         fields[static_cast<std::size_t>(r * bytes + c / per)] |=
             static_cast<std::uint8_t>(u << (c % per * field));
-        tiles[static_cast<std::size_t>((r / 16 * quads + c / 4) * 64 + r % 16 * 4 + c % 4)] =
-            static_cast<std::uint8_t>(u);
+        const int block = first * blocks + c / 32 * band + tile % 4, quad = c / 4 % 8;
+        tiles[static_cast<std::size_t>(((block * field + quad / per) * 16 + r % 16) * 4 + c % 4)] |=
+            static_cast<std::uint8_t>(u << (quad % per * field));
+        tile_offsets[static_cast<std::size_t>(r)] +=
+            128 * scales[static_cast<std::size_t>(r * groups() + c / group)] *
+            (2 * u - ((1 << bits) - 1));
       }
-    }
-    tile_scales.assign(static_cast<std::size_t>((rows + 15) / 16 * groups() * 16), 0);
-    for (int r = 0; r < rows; ++r) {
       for (int g = 0; g < groups(); ++g) {
-        tile_scales[static_cast<std::size_t>((r / 16 * groups() + g) * 16 + r % 16)] =
+        tile_scales[static_cast<std::size_t>((first * groups() + g * band + tile % 4) * 16 +
+                                             r % 16)] =
             scales[static_cast<std::size_t>(r * groups() + g)];
       }
     }
     product.tile_scales = tile_scales.data();
+    product.tile_offsets = tile_offsets.data();
     const auto [least, most] = std::minmax_element(x.begin(), x.end());
     product.bytes = *least >= -128 && *most <= 127 ? 1 : *least >= 0 && *most <= 255 ? 2 : 0;
     product.codes = field == 16 ? static_cast<const void*>(words.data()) : fields.data();
@@ -124,26 +130,31 @@ struct CodeProduct {
     product.bias = bias.data();
   }
 
-  std::int64_t accumulator(int row) const {
+  std::int64_t accumulator(int row, int vector = 0) const {
     Wide acc = 0;
     for (int c = 0; c < cols; ++c) {
       const int level = 2 * codes[static_cast<std::size_t>(row * cols + c)] - ((1 << bits) - 1);
       acc += Wide(scales[static_cast<std::size_t>(row * groups() + c / group)]) * level *
-             x[static_cast<std::size_t>(c)];
+             x[static_cast<std::size_t>(vector * cols + c)];
     }
     return static_cast<std::int64_t>(acc);
   }
 
   void check(const IntegerFunctions& functions) const {
-    std::vector<std::int32_t> y(static_cast<std::size_t>(rows), 7);
-    std::vector<std::int64_t> scratch(static_cast<std::size_t>(pb_product_scratch(&product)) / 8 +
-                                      1);
-    functions.fns->linear(functions.fns->rows, &product, 1, x.data(), y.data(), scratch.data());
-    for (int r = 0; r < rows; ++r) {
-      const auto i = static_cast<std::size_t>(r);
-      ASSERT_EQ(y[i], scaled(accumulator(r) + bias[i], to_result[i], product.lo, product.hi))
-          << functions.name << ", row " << r << " of " << rows << " x " << cols << ", " << bits
-          << " bits, group " << group;
+    const int vectors = static_cast<int>(x.size()) / cols;
+    std::vector<std::int32_t> y(static_cast<std::size_t>(rows * vectors), 7);
+    std::vector<std::int64_t> scratch(
+        static_cast<std::size_t>(PB_VECTORS * pb_packed_bytes(&product)) / 8);
+    functions.fns->linear(functions.fns->stepper.multiplier, &product, vectors, x.data(), y.data(),
+                          scratch.data());
+    for (int v = 0; v < vectors; ++v) {
+      for (int r = 0; r < rows; ++r) {
+        const auto i = static_cast<std::size_t>(r);
+        ASSERT_EQ(y[static_cast<std::size_t>(v * rows + r)],
+                  scaled(accumulator(r, v) + bias[i], to_result[i], product.lo, product.hi))
+            << functions.name << ", row " << r << " of " << rows << " x " << cols << ", " << bits
+            << " bits, group " << group << ", vector " << v << " of " << vectors;
+      }
     }
   }
 };
@@ -156,12 +167,14 @@ void check_everywhere(const CodeProduct& problem) {
 
 TEST(IntegerSteps, ProductsAreExact) {
   unsigned seed = 0;
+  const int vectors[] = {1, 2, 3, 4, 7};
   for (const int bits : {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16}) {
     for (const int cols : {1, 31, 64, 100, 257}) {
       for (const int group : {32, 64, 128, 1 << 20}) {
-        for (const int rows : {1, 16, 37}) {
+        for (const int rows : {1, 16, 37, 64, 119}) {
           CodeProduct problem(rows, cols, bits, std::min(group, std::max(cols, 32)));
           ++seed;
+          problem.x.resize(static_cast<std::size_t>(cols * vectors[seed % 5]));
           const int most[] = {32767, 127, 255};
           problem.randomize(seed, most[seed % 3], seed % 3 == 2);
           problem.prepare();
@@ -172,17 +185,18 @@ TEST(IntegerSteps, ProductsAreExact) {
   }
 }
 
-// Every product of one sign, as large as it can be: no run of columns leaves 32 bits.
+// Every product of one sign, as large as it can be: no run of columns, and no sum of runs, leaves
+// 32 bits.
 TEST(IntegerSteps, ProductsAreExactAtTheBound) {
   for (const int bits : {1, 2, 4, 7, 8, 16}) {
     for (const int group : {32, 128, 1024}) {
       for (const int sign : {-1, 1, -2, 2, -3, 3}) {
-        CodeProduct problem(17, 1024, bits, group);
+        CodeProduct problem(65, 1024, bits, group);
         const int most = std::abs(sign) == 1 ? 32767 : std::abs(sign) == 2 ? 127 : 255;
         std::fill(problem.codes.begin(), problem.codes.end(), sign > 0 ? (1 << bits) - 1 : 0);
         std::fill(problem.scales.begin(), problem.scales.end(), 255);
         std::fill(problem.x.begin(), problem.x.end(), most);
-        problem.to_result.assign(17, {1, 16});
+        problem.to_result.assign(65, {1, 16});
         problem.prepare();
         ASSERT_EQ(problem.accumulator(0),
                   (sign > 0 ? 1 : -1) * std::int64_t{255} * ((1 << bits) - 1) * 1024 * most);
@@ -207,6 +221,123 @@ TEST(IntegerSteps, NarrowSumsAreExactAtTheBound) {
   for (auto& v : problem.x) v = -258;
   problem.product.lo = -2147483647;
   check_everywhere(problem);
+}
+
+// Units of every ISA are those of the equations one by one, at their limits too.
+TEST(IntegerSteps, UnitsHaveTheSameBits) {
+  constexpr int hidden = 44, padded = 48;
+  std::mt19937 random(5);
+  const auto below = [&](int limit) {
+    const int kind = static_cast<int>(random() % 8);
+    const auto x = static_cast<int>(random() % (2U * static_cast<unsigned>(limit) + 1)) - limit;
+    return kind == 0 ? limit : kind == 1 ? -limit : kind == 2 ? x >> 12 : kind == 3 ? x : x >> 7;
+  };
+  const auto numbers = [&](int count, int limit) {
+    std::vector<std::int32_t> made(static_cast<std::size_t>(count));
+    for (auto& v : made) v = below(limit);
+    return made;
+  };
+  struct Case {
+    int cell, parts, couple, functions[3];
+    bool peepholes;
+  };
+  const Case cases[] = {{PB_LSTM, 1, 0, {0, 1, 1}, false}, {PB_LSTM, 1, 1, {1, 0, 0}, false},
+                        {PB_LSTM, 1, 0, {0, 1, 1}, true},  {PB_RNN, 1, 0, {1, 0, 0}, false},
+                        {PB_RNN, 1, 0, {0, 0, 0}, false},  {PB_GRU, 1, 0, {0, 1, 0}, false},
+                        {PB_GRU, 2, 0, {0, 1, 0}, false},  {PB_GRU, 2, 0, {1, 0, 0}, false}};
+  for (const Case& c : cases) {
+    for (const int clip : {1 << 30, 3 << 20, 12345}) {
+      for (int repeat = 0; repeat < 20; ++repeat) {
+        const pb_product second = {};
+        const auto r_bias = numbers(padded, (1 << 30) - 1), peephole = numbers(3 * padded, 32767);
+        pb_recurrent r = {};
+        r.cell = c.cell;
+        r.hidden = hidden;
+        r.couple_forget = c.couple;
+        r.linear_before_reset = c.parts == 1 ? 1 : 0;
+        std::copy(c.functions, c.functions + 3, r.functions);
+        r.clip = clip;
+        r.second = c.cell == PB_GRU && c.parts == 2 ? &second : nullptr;
+        r.r_bias = repeat % 2 == 0 ? r_bias.data() : nullptr;
+        r.peephole = c.peepholes ? peephole.data() : nullptr;
+        r.peephole_shift = 12;
+        const auto x = numbers(4 * padded, 1 << 30), p = numbers(4 * padded, (1 << 30) - 1);
+        const auto h = numbers(padded, 32767), cells = numbers(padded, 1 << 30);
+        auto z = numbers(padded, 16384);
+        for (auto& v : z) v += 16384;  // a gate
+        for (int part = 0; part < c.parts; ++part) {
+          const auto run = [&](pb_units_fn units) {
+            std::vector<std::vector<std::int32_t>> states = {h, cells, z};
+            const pb_cell a = {x.data(), p.data(), states[0].data(), states[1].data(),
+                               states[2].data()};
+            units(&r, part, 0, 32, &a);
+            units(&r, part, 32, hidden, &a);
+            for (auto& s : states) s.resize(hidden);
+            return states;
+          };
+          const auto wanted = run(pb_units);
+          for (const IntegerFunctions& functions : all_integer_functions()) {
+            if (!isa_runs_here(functions.isa)) continue;
+            ASSERT_EQ(run(functions.fns->stepper.units), wanted)
+                << functions.name << ", cell " << c.cell << ", part " << part << ", clip " << clip;
+          }
+        }
+      }
+    }
+  }
+}
+
+// A short form of bench/integer_bits.py: a layer that feeds itself, by tiles and by the codes as in
+// the exported C.
+TEST(IntegerSteps, StreamsHaveTheSameBits) {
+  constexpr int hidden = 40, padded = 48, steps = 2000;
+  for (const int bits : {2, 4, 7, 8}) {
+    for (const int state_shift : {8, 0}) {
+      for (const int cell : {PB_LSTM, PB_GRU}) {
+        const int gates = cell == PB_LSTM ? 4 : 3;
+        CodeProduct problem(gates * padded, hidden, bits, 32);
+        problem.randomize(static_cast<unsigned>(bits), 1);
+        problem.x[0] = state_shift == 0 ? 32767 : 127;  // which codes may come
+        problem.to_result.assign(static_cast<std::size_t>(gates * padded),
+                                 {1 << 20, state_shift == 0 ? bits + 20 : bits + 12});
+        std::fill(problem.bias.begin(), problem.bias.end(), 0);
+        problem.prepare();
+        problem.product.hi = (1 << 30) - 1;
+        problem.product.lo = -problem.product.hi;
+        std::mt19937 random(9);
+        std::vector<std::int32_t> x(static_cast<std::size_t>(steps * gates * padded));
+        for (auto& v : x) v = static_cast<std::int32_t>(random() % (1U << 22)) - (1 << 21);
+        pb_recurrent r = {};
+        r.cell = cell;
+        r.steps = steps;
+        r.batch = 1;
+        r.hidden = hidden;
+        r.x_step = gates * padded;
+        r.y_step = hidden;
+        r.linear_before_reset = 1;
+        r.functions[1] = r.functions[2] = 1;
+        r.clip = 1 << 30;
+        r.state_shift = state_shift;
+        r.product = &problem.product;
+        std::vector<std::int64_t> scratch(static_cast<std::size_t>(pb_recurrent_scratch(&r)) / 8 +
+                                          1);
+        std::vector<std::int32_t> wanted(static_cast<std::size_t>(steps * hidden));
+        std::vector<std::int32_t> y(wanted.size());
+        pb_recurrent_data data = {x.data(),      nullptr, nullptr, nullptr,
+                                  wanted.data(), nullptr, nullptr};
+        pb_recurrent_run(&pb_plain_steps, &r, &data, scratch.data());
+        const auto [least, most] = std::minmax_element(wanted.begin(), wanted.end());
+        ASSERT_LT(*least, -8000);
+        ASSERT_GT(*most, 8000);
+        data.y = y.data();
+        for (const IntegerFunctions& functions : all_integer_functions()) {
+          if (!isa_runs_here(functions.isa)) continue;
+          functions.fns->recurrent(&functions.fns->stepper, &r, &data, scratch.data());
+          ASSERT_TRUE(y == wanted) << functions.name << ", " << bits << " bits, cell " << cell;
+        }
+      }
+    }
+  }
 }
 
 TEST(IntegerSteps, SoftmaxIsCloseToTheRealOne) {
