@@ -87,10 +87,10 @@ inline void rows_by_tiles(const pb_product* p, const int16_t* x, const int64_t* 
 }
 
 constexpr IntegerFns kIntegerFns = {
-    rows_by_tiles,  pb_linear,         pb_convolve,   pb_pool_run,
-    pb_rescale_run, pb_sqrt_run,       pb_binary_run, pb_table_run,
-    pb_move_run,    pb_place_run,      pb_lookup_run, pb_reduce_run,
-    pb_softmax_run, pb_layer_norm_run, pb_matmul_run, pb_recurrent_run};
+    rows_by_tiles,    pb_linear,        pb_convolve,    pb_pool_run,       pb_rescale_run,
+    pb_sqrt_run,      pb_binary_run,    pb_table_run,   pb_move_run,       pb_place_run,
+    pb_lookup_run,    pb_reduce_run,    pb_softmax_run, pb_layer_norm_run, pb_matmul_run,
+    pb_recurrent_run, pb_magnitude_run, pb_levels_run};
 
 }  // namespace
 }  // namespace pbatch
