@@ -97,6 +97,7 @@ void AllocateCommand::parse() {
   if (network.overrides.arithmetic == Arithmetic::integers) {
     throw CLI::ValidationError("--arithmetic", "allocations are measured in floats");
   }
+  refuse_8s(network.activation_bits, "allocations are measured in floats, which have no 8s");
   const bool picks_inputs = !inputs.files.empty() || inputs.seed;
   if (picks_inputs && !network.quantize.sample_files.empty()) {
     throw CLI::ValidationError("--samples", "--input and --random are for runs without --samples");

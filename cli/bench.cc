@@ -65,6 +65,7 @@ void BenchCommand::parse() {
     }
   }
   options.activation_bits = parse_activation_bits(abits_text);
+  refuse_8s(options.activation_bits, "products are measured with 8, 16 and 32");
   options.batches = parse_counts(batch_text, "--batch", kMaxBatch);
   if (cpus_option->count() > 0) options.cpus = parse_cpus(cpus_text);
   const int cpus =

@@ -34,6 +34,12 @@ void add_once(std::vector<int>& list, int value) {
 bool is_width(int bits) { return (bits >= 1 && bits <= 16) || bits == 32; }
 bool is_activation(int bits) { return bits == 8 || bits == 16 || bits == 32; }
 
+std::optional<int> parse_activation(const std::string& text) {
+  if (text == "8s") return kActivations8s;
+  const std::optional<int> bits = parse_int(text);
+  return bits && is_activation(*bits) ? bits : std::nullopt;
+}
+
 [[noreturn]] void bad(const std::string& option, const std::string& text,
                       const std::string& wanted) {
   throw CLI::ValidationError(option, "'" + text + "' is not " + wanted);
@@ -59,8 +65,8 @@ std::vector<int> parse_weight_bits(const std::string& text, const std::string& o
 std::vector<int> parse_activation_bits(const std::string& text) {
   std::vector<int> list;
   for (const std::string& part : split(text, ',')) {
-    const std::optional<int> bits = parse_int(part);
-    if (!bits || !is_activation(*bits)) bad("--abits", text, "a list of 8, 16 and 32");
+    const std::optional<int> bits = parse_activation(part);
+    if (!bits) bad("--abits", text, "a list of 8, 16, 32 and 8s");
     add_once(list, *bits);
   }
   return list;
@@ -69,10 +75,9 @@ std::vector<int> parse_activation_bits(const std::string& text) {
 LayerPrecision parse_precision(const std::string& text, const std::string& option) {
   const std::vector<std::string> parts = split(text, ',');
   const std::optional<int> weights = parse_int(parts[0]);
-  const std::optional<int> activations = parts.size() > 1 ? parse_int(parts[1]) : 16;
-  if (parts.size() > 2 || !weights || !is_width(*weights) || !activations ||
-      !is_activation(*activations)) {
-    bad(option, text, "W or W,A with W from 1 to 16 or 32, and A 8, 16 or 32");
+  const std::optional<int> activations = parts.size() > 1 ? parse_activation(parts[1]) : 16;
+  if (parts.size() > 2 || !weights || !is_width(*weights) || !activations) {
+    bad(option, text, "W or W,A with W from 1 to 16 or 32, and A 8, 16, 32 or 8s");
   }
   return {*weights, *weights == 32 && parts.size() == 1 ? 32 : *activations};
 }
@@ -159,6 +164,20 @@ Result<Precision> precision_of_allocation(const std::string& file, const Session
   precision.exact = overrides.exact;
   precision.arithmetic = overrides.arithmetic;
   return precision;
+}
+
+std::string activation_name(int bits) {
+  return bits == kActivations8s ? "8s" : std::to_string(bits);
+}
+
+nlohmann::json activation_json(int bits) {
+  if (bits == kActivations8s) return "8s";
+  return bits;
+}
+
+void refuse_8s(const std::vector<int>& activation_bits, const std::string& why) {
+  const auto found = std::find(activation_bits.begin(), activation_bits.end(), kActivations8s);
+  if (found != activation_bits.end()) throw CLI::ValidationError("--abits", why);
 }
 
 std::string width_name(const Precision& precision) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/json.h"
 #include "cli/options.h"
 #include "pbatch/precision.h"
 #include "pbatch/session.h"
@@ -14,7 +15,7 @@ namespace pbatch::cli {
 /// "4", "1:8", "1,2,4", "1:4,8,32": widths 1 to 16, or 32 for float. In the
 /// order given, each once. Throws CLI::ValidationError, naming `option`.
 std::vector<int> parse_weight_bits(const std::string& text, const std::string& option = "--bits");
-/// "8", "8,16": of 8, 16 and 32.
+/// "8", "8,16": of 8, 16, 32 and 8s.
 std::vector<int> parse_activation_bits(const std::string& text);
 /// "W" or "W,A"; A defaults to 16.
 LayerPrecision parse_precision(const std::string& text, const std::string& option);
@@ -45,6 +46,12 @@ struct LayerOverrides {
 /// The bits that the allocation `file` gives the layers of `session`, but for `overrides`.
 Result<Precision> precision_of_allocation(const std::string& file, const Session& session,
                                           const LayerOverrides& overrides);
+
+/// "8", "16", "32" or "8s"; in JSON numbers, or the string "8s".
+std::string activation_name(int bits);
+nlohmann::json activation_json(int bits);
+/// Throws CLI::ValidationError if 8s is among them.
+void refuse_8s(const std::vector<int>& activation_bits, const std::string& why);
 
 /// "4-bit" or "float"; "4-bit + layers" with overrides.
 std::string width_name(const Precision& precision);

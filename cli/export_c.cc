@@ -57,9 +57,13 @@ void add_export_c(CLI::App& app, Work& work) {
   sub->add_option("--name", command->name, "What its C names begin with")->capture_default_str();
   command->overrides.add_to(*sub);
   command->shapes.add_to(*sub, "Shape of an input with free dimensions; these count 1 else");
-  sub->callback([command, &work] {
+  sub->callback([command, sub, &work] {
     command->bits = parse_precision(command->bits_text, "--bits");
     command->overrides.parse();
+    const bool says = sub->get_option("--arithmetic")->count() > 0;
+    if (says && command->overrides.arithmetic == Arithmetic::floats) {
+      throw CLI::ValidationError("--arithmetic", "what is exported computes in integers alone");
+    }
     work = [command] { return command->run(); };
   });
 }

@@ -23,6 +23,7 @@ struct InspectCommand {
   LayerPrecision bits;
   OutputOptions output;
 
+  void check_usage(const CLI::App& sub) const;
   Status run() const;
   Result<std::string> describe_bounds(const Session& session, nlohmann::json& json) const;
 };
@@ -136,6 +137,15 @@ Result<std::string> InspectCommand::describe_bounds(const Session& session,
   return "sums of an integer run:\n" + table.to_string();
 }
 
+// What is said of a run is of no use where none is looked at.
+void InspectCommand::check_usage(const CLI::App& sub) const {
+  if (overrides.arithmetic == Arithmetic::integers) return;
+  for (const char* option : {"--bits", "--layer", "--shape", "--exact"}) {
+    if (sub.get_option(option)->count() == 0) continue;
+    throw CLI::ValidationError(option, "goes with --arithmetic integer");
+  }
+}
+
 Status InspectCommand::run() const {
   PBATCH_RETURN_IF_ERROR(check_output_files(output, {}, {file}));
   PBATCH_ASSIGN_OR_RETURN(const NetworkSummary summary, summarize_network(file));
@@ -176,9 +186,10 @@ void add_inspect(CLI::App& app, Work& work) {
       ->capture_default_str();
   command->shapes.add_to(*sub, "With --arithmetic integer: shape of an input");
   add_json_option(*sub, command->output);
-  sub->callback([command, &work] {
+  sub->callback([command, sub, &work] {
     command->bits = parse_precision(command->bits_text, "--bits");
     command->overrides.parse();
+    command->check_usage(*sub);
     work = [command] { return command->run(); };
   });
 }

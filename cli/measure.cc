@@ -141,7 +141,8 @@ std::string activations_column(const Contender& c) {
   if (!c.allocation.empty()) return "by layer";
   return c.precision.all.weight_bits == 32
              ? "float"
-             : std::to_string(c.precision.all.activation_bits) + "-bit";
+             : activation_name(c.precision.all.activation_bits) +
+                   (c.precision.all.activation_bits == kActivations8s ? "" : "-bit");
 }
 
 }  // namespace
@@ -149,7 +150,7 @@ std::string activations_column(const Contender& c) {
 nlohmann::json row_json(const Contender& c, const std::string& metric, double value,
                         const Cost& cost) {
   nlohmann::json json{{"weight_bits", c.precision.all.weight_bits},
-                      {"activation_bits", c.precision.all.activation_bits},
+                      {"activation_bits", activation_json(c.precision.all.activation_bits)},
                       {"metric", metric},
                       {"value", value},
                       {"latency_us", cost.latency_us},
@@ -211,7 +212,7 @@ std::string rel_error_text(const OutputError& error) {
 nlohmann::json compare_row_json(const Contender& c, const CompareRow& row) {
   const std::vector<PortInfo>& ports = c.session->outputs();
   nlohmann::json json{{"weight_bits", c.precision.all.weight_bits},
-                      {"activation_bits", c.precision.all.activation_bits},
+                      {"activation_bits", activation_json(c.precision.all.activation_bits)},
                       {"output", ports[row.worst()].name},
                       {"latency_us", row.cost.latency_us},
                       {"speedup_vs_f32", row.cost.speedup_vs_f32},

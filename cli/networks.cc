@@ -216,7 +216,7 @@ void NetworkFlags::add_network_to(CLI::App& command) {
               "--bits", bits_text,
               "Weight bits, e.g. 4 or 1:8 or 1,2,4; default: 1 to 8, or as many as there are")
           ->type_name("LIST");
-  command.add_option("--abits", abits_text, "Activation bits: 8, 16, 32")
+  command.add_option("--abits", abits_text, "Activation bits: 8, 16, 32, 8s")
       ->type_name("LIST")
       ->capture_default_str();
   overrides.add_to(command);
@@ -262,8 +262,8 @@ Result<std::unique_ptr<Networks>> open(const NetworkFlags& flags, SessionOptions
     if (flags.quantize.given()) {
       return Status(ErrorCode::invalid_argument,
                     "it is quantized already, so --planes, --group, --min-elements, --floor, "
-                    "--scheme, "
-                    "--samples and --exclude have no effect",
+                    "--scheme, --outliers, --row-sums, --samples, --input-range and --exclude have "
+                    "no effect",
                     "leave them out, or give the float network")
           .in_file(flags.file);
     }

@@ -105,7 +105,8 @@ Status PlanCommand::run() const {
   json["inputs"] = inputs;
   json["kernel_costs"] = session.kernel_costs();
   json["weight_bits"] = precision.all.weight_bits;
-  json["activation_bits"] = precision.all.activation_bits;
+  json["activation_bits"] = activation_json(precision.all.activation_bits);
+  if (precision.arithmetic == Arithmetic::integers) json["arithmetic"] = "integer";
   if (!allocation.empty()) json["allocation"] = allocation;
   json["weight_bytes"] = bytes;
   json["prepared_bytes"] = session.prepared_bytes();

@@ -145,7 +145,7 @@ Status RunCommand::run() const {
   add_device(session, json);
   json["file"] = file;
   json["weight_bits"] = precision.all.weight_bits;
-  json["activation_bits"] = precision.all.activation_bits;
+  json["activation_bits"] = activation_json(precision.all.activation_bits);
   if (precision.arithmetic == Arithmetic::integers) json["arithmetic"] = "integer";
   json["run_us"] = us;
   json["outputs"] = list;
@@ -155,7 +155,7 @@ Status RunCommand::run() const {
       : precision.all.weight_bits == 32
           ? "float"
           : fmt::format("{} weight bits, {} activation bits{}", precision.all.weight_bits,
-                        precision.all.activation_bits,
+                        activation_name(precision.all.activation_bits),
                         precision.arithmetic == Arithmetic::integers ? ", integers alone" : "");
   return deliver(output,
                  profile + table.to_string() +

@@ -205,6 +205,7 @@ void add_sweep(CLI::App& app, Work& work) {
   add_json_option(*sub, command->output);
   sub->callback([command, &work] {
     command->network.parse();
+    refuse_8s(command->network.activation_bits, "pages show 8, 16 and 32; 'pbatch compare' has 8s");
     command->data.parse();
     command->inputs.parse();
     if (command->data.given() && (!command->inputs.files.empty() || command->inputs.seed)) {

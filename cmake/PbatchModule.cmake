@@ -146,7 +146,7 @@ endfunction()
 # generated/integer/step_sources.inc: the sources of integer steps as strings, for the C export.
 function(pbatch_step_sources)
   set(list "")
-  foreach(name arithmetic product steps recurrent)
+  foreach(name arithmetic product steps codes recurrent)
     set(file ${PROJECT_SOURCE_DIR}/src/kernel/integer_${name}.h)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
     file(READ ${file} text)

@@ -185,7 +185,10 @@ PBATCH_API int pbatch_max_weight_bits(const pbatch_session* session);
 
 /* ---- Runs ---- */
 
-/* weight_bits: 1 to 16, or 32 for float; activation_bits: 8, 16 or 32. */
+/* For activation_bits, with pbatch_run_integer: 8 bits whose steps grow with the number. */
+#define PBATCH_ACTIVATIONS_8S 108
+
+/* weight_bits: 1 to 16, or 32 for float; activation_bits: 8, 16, 32 or PBATCH_ACTIVATIONS_8S. */
 typedef struct pbatch_bits {
   int weight_bits;
   int activation_bits;

@@ -11,9 +11,13 @@ namespace pbatch {
 
 class Session;
 
+/// For activation_bits, with Arithmetic::integers: 8 bits whose steps grow with what they stand
+/// for, by two numbers that samples gave (docs/integer.md).
+inline constexpr int kActivations8s = 108;
+
 /// Bits of one layer. weight_bits: 1 to 16 bit-layers, or 32 for float weights
-/// and float arithmetic. activation_bits: 8, 16 or 32; ignored with float weights. Others are
-/// invalid_argument for who takes the precision.
+/// and float arithmetic. activation_bits: 8, 16, 32 or kActivations8s; ignored with float weights.
+/// Others are invalid_argument for who takes the precision.
 struct LayerPrecision {
   int weight_bits = 4;
   int activation_bits = 16;
@@ -40,8 +44,8 @@ struct Precision {
   /// get the bits that they get alone.
   bool exact = false;
   /// With integers no float stands between input and output, and results have the same bits on
-  /// every machine. Activation bits are 8 or 16; every layer has bit-layers' widths. A run fails,
-  /// naming the node, where an operator has no integer form or a scale is missing.
+  /// every machine. Activation bits are 8, 16 or 8s; every layer has bit-layers' widths. A run
+  /// fails, naming the node, where an operator has no integer form or a scale is missing.
   Arithmetic arithmetic = Arithmetic::floats;
 
   static Precision bits(int weight_bits, int activation_bits = 16) {

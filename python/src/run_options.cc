@@ -14,7 +14,8 @@ namespace {
 
 [[noreturn]] void raise_bad_value(const std::string& key, const std::string& value) {
   raise_invalid("run option '" + key + "' cannot be '" + value + "'",
-                "pbatch.bits and pbatch.abits are numbers, pbatch.layers is NAME=BITS[,ABITS], "
+                "pbatch.bits and pbatch.abits are numbers, the latter also 8s, pbatch.layers is "
+                "NAME=BITS[,ABITS], "
                 "several with ';' between them, pbatch.arithmetic is float or integer");
 }
 
@@ -24,6 +25,10 @@ int read_number(const std::string& key, const std::string& text) {
   const auto [stop, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc() || stop != end) raise_bad_value(key, text);
   return number;
+}
+
+int read_abits(const std::string& key, const std::string& text) {
+  return text == "8s" ? kActivations8s : read_number(key, text);
 }
 
 void read_layers(RunOptions& options, const std::string& key, const std::string& value) {
@@ -37,7 +42,7 @@ void read_layers(RunOptions& options, const std::string& key, const std::string&
     LayerPrecision layer{read_number(key, bits.substr(0, comma)),
                          options.precision.all.activation_bits};
     if (comma != std::string::npos) {
-      layer.activation_bits = read_number(key, bits.substr(comma + 1));
+      layer.activation_bits = read_abits(key, bits.substr(comma + 1));
     }
     layers[part.substr(0, at)] = layer;
   }
@@ -48,7 +53,7 @@ void set_entry(RunOptions& options, const std::string& key, const std::string& v
   if (key == "pbatch.bits") {
     options.precision.all.weight_bits = read_number(key, value);
   } else if (key == "pbatch.abits") {
-    options.precision.all.activation_bits = read_number(key, value);
+    options.precision.all.activation_bits = read_abits(key, value);
   } else if (key == "pbatch.layers") {
     read_layers(options, key, value);
   } else if (key == "pbatch.exact") {

@@ -149,5 +149,8 @@ def test_runs_in_integers():
     _, without = pbatch.quantize("net.onnx", min_elements=1)
     with pytest.raises(pbatch.InvalidArgumentError, match="range of input 'x'"):
         pbatch.InferenceSession(without).run(None, {"x": x}, options, bits=8, abits=16)
+    options.add_run_config_entry("pbatch.abits", "8s")
+    with pytest.raises(pbatch.InvalidArgumentError, match="8s"):  # which asks for samples
+        session.run(None, {"x": x}, options, bits=8)
     with pytest.raises(pbatch.Error):
         pbatch.quantize("net.onnx", input_ranges={"no_such": (0, 1)})

@@ -254,11 +254,15 @@ Result<std::vector<PlanStep>> Session::Impl::plan(RunContext& context,
     PBATCH_RETURN_IF_ERROR(check_precision(context.precision));
     return on_device->plan(context, ordered);
   }
-  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> made, compiled(context, ordered));
   if (context.precision.arithmetic == Arithmetic::integers) {
+    PBATCH_RETURN_IF_ERROR(check_precision(context.precision));
+    const Precision plain = without_8s(context.precision);
+    const RunContext in_floats{context.pool, context.buffers, plain, context.float_backend};
+    PBATCH_ASSIGN_OR_RETURN(const auto floats, compiled(in_floats, ordered));
     PBATCH_ASSIGN_OR_RETURN(const auto integer, integers.get(program, context, ordered));
-    return list_integer_steps(*integer, list_steps(*made, context));
+    return list_integer_steps(*integer, list_steps(*floats, in_floats));
   }
+  PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> made, compiled(context, ordered));
   return list_steps(*made, context);
 }
 

@@ -23,14 +23,15 @@ Status Session::Impl::check_arithmetic(const Precision& precision) const {
         .in_file(file);
   }
   const auto check = [&](const LayerPrecision& p) -> Status {
-    if (p.weight_bits <= 16 && (p.activation_bits == 8 || p.activation_bits == 16)) {
+    if (p.weight_bits <= 16 && (p.activation_bits == 8 || p.activation_bits == 16 ||
+                                p.activation_bits == kActivations8s)) {
       return Status::ok();
     }
     return Status(ErrorCode::invalid_argument,
                   std::to_string(p.weight_bits) + " weight bits and " +
                       std::to_string(p.activation_bits) +
                       " activation bits are no integers' widths",
-                  "ask for 1 to 16 weight bits and 8 or 16 activation bits")
+                  "ask for 1 to 16 weight bits and 8 or 16 activation bits or 8s")
         .in_file(file);
   };
   PBATCH_RETURN_IF_ERROR(check(precision.all));

@@ -116,6 +116,7 @@ Status Calibration::add_input_ranges(Graph& graph) {
     if (const auto range = ranges_.range_of(*matrix->second)) {
       node.attributes["input_range"] =
           std::vector<float>{range->least, range->greatest, range->limit8};
+      if (range->octaves > 0) node.attributes["input_octaves"] = range->octaves;
     }
   }
   return Status::ok();

@@ -45,11 +45,24 @@ float RangeCollector::limit_of(const Seen& seen) {
   return static_cast<float>(best);
 }
 
+float RangeCollector::octaves_of(const Seen& seen) {
+  double sum = 0, count = 0;
+  for (int b = 0; b < kBins; ++b) {
+    const double found = seen.bins[static_cast<std::size_t>(b)];
+    sum += found * ((b + 0.5) / kPerOctave - 32);
+    count += found;
+  }
+  if (count == 0) return 0;
+  const double most = std::max(std::fabs(static_cast<double>(seen.least)),
+                               std::fabs(static_cast<double>(seen.greatest)));
+  return static_cast<float>(std::max(std::log2(most) - sum / count, 1.0 / kPerOctave));
+}
+
 std::optional<SeenRange> RangeCollector::range_of(const BitMatrix& matrix) const {
   const auto found = seen_.find(&matrix);
   if (found == seen_.end() || found->second.count == 0) return std::nullopt;
   const Seen& seen = found->second;
-  return SeenRange{seen.least, seen.greatest, limit_of(seen)};
+  return SeenRange{seen.least, seen.greatest, limit_of(seen), octaves_of(seen)};
 }
 
 }  // namespace pbatch

@@ -14,6 +14,7 @@ namespace pbatch {
 /// limited so that the sum of the squares of their errors is least.
 struct SeenRange {
   float least = 0, greatest = 0, limit8 = 0;
+  float octaves = 0;  ///< from the mean of the logarithms to the greatest magnitude; 0: all zeros
 };
 
 class RangeCollector final : public InputObserver {
@@ -33,6 +34,7 @@ class RangeCollector final : public InputObserver {
     std::array<double, kBins> bins{};
   };
   static float limit_of(const Seen& seen);
+  static float octaves_of(const Seen& seen);
 
   std::map<const BitMatrix*, Seen> seen_;
 };

@@ -16,15 +16,14 @@ constexpr std::string_view kUnary[] = {
     "Reciprocal", "Clip",        "Floor",     "Ceil",      "Round",
     "Sin",        "Cos",         "Pow",       "Sign",      "Atan"};
 
-bool is_square(const Tensor* power) {
-  return power != nullptr && power->dtype() == DType::f32 && power->size() == 1 &&
-         power->data<float>()[0] == 2;
-}
-
 }  // namespace
 
 Status IntegerBuilder::build_node(std::size_t n) {
   const Node& node = graph_.nodes[n];
+  if (within_magnitudes_.count(n) != 0) return Status::ok();
+  if (const auto pair = magnitudes_.find(n); pair != magnitudes_.end()) {
+    return build_magnitude(node, pair->second.first, pair->second.second);
+  }
   const std::string& op = node.op_type;
   if (node.domain == kPbatchDomain) {
     if (op == "BitLinear") return build_linear(node);
@@ -39,7 +38,7 @@ Status IntegerBuilder::build_node(std::size_t n) {
     if (op == "Mul") return build_binary(node, PB_MULTIPLY, false);
     if (op == "Div") return build_divide(node);
     if (op == "Max" || op == "Min") return build_binary(node, op == "Max" ? PB_MAX : PB_MIN, false);
-    if (op == "Pow" && is_square(constant(node, 1))) return build_binary(node, PB_MULTIPLY, false);
+    if (op == "Pow" && is_two(constant(node, 1))) return build_binary(node, PB_MULTIPLY, false);
     if (op == "Sqrt") return build_sqrt(node);
     if (op == "Relu") return build_relu(node);
     if (op == "MaxPool" || op == "AveragePool") return build_pool(node, op == "AveragePool");

@@ -41,8 +41,7 @@ Result<IntegerWeights> IntegerBuilder::weights_of(const Node& node, std::int64_t
                                                   std::int64_t end, const Tensor* floats,
                                                   bool transposed) {
   if (node.matrix != nullptr) {
-    return IntegerWeights::of_bits(*node.matrix, context_.precision.of(node.name).weight_bits,
-                                   begin, end);
+    return IntegerWeights::of_bits(*node.matrix, precision_.of(node.name).weight_bits, begin, end);
   }
   const std::int64_t all = transposed ? floats->dim(floats->rank() - 1) : floats->dim(0);
   const std::int64_t cols = floats->size() / std::max<std::int64_t>(all, 1);
@@ -86,7 +85,7 @@ Status IntegerBuilder::finish_product(const Node& node, IntegerWeights weights, 
 }
 
 Status IntegerBuilder::build_linear(const Node& node) {
-  const int bits = context_.precision.of(node.name).activation_bits;
+  const int bits = precision_.of(node.name).activation_bits;
   PBATCH_ASSIGN_OR_RETURN(const int x, product_input(node, 0, bits));
   PBATCH_ASSIGN_OR_RETURN(IntegerWeights weights,
                           weights_of(node, 0, node.matrix->rows, nullptr, false));
@@ -103,8 +102,7 @@ Status IntegerBuilder::build_float_linear(const Node& node) {
 Status IntegerBuilder::build_convolution(const Node& node) {
   const bool bits = node.matrix != nullptr;
   PBATCH_ASSIGN_OR_RETURN(
-      const int x,
-      product_input(node, 0, bits ? context_.precision.of(node.name).activation_bits : 16));
+      const int x, product_input(node, 0, bits ? precision_.of(node.name).activation_bits : 16));
   PBATCH_ASSIGN_OR_RETURN(const WindowAttributes window, read_window_attributes(node));
   const Tensor* const floats = bits ? nullptr : constant(node, 1);
   if (!bits && floats == nullptr) return missing(node, "its weights are no constant");

@@ -41,7 +41,7 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
                           read_recurrent_spec(node, cell, static_cast<int>(index)));
   const GateTiles& gates = spec.gates;
   const std::int64_t hidden = gates.hidden, padded = gates.padded();
-  const int activation_bits = bits ? context_.precision.of(node.name).activation_bits : 16;
+  const int activation_bits = bits ? precision_.of(node.name).activation_bits : 16;
 
   PBATCH_ASSIGN_OR_RETURN(const int x, operand_as(node, 0, IntegerFormat::gate()));
   PBATCH_ASSIGN_OR_RETURN(const int lengths, operand(node, first + 1));
@@ -73,10 +73,11 @@ Status IntegerBuilder::build_recurrent(const Node& node) {
   const IntegerFormat gate = IntegerFormat::gate();
   r.clip = std::isfinite(spec.clip) ? code_of(static_cast<double>(spec.clip), gate.scale, gate.hi)
                                     : gate.hi;
-  r.state_shift = activation_bits == 8 ? 8 : 0;
+  // With 8s, too: a bound of 1 leaves nothing to squeeze.
+  r.state_shift = activation_bits != 16 ? 8 : 0;
 
-  const IntegerFormat state =
-      activation_bits == 8 ? IntegerFormat{std::ldexp(1.0, -7), -127, 127} : IntegerFormat::state();
+  const IntegerFormat state = activation_bits != 16 ? IntegerFormat{std::ldexp(1.0, -7), -127, 127}
+                                                    : IntegerFormat::state();
   const Tensor* const floats = bits ? nullptr : constant(node, 1);
   const std::int64_t part = gates.two_parts() ? 2 * padded : rows;
   IntegerFormat ignored;

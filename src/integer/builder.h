@@ -1,8 +1,10 @@
 // Inside build_integer_program: what all kinds of nodes use.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,10 +20,12 @@ namespace pbatch {
 
 class IntegerBuilder {
  public:
-  IntegerBuilder(const Program& program, RunContext& context, const Plan& plan)
+  IntegerBuilder(const Program& program, RunContext& context, const Precision& precision,
+                 const Plan& plan)
       : program_(program),
         graph_(program.graph()),
         context_(context),
+        precision_(precision),
         plan_(plan),
         producers_(graph_.producers()) {}
 
@@ -36,6 +40,7 @@ class IntegerBuilder {
     std::optional<Interval> seen;  // by its readers, on samples
     std::optional<double> share;   // share_in_use, once asked for
     double clip8 = 0;              // where 8 bits are limited; 0: nowhere
+    double octaves = 0;            // the greatest magnitude over the usual one; 0: unknown
     bool probabilities = false;    // its rows sum to 1
     int input = -1;                // the graph input whose elements it has, perhaps moved
   };
@@ -65,6 +70,8 @@ class IntegerBuilder {
   Result<int> operand_as(const Node& node, std::size_t i, const IntegerFormat& wanted);
   double share_in_use(ValueId id);
   Result<int> product_input(const Node& node, std::size_t i, int bits);
+  /// v as codes of 8s.
+  int in_levels(const std::string& node, int v, double octaves);
   int rescaled(const std::string& node, int from, const IntegerFormat& to);
   /// The format of a result that can be `range`, by what its readers wish.
   IntegerFormat choose(ValueId id, Interval range) const;
@@ -73,6 +80,9 @@ class IntegerBuilder {
   IntegerStep& add_step(const Node& node, const char* kind, std::vector<int> inputs,
                         std::vector<int> outputs);
 
+  void count_readers();
+  Status read_ranges();
+  void move_ranges_back();
   Status build_inputs();
   Status build_node(std::size_t n);
   Status build_linear(const Node& node);
@@ -85,6 +95,9 @@ class IntegerBuilder {
   Status build_unary(std::size_t n);
   Status build_relu(const Node& node);
   Status build_sqrt(const Node& node);
+  void find_magnitudes();
+  ValueId square_root_of(ValueId v) const;
+  Status build_magnitude(const Node& node, ValueId a, ValueId b);
   Status build_movement(std::size_t n);
   Status build_concat(std::size_t n);
   Status build_pool(const Node& node, bool average);
@@ -100,13 +113,23 @@ class IntegerBuilder {
 
   const Program& program_;
   const Graph& graph_;
-  RunContext& context_;
+  RunContext& context_;  // in floats
+  const Precision& precision_;
   const Plan& plan_;
   const std::vector<std::int32_t> producers_;
   std::shared_ptr<IntegerProgram> made_;
   std::vector<Known> known_;
   std::vector<Wish> wishes_;
+  std::vector<int> readers_;  // of each value: nodes, and the caller
+  std::map<std::size_t, std::pair<ValueId, ValueId>> magnitudes_;  // by the node of the root
+  std::set<std::size_t> within_magnitudes_;                        // nodes that these stand for
 };
+
+/// Whether it is the power of a square.
+inline bool is_two(const Tensor* power) {
+  return power != nullptr && power->dtype() == DType::f32 && power->size() == 1 &&
+         power->data<float>()[0] == 2;
+}
 
 /// "v + 120" or "a7": as C names them.
 inline std::string call_text(const char* function, const std::string& structure,

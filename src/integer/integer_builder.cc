@@ -13,6 +13,7 @@
 #include "isa/isa.h"
 #include "kernel/registry.h"
 #include "layout/bit_matrix.h"
+#include "run/check_precision.h"
 #include "run/fold_constants.h"
 #include "run/run_passes.h"
 
@@ -186,6 +187,19 @@ Result<int> IntegerBuilder::product_input(const Node& node, std::size_t i, int b
   }
   const IntegerFormat& has = format(v);
   if (has.is_index()) return missing(node, "it multiplies indices");
+  if (bits == kActivations8s) {
+    const double octaves = known(node.inputs[i]).octaves;
+    if (octaves > 0) {
+      PBATCH_ASSIGN_OR_RETURN(const int wide, product_input(node, i, 16));
+      return in_levels(node.name, wide, octaves);
+    }
+    return Status(ErrorCode::invalid_argument,
+                  "no samples say how far the numbers of input '" +
+                      graph_.values[static_cast<std::size_t>(node.inputs[i])].name +
+                      "' are apart, as 8s asks",
+                  "quantize with --samples, or take 8 or 16 activation bits for this layer")
+        .at_node(node.name);
+  }
   const double most = bits == 8 ? (has.lo >= 0 ? 255 : 127) : 32767;
   if (has.magnitude() <= most) return v;
   const Known& k = known(node.inputs[i]);
@@ -233,22 +247,8 @@ void IntegerBuilder::record(const Node& node, const IntegerProduct& product,
   made_->bounds_.push_back(bound);
 }
 
-// What readers saw on samples, and formats of inputs.
+// Formats of inputs.
 Status IntegerBuilder::build_inputs() {
-  for (const Node& node : graph_.nodes) {
-    const auto at = node.attributes.find(kInputRange);
-    if (at == node.attributes.end() || node.inputs.empty()) continue;
-    const auto* const numbers = std::get_if<std::vector<float>>(&at->second);
-    if (numbers == nullptr || numbers->size() != 3 || !((*numbers)[0] <= (*numbers)[1])) {
-      return Status(ErrorCode::malformed, std::string("attribute ") + kInputRange + " is no range",
-                    "make the model anew with 'pbatch quantize'")
-          .at_node(node.name);
-    }
-    Known& k = known(node.inputs[0]);
-    const Interval seen{(*numbers)[0], (*numbers)[1]};
-    k.seen = k.seen ? Interval{std::min(k.seen->lo, seen.lo), std::max(k.seen->hi, seen.hi)} : seen;
-    k.clip8 = std::max(k.clip8, static_cast<double>((*numbers)[2]));
-  }
   for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
     const ValueId id = graph_.inputs[i];
     const Value& value = graph_.values[static_cast<std::size_t>(id)];
@@ -300,8 +300,12 @@ Result<std::shared_ptr<IntegerProgram>> IntegerBuilder::build() {
   made_->file_ = graph_.source_file;
   made_->fns_ = integer_functions_for(isa).fns;
   known_.resize(graph_.values.size());
-  wishes_ = wishes_of(graph_, context_.precision);
+  wishes_ = wishes_of(graph_, precision_);
+  count_readers();
+  PBATCH_RETURN_IF_ERROR(read_ranges());
+  move_ranges_back();
   PBATCH_RETURN_IF_ERROR(build_inputs());
+  find_magnitudes();
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     const Node& node = graph_.nodes[n];
     const bool folded = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
@@ -338,6 +342,7 @@ bool is_fixed(const Tensor& input) {
 }
 
 Result<std::shared_ptr<IntegerProgram>> build_planned(const Program& program, RunContext& context,
+                                                      const Precision& precision,
                                                       std::span<const Tensor> inputs) {
   PBATCH_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, program.plan(context, inputs));
   for (const Node& node : program.graph().nodes) {
@@ -349,7 +354,7 @@ Result<std::shared_ptr<IntegerProgram>> build_planned(const Program& program, Ru
           .at_node(node.name);
     }
   }
-  return IntegerBuilder(program, context, *plan).build();
+  return IntegerBuilder(program, context, precision, *plan).build();
 }
 
 // Makes constants of conditions that follow from the shapes of inputs; whether there was one.
@@ -371,6 +376,7 @@ Result<bool> fix_conditions(Graph& graph, RunContext& context, std::span<const T
 
 // The network that an If leaves when its condition is known.
 Result<std::shared_ptr<IntegerProgram>> build_fixed(const Program& program, RunContext& context,
+                                                    const Precision& precision,
                                                     std::span<const Tensor> inputs) {
   Graph graph = program.graph();
   std::vector<ValueId> left;
@@ -398,7 +404,7 @@ Result<std::shared_ptr<IntegerProgram>> build_fixed(const Program& program, RunC
   }
   PBATCH_RETURN_IF_ERROR(apply_run_passes(graph));
   PBATCH_ASSIGN_OR_RETURN(const Program inner, Program::build(std::move(graph)));
-  PBATCH_ASSIGN_OR_RETURN(auto made, build_planned(inner, context, given));
+  PBATCH_ASSIGN_OR_RETURN(auto made, build_planned(inner, context, precision, given));
   for (const std::size_t i : fixed) made->insert_unread_input(i, inputs[i].shape());
   return made;
 }
@@ -416,9 +422,12 @@ std::vector<std::int64_t> numbers_that_matter(const Graph& graph, std::span<cons
 }
 
 Result<std::shared_ptr<const IntegerProgram>> build_integer_program(
-    const Program& program, RunContext& context, std::span<const Tensor> inputs) {
-  auto made = has_control_flow(program.graph()) ? build_fixed(program, context, inputs)
-                                                : build_planned(program, context, inputs);
+    const Program& program, RunContext& given, std::span<const Tensor> inputs) {
+  const Precision plain = without_8s(given.precision);
+  RunContext context{given.pool, given.buffers, plain, given.float_backend};
+  auto made = has_control_flow(program.graph())
+                  ? build_fixed(program, context, given.precision, inputs)
+                  : build_planned(program, context, given.precision, inputs);
   if (!made) return made.status().in_file(program.graph().source_file);
   return std::shared_ptr<const IntegerProgram>(*std::move(made));
 }

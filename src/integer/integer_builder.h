@@ -15,6 +15,8 @@ namespace pbatch {
 /// The attribute of an operator with bit-layers that holds what its input was seen to be: least,
 /// greatest, and the magnitude at which 8 bits are limited.
 inline constexpr const char* kInputRange = "input_range";
+/// Beside it: octaves from the mean of the input's logarithms to its greatest magnitude.
+inline constexpr const char* kInputOctaves = "input_octaves";
 /// Metadata of a model, with the name of a float input behind: "least,greatest".
 inline constexpr const char* kInputRangeKey = "pbatch.input_range.";
 

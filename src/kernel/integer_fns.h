@@ -1,8 +1,8 @@
 // The steps of integer networks as functions, one set per ISA; all give the same bits.
 #pragma once
 
+#include "kernel/integer_codes.h"
 #include "kernel/integer_recurrent.h"
-#include "kernel/integer_steps.h"
 
 namespace pbatch {
 
@@ -26,6 +26,8 @@ struct IntegerFns {
   void (*matmul)(const pb_matmul* s, const int32_t* a, const int32_t* b, int32_t* y);
   void (*recurrent)(const pb_stepper* s, const pb_recurrent* r, const pb_recurrent_data* d,
                     void* scratch);
+  void (*magnitude)(const pb_rescale* a, const int32_t* x, const int32_t* y, int32_t* z);
+  void (*levels)(const pb_levels* l, const int32_t* x, int32_t* y);
 };
 
 }  // namespace pbatch

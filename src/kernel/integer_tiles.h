@@ -234,10 +234,10 @@ inline void multiply_vectors(const pb_product* p, const void* packed, int32_t ve
 
 // The steps as they are compiled where this is included, with an ISA's own products and units.
 constexpr IntegerFns integer_fns(const pb_stepper& stepper) {
-  return {stepper,        pb_linear,         pb_convolve,   pb_pool_run,
-          pb_rescale_run, pb_sqrt_run,       pb_binary_run, pb_table_run,
-          pb_move_run,    pb_place_run,      pb_lookup_run, pb_reduce_run,
-          pb_softmax_run, pb_layer_norm_run, pb_matmul_run, pb_recurrent_run};
+  return {stepper,          pb_linear,        pb_convolve,    pb_pool_run,       pb_rescale_run,
+          pb_sqrt_run,      pb_binary_run,    pb_table_run,   pb_move_run,       pb_place_run,
+          pb_lookup_run,    pb_reduce_run,    pb_softmax_run, pb_layer_norm_run, pb_matmul_run,
+          pb_recurrent_run, pb_magnitude_run, pb_levels_run};
 }
 
 }  // namespace

@@ -13,4 +13,7 @@ namespace pbatch {
 /// have planes enough is another question.
 Status check_widths(const Precision& precision, const std::vector<LayerInfo>& layers);
 
+/// The same with 16 activation bits in place of 8s: what such layers multiply.
+Precision without_8s(const Precision& precision);
+
 }  // namespace pbatch

@@ -38,6 +38,10 @@ TEST(CInteger, GivesWhatCppGives) {
   ASSERT_EQ(pbatch_outputs_get(outputs, 0, &y, &error), PBATCH_OK);
   EXPECT_EQ(std::memcmp(y.data, (*wanted)[0].raw(), sizeof(float) * 10), 0);
   pbatch_outputs_free(outputs);
+  static_assert(PBATCH_ACTIVATIONS_8S == kActivations8s);
+  const pbatch_precision squeezed = {{4, PBATCH_ACTIVATIONS_8S}, nullptr, 0};
+  EXPECT_NE(pbatch_run_integer(c, &in, 1, &squeezed, &outputs, &error), PBATCH_OK);
+  EXPECT_NE(std::strstr(error.message, "8s"), nullptr) << error.message;  // without samples
   const pbatch_precision wide = {{4, 32}, nullptr, 0};
   EXPECT_NE(pbatch_run_integer(c, &in, 1, &wide, &outputs, &error), PBATCH_OK);
   EXPECT_EQ(outputs, nullptr);

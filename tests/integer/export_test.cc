@@ -9,6 +9,7 @@
 #include "pbatch/quantize.h"
 #include "pbatch/session.h"
 #include "tests/support/recurrent.h"
+#include "tests/support/spectrum.h"
 
 namespace pbatch::testing {
 namespace {
@@ -63,14 +64,15 @@ bool installed(const std::string& command) {
   return std::system(("command -v " + program + " > /dev/null 2>&1").c_str()) == 0;
 }
 
-void compare(const Graph& graph, const Precision& precision,
-             const std::vector<InputShape>& shapes) {
+void compare(const Graph& graph, const Precision& precision, const std::vector<InputShape>& shapes,
+             const std::vector<Sample>& samples = {}) {
   const std::string path = temp_path("net.onnx");
   write_onnx(graph, path);
   QuantizeOptions options;
   options.min_elements = 64;
   options.scheme = Scheme::plain;
   options.input_ranges = {{"x", -4, 4}};
+  options.samples = samples;
   const auto session = Session::quantize_in_memory(path, options, {.threads = 1});
   ASSERT_TRUE(session) << session.status().to_line();
   const auto sources = session->export_c("net", precision, shapes);
@@ -116,6 +118,11 @@ TEST(ExportC, Gru) {
   const RecurrentCase c{.cell = "GRU"};
   compare(recurrent_graph(c, random_tensors(c)), Precision::integer(8, 8),
           {{"x", {5, 3, 7}}, {"h0", {1, 3, 20}}});
+}
+
+TEST(ExportC, MagnitudesAndCodesThatSpanDecades) {
+  compare(spectrum(), Precision::integer(8, kActivations8s), {{"x", {1, 1, 96}}},
+          {{"x", quiet_and_loud(40), false}});
 }
 
 TEST(ExportC, RefusesNamesThatAreNone) {

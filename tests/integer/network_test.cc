@@ -177,6 +177,44 @@ TEST(IntegerNetwork, SamplesGiveScales) {
   EXPECT_LT(std::sqrt(error / signal), 0.03);
 }
 
+// What a Reshape moves has the range that the product behind it saw, not the L1 bound of 400 terms.
+TEST(IntegerNetwork, RangesAreOfWhatIsMoved) {
+  Chain c({1, 400}, 17);
+  const auto shape = [&c](std::vector<std::int64_t> dims) {
+    Tensor t = *Tensor::create(DType::i64, {static_cast<std::int64_t>(dims.size())});
+    std::copy(dims.begin(), dims.end(), t.mutable_data<std::int64_t>());
+    return c.constant(std::move(t));
+  };
+  c.add("MatMul", {c.constant({400, 400}, 1, 0.05F)})
+      .add("Relu")
+      .add("Reshape", {shape({1, 1, 400})})
+      .add("MatMul", {c.constant({400, 400}, 2, 0.05F)})
+      .add("Relu")
+      .add("Reshape", {shape({1, 400})})
+      .add("MatMul", {c.constant({400, 10}, 3, 0.05F)});
+  const std::string path = c.write("moved.onnx");
+  QuantizeOptions options;
+  options.min_elements = 64;
+  options.scheme = Scheme::plain;
+  options.samples = {{"x", tensor_of({100, 400}, random_floats(100 * 400, 5)), false}};
+  const auto session = Session::quantize_in_memory(path, options, {.threads = 1});
+  ASSERT_TRUE(session) << session.status().to_line();
+  const auto floats = Session::load(path, {.threads = 1});
+  double error = 0, signal = 0;
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const std::vector<NamedTensor> inputs{
+        {"x", tensor_of({1, 400}, random_floats(400, 100 + seed))}};
+    const auto made = session->run(inputs, Precision::integer(8, 8));
+    const auto wanted = floats->run(inputs, Precision::f32());
+    ASSERT_TRUE(made) << made.status().to_line();
+    for (std::int64_t i = 0; i < 10; ++i) {
+      error += std::pow((*made)[0].data<float>()[i] - (*wanted)[0].data<float>()[i], 2);
+      signal += std::pow((*wanted)[0].data<float>()[i], 2);
+    }
+  }
+  EXPECT_LT(std::sqrt(error / signal), 0.03);
+}
+
 TEST(IntegerNetwork, SaysWhatItCannot) {
   const std::string path = temp_path("mlp.onnx");
   write_onnx(mlp({40, 64, 10}), path);
