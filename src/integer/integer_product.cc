@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <new>
 
+#include "base/aligned_buffer.h"
 #include "integer/dyadic.h"
 #include "layout/layout.h"
 #include "layout/pack.h"
@@ -53,7 +56,11 @@ void store_tiles(const IntegerWeights& w, IntegerProduct& made) {
   if (made.view.bits == 16) return;
   const std::int64_t tiles = (w.rows + PB_TILE_ROWS - 1) / PB_TILE_ROWS, groups = groups_of(w);
   const std::int64_t blocks = (w.cols + 31) / 32, bits = made.view.bits, fields = 8 / bits;
-  made.tiles.assign(static_cast<std::size_t>(tiles * blocks * bits * 64), 0);
+  const auto bytes = static_cast<std::size_t>(tiles * blocks * bits * 64);
+  made.tiles = allocate_aligned(bytes);
+  if (made.tiles == nullptr) throw std::bad_alloc();  // as vectors do
+  auto* const codes = static_cast<std::uint8_t*>(made.tiles.get());
+  std::memset(codes, 0, bytes);
   made.tile_scales.assign(static_cast<std::size_t>(tiles * groups * PB_TILE_ROWS), 0);
   made.tile_offsets.assign(static_cast<std::size_t>(w.rows), 0);
   for (std::int64_t r = 0; r < w.rows; ++r) {
@@ -66,8 +73,7 @@ void store_tiles(const IntegerWeights& w, IntegerProduct& made) {
       const std::int64_t quad = c % 32 / 4;
       const std::int64_t byte = (block * bits + quad / fields) * 64 + in_tile * 4 + c % 4;
       const unsigned code = w.codes[static_cast<std::size_t>(r * w.cols + c)];
-      made.tiles[static_cast<std::size_t>(byte)] |=
-          static_cast<std::uint8_t>(code << (quad % fields * bits));
+      codes[byte] |= static_cast<std::uint8_t>(code << (quad % fields * bits));
       sum += scale_at(w, r, c) * level(w, r, c);
     }
     made.tile_offsets[static_cast<std::size_t>(r)] = 128 * sum;
@@ -110,7 +116,7 @@ RowSums sum_row(const IntegerWeights& w, std::int64_t row, const Interval& range
 
 void IntegerProduct::point() {
   view.codes = view.bits == 16 ? static_cast<const void*>(words.data()) : bytes.data();
-  view.tiles = tiles.empty() ? nullptr : tiles.data();
+  view.tiles = static_cast<const std::uint8_t*>(tiles.get());
   view.tile_scales = tile_scales.empty() ? nullptr : tile_scales.data();
   view.tile_offsets = tile_offsets.empty() ? nullptr : tile_offsets.data();
   view.scales = scales.empty() ? nullptr : scales.data();

@@ -19,7 +19,8 @@ struct IntegerProduct {
   pb_product view = {};
   std::vector<std::uint8_t> bytes;   ///< codes of up to 8 bits
   std::vector<std::uint16_t> words;  ///< wider ones
-  std::vector<std::uint8_t> tiles, tile_scales, scales;
+  std::shared_ptr<void> tiles;  ///< allocate_aligned()'s: large ones lie on huge pages; or null
+  std::vector<std::uint8_t> tile_scales, scales;
   std::vector<pb_dyadic> to_result;
   std::vector<std::int64_t> bias, tile_offsets;
   std::vector<Interval> rows;  ///< what each row can give, bias added
