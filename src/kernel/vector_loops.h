@@ -248,6 +248,29 @@ inline void add_rows_to_lanes(int64_t terms, const float* factors, const float* 
   for (int l = 0; l < n; ++l) store_lanes(y + l * kLanes, sum[l]);
 }
 
+typedef float EightFloats __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float FourFloats __attribute__((vector_size(16), aligned(4), may_alias));
+
+template <class Part>
+inline void add_rows_to_part(int64_t terms, const float* factors, const float* rows, int64_t stride,
+                             float* y) {
+  Part sum = *(const Part*)y;
+  for (int64_t t = 0; t < terms; ++t) sum = sum + factors[t] * *(const Part*)(rows + t * stride);
+  *(Part*)y = sum;
+}
+
+// n elements, whose sums are side by side: one after the other each addition would wait.
+template <int n>
+inline void add_rows_to_elements(int64_t terms, const float* factors, const float* rows,
+                                 int64_t stride, float* y) {
+  float sum[n];
+  for (int j = 0; j < n; ++j) sum[j] = y[j];
+  for (int64_t t = 0; t < terms; ++t) {
+    for (int j = 0; j < n; ++j) sum[j] = sum[j] + factors[t] * rows[t * stride + j];
+  }
+  for (int j = 0; j < n; ++j) y[j] = sum[j];
+}
+
 void add_rows(int64_t count, int64_t terms, const float* factors, const float* rows, int64_t stride,
               float* y) {
   int64_t i = 0;
@@ -260,8 +283,21 @@ void add_rows(int64_t count, int64_t terms, const float* factors, const float* r
   for (; i + kLanes <= count; i += kLanes) {
     add_rows_to_lanes<1>(terms, factors, rows + i, stride, y + i);
   }
-  for (; i < count; ++i) {
-    for (int64_t t = 0; t < terms; ++t) y[i] = y[i] + factors[t] * rows[t * stride + i];
+  for (; i + 8 <= count; i += 8) {
+    add_rows_to_part<EightFloats>(terms, factors, rows + i, stride, y + i);
+  }
+  for (; i + 4 <= count; i += 4) {
+    add_rows_to_part<FourFloats>(terms, factors, rows + i, stride, y + i);
+  }
+  switch (count - i) {
+    case 3:
+      return add_rows_to_elements<3>(terms, factors, rows + i, stride, y + i);
+    case 2:
+      return add_rows_to_elements<2>(terms, factors, rows + i, stride, y + i);
+    case 1:
+      return add_rows_to_elements<1>(terms, factors, rows + i, stride, y + i);
+    default:
+      return;
   }
 }
 

@@ -304,7 +304,7 @@ TEST(Vectors, WeightsAreThoseOfTheScheme) {
 }
 
 TEST(Vectors, RowsAreAddedInOrder) {
-  for (const std::int64_t count : {1, 3, 16, 50, 300}) {
+  for (const std::int64_t count : {1, 2, 3, 7, 12, 15, 16, 50, 300}) {
     constexpr std::int64_t kTerms = 9;
     const std::int64_t stride = count + 2;
     const std::vector<float> rows =
