@@ -16,7 +16,7 @@ list(REMOVE_ITEM programs cli_test cuda_test)   # sanitizer builds have neither
 built_tests(asan "ASAN_OPTIONS=allocator_may_return_null=1" ${programs})
 # Only what uses threads: the tests of operators have too few elements for more than one.
 set(threaded ${programs})
-list(FILTER threaded INCLUDE REGEX "^(base|product|run|device|api)_test$")
+list(FILTER threaded INCLUDE REGEX "^(base|product|run|integer|device|api)_test$")
 built_tests(tsan
   "TSAN_OPTIONS=allocator_may_return_null=1 suppressions=${PROJECT_SOURCE_DIR}/.ci/tsan.supp"
   ${threaded})

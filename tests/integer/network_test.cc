@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <string>
 #include <utility>
@@ -99,6 +100,28 @@ double error_of(const std::string& path, const Shape& shape, const Precision& pr
     most = std::max(most, std::fabs(real));
   }
   return worst / most;
+}
+
+TEST(IntegerNetwork, ThreadsGiveTheSameBits) {
+  const std::string path = temp_path("threads.onnx");
+  write_onnx(mlp({520, 512, 10}), path);
+  QuantizeOptions options;
+  options.scheme = Scheme::plain;
+  options.input_ranges = {{"x", -4, 4}};
+  for (const std::int64_t batch : {1, 7}) {
+    std::vector<float> values = random_floats(static_cast<std::size_t>(520 * batch), 5);
+    for (float& v : values) v = std::clamp(v, -4.0F, 4.0F);
+    std::vector<Tensor> answers;
+    for (const int threads : {1, 3}) {
+      const auto session = Session::quantize_in_memory(path, options, {.threads = threads});
+      ASSERT_TRUE(session) << session.status().to_line();
+      const std::vector<NamedTensor> inputs{{"x", tensor_of({batch, 520}, values)}};
+      const auto made = session->run(inputs, Precision::integer(8, 16));
+      ASSERT_TRUE(made) << made.status().to_line();
+      answers.push_back((*made)[0]);
+    }
+    EXPECT_EQ(0, std::memcmp(answers[0].raw(), answers[1].raw(), answers[0].bytes())) << batch;
+  }
 }
 
 TEST(IntegerNetwork, FullyConnected) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "pbatch/quantize.h"
@@ -103,6 +104,36 @@ TEST(IntegerRecurrent, Gru) {
 TEST(IntegerRecurrent, Rnn) {
   expect_near({.cell = "RNN"});
   expect_near({.cell = "RNN", .direction = "bidirectional", .lengths = {3, 5, 1}});
+}
+
+// Large enough that steps are shared among threads.
+TEST(IntegerRecurrent, ThreadsGiveTheSameBits) {
+  for (const char* cell : {"LSTM", "GRU", "RNN"}) {
+    const RecurrentCase c{.cell = cell, .steps = 4, .batch = 2, .hidden = 368};
+    const RecurrentTensors t = random_tensors(c);
+    const std::string path = temp_path("threads.onnx");
+    write_onnx(recurrent_graph(c, t), path);
+    QuantizeOptions options;
+    options.min_elements = 1;
+    options.scheme = Scheme::plain;
+    options.input_ranges = {{"x", -6, 6}};
+    const std::vector<Tensor> given = recurrent_inputs(c, t);
+    std::vector<NamedTensor> inputs{{"x", given[0]}, {"h0", given[1]}};
+    if (!t.c0.empty()) inputs.push_back({"c0", given[2]});
+    const auto outputs = [&](int threads, const Precision& precision) {
+      const auto session = Session::quantize_in_memory(path, options, {.threads = threads});
+      EXPECT_TRUE(session) << session.status().to_line();
+      auto made = session->run(inputs, precision);
+      EXPECT_TRUE(made) << made.status().to_line();
+      return *std::move(made);
+    };
+    for (const Precision& precision : {Precision::integer(8, 8), Precision::integer(4, 16)}) {
+      const std::vector<Tensor> one = outputs(1, precision), three = outputs(3, precision);
+      for (std::size_t i = 0; i < one.size(); ++i) {
+        EXPECT_EQ(0, std::memcmp(one[i].raw(), three[i].raw(), one[i].bytes())) << cell << " " << i;
+      }
+    }
+  }
 }
 
 TEST(IntegerRecurrent, EightBitsOfActivations) {
