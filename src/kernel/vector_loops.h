@@ -248,15 +248,19 @@ inline void add_rows_to_lanes(int64_t terms, const float* factors, const float* 
   for (int l = 0; l < n; ++l) store_lanes(y + l * kLanes, sum[l]);
 }
 
-typedef float EightFloats __attribute__((vector_size(32), aligned(4), may_alias));
-typedef float FourFloats __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float EightFloats __attribute__((vector_size(32)));
+typedef float FourFloats __attribute__((vector_size(16)));
 
 template <class Part>
 inline void add_rows_to_part(int64_t terms, const float* factors, const float* rows, int64_t stride,
                              float* y) {
-  Part sum = *(const Part*)y;
-  for (int64_t t = 0; t < terms; ++t) sum = sum + factors[t] * *(const Part*)(rows + t * stride);
-  *(Part*)y = sum;
+  Part sum, row;
+  memcpy(&sum, y, sizeof sum);
+  for (int64_t t = 0; t < terms; ++t) {
+    memcpy(&row, rows + t * stride, sizeof row);
+    sum = sum + factors[t] * row;
+  }
+  memcpy(y, &sum, sizeof sum);
 }
 
 // n elements, whose sums are side by side: one after the other each addition would wait.
