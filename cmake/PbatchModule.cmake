@@ -4,6 +4,7 @@ add_library(pbatch_flags INTERFACE)
 set(flags
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>   # GCC 12: false alarms inside std::string
+  $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-pass-failed>   # loops that may be vectors and are none
   -ffp-contract=off                       # float results must not depend on the ISA
   -fno-trapping-math                      # vector code for loops with a choice; nobody reads the flags
   $<$<BOOL:${PBATCH_WERROR}>:-Werror>

@@ -92,7 +92,7 @@ struct Bytes : EightRows {
 
   template <int NU, int NV>
   static inline void sums(const TileRun<NU, NV>& run, Reg made[NV][NU]) {
-    const Reg ones = _mm256_set1_epi16(1), mask = _mm256_set1_epi8((1 << F) - 1);
+    const Reg ones = _mm256_set1_epi16(1), mask = _mm256_set1_epi8((char)((1 << F) - 1));
     Reg s[NV][ND][NU];
     PB_UNROLL for (int v = 0; v < NV; ++v) {
       PB_UNROLL for (int d = 0; d < ND; ++d) {
