@@ -49,7 +49,7 @@ Status IntegerProgram::codes_of(std::size_t input, const Tensor& tensor,
   for (std::int64_t i = 0; i < tensor.size(); ++i) {
     const double scaled = static_cast<double>(x[i]) / scale;
     all_numbers = all_numbers && scaled == scaled;
-    const double limited = scaled < lo ? lo : scaled > hi ? hi : scaled;
+    const double limited = scaled > lo ? (scaled > hi ? hi : scaled) : lo;  // a NaN too
     // Half to even: what is added leaves no bits behind the point.
     codes[i] = static_cast<std::int32_t>((limited + 0x1.8p52) - 0x1.8p52);
   }
